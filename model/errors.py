@@ -1,0 +1,8 @@
+"""Errors meant for the person who uses the program."""
+
+
+class InputError(ValueError):
+    """A user's mistake; its message is one clear line that says what is wrong and what to do.
+
+    The command line prints the message on stderr and exits with status 2; the app shows it beside the prompt.
+    """
