@@ -11,9 +11,8 @@
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import regex
@@ -21,8 +20,6 @@ import regex
 from model.errors import InputError
 
 WORD_LIMIT = 64  # characters in one word token; longer runs are cut
-PATTERN_LIMIT = 1000  # characters in a user's regular expression
-PATTERN_SECONDS = 2.0
 
 _V = regex.V1 | regex.VERBOSE
 _BREAK = r"[\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]"  # what str.splitlines breaks on
@@ -116,22 +113,33 @@ class Prompt:
 
         Raises ValueError when keep has not exactly one entry per token.
         """
+        return self.layout(keep)[0]
+
+    def layout(self, keep: Sequence[bool]) -> tuple[str, list[tuple[int, int, int]]]:
+        """The rendered text, and where in it each kept token stands: (token index, start, end).
+
+        >>> parse("The cat sat").layout([True, False, True])
+        ('The sat', [(0, 0, 3), (2, 4, 7)])
+        """
         if len(keep) != len(self.tokens):
             raise ValueError(f"keep has {len(keep)} entries, but the prompt has {len(self.tokens)} tokens")
         out: list[str] = []
-        before = -1  # index of the last kept token
+        places: list[tuple[int, int, int]] = []
+        before, at = -1, 0  # index of the last kept token, characters written
         for i, token in enumerate(self.tokens):
             if not keep[i]:
                 continue
+            gap = ""
             if before == i - 1:
-                out.append(self.text[self.tokens[before].end if i else 0 : token.start])
+                gap = self.text[self.tokens[before].end if i else 0 : token.start]
             elif before >= 0:
-                out.append(self._joint(self.tokens[before], token))
-            out.append(token.text)
-            before = i
+                gap = self._joint(self.tokens[before], token)
+            out += (gap, token.text)
+            places.append((i, at + len(gap), at + len(gap) + len(token.text)))
+            before, at = i, places[-1][2]
         if before == len(self.tokens) - 1:
             out.append(self.text[self.tokens[-1].end :])
-        return "".join(out)
+        return "".join(out), places
 
     def _joint(self, left: Token, right: Token) -> str:
         """What to write between two kept tokens when those between them are dropped: a space or nothing."""
@@ -369,73 +377,3 @@ def _kinds(text: str, bounds: list[_Bound], markers: list[_Marker], opener: str 
     if labels[-1] != opener or _is_unanswered(text, fields, bounds[first][:2], bounds[-1][:2]):
         kinds[-1] = "query"
     return kinds
-
-
-# --- pins: token index -> keep (True); the sampler never changes a pinned token -----------------------------
-
-
-def pins_from_regex(prompt: Prompt, pattern: str) -> dict[int, bool]:
-    r"""Pin every token that any match overlaps.
-
-    >>> pins_from_regex(parse("call 555-0199 now"), r"\d+-\d+")
-    {1: True, 2: True, 3: True}
-
-    Raises InputError when the pattern is longer than 1000 characters, not valid, or takes over 2 seconds.
-    """
-    if len(pattern) > PATTERN_LIMIT:
-        raise InputError(f"The pattern has {len(pattern)} characters: shorten it to {PATTERN_LIMIT} at most.")
-    try:
-        compiled = regex.compile(pattern)
-    except (regex.error, ValueError, OverflowError, RecursionError, MemoryError) as error:
-        raise InputError(f"The pattern is not a valid regular expression ({error}): correct it.") from None
-    deadline = time.monotonic() + PATTERN_SECONDS
-    spans: list[tuple[int, int]] = []
-    try:
-        for match in compiled.finditer(prompt.text, timeout=PATTERN_SECONDS, concurrent=True):
-            spans.append(match.span())
-            if time.monotonic() > deadline:
-                raise TimeoutError
-    except (TimeoutError, MemoryError):
-        raise InputError(f"The pattern takes over {PATTERN_SECONDS:g} seconds: make it simpler.") from None
-    return _pin_spans(prompt, spans)
-
-
-def pins_for_words(prompt: Prompt, words: Sequence[str]) -> dict[int, bool]:
-    """Pin every token that an occurrence of any of the literal strings overlaps; case counts.
-
-    >>> pins_for_words(parse("New York City"), ["New York", "York City"])
-    {0: True, 1: True, 2: True}
-    """
-    wanted = {word for word in words if word}
-    return _pin_spans(prompt, (span for word in wanted for span in _occurrences(prompt.text, word)))
-
-
-def pins_for_digits(prompt: Prompt) -> dict[int, bool]:
-    """Pin every token with a digit in it: numbers, "13th", "B2"."""
-    return {i: True for i, token in enumerate(prompt.tokens) if any(map(str.isdigit, token.text))}
-
-
-def pins_for_query(prompt: Prompt) -> dict[int, bool]:
-    """Pin the tokens of the last shot if it is a query; otherwise nothing."""
-    last = prompt.shots[-1]
-    return dict.fromkeys(range(last.first, last.last), True) if last.kind == "query" else {}
-
-
-def _occurrences(text: str, word: str) -> Iterator[tuple[int, int]]:
-    at = text.find(word)
-    while at >= 0:
-        yield at, at + len(word)
-        at = text.find(word, at + 1)
-
-
-def _pin_spans(prompt: Prompt, spans: Iterable[tuple[int, int]]) -> dict[int, bool]:
-    """Pins for all tokens that share a character with a span; one pass over both."""
-    pins: dict[int, bool] = {}
-    i, tokens = 0, prompt.tokens
-    for start, end in sorted(span for span in spans if span[0] < span[1]):
-        while i < len(tokens) and tokens[i].end <= start:
-            i += 1
-        while i < len(tokens) and tokens[i].start < end:
-            pins[i] = True
-            i += 1
-    return pins

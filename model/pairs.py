@@ -1,0 +1,173 @@
+"""Training pairs on disk, and the loop that makes them.
+
+One line of JSON per prompt: a reference to the prompt (data set, rows, template), its sha256 and number of tokens, and for
+each retention the mask as a string of 0 and 1. No text of the data sets is stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tqdm import tqdm
+
+from model.data import TRAIN_TASKS, Dataset, FewShot, draw, load_dataset
+from model.errors import InputError
+from model.prompt import Prompt
+from model.score import Case
+from model.targets import Target
+from model.teacher import Labelled, Scorer, TeacherConfig, classic_ta_pruning, held_out, label, random_pruning
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A prompt by reference and its masks: retention -> one '0' or '1' per prompt token."""
+
+    shot: FewShot
+    sha256: str
+    masks: dict[float, str]
+    scores: dict[float, float] = field(default_factory=dict)
+    full: float = 0.0
+    zero: float = 0.0
+    source: dict[float, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @classmethod
+    def of(cls, shot: FewShot, prompt: Prompt, found: Labelled, seconds: float) -> Pair:
+        masks = {r: "".join("01"[k] for k in mask) for r, mask in found.masks.items()}
+        scores = {r: round(v, 4) for r, v in found.scores.items()}
+        digest = hashlib.sha256(prompt.text.encode()).hexdigest()
+        return cls(
+            shot, digest, masks, scores, round(found.full, 4), round(found.zero, 4), found.source, round(seconds, 1)
+        )
+
+    def to_json(self) -> str:
+        return json.dumps({**self.__dict__, "shot": self.shot.to_json()})
+
+    @classmethod
+    def from_json(cls, line: str) -> Pair:
+        record = json.loads(line)
+        for key in ("masks", "scores", "source"):
+            record[key] = {float(r): v for r, v in record[key].items()}
+        return cls(**{**record, "shot": FewShot.from_json(record["shot"])})
+
+    def prompt(self, data: Dataset) -> Prompt:
+        """Write the prompt again. InputError when it is not the one that was labelled."""
+        prompt = Case.of(self.shot, data).prompt
+        if hashlib.sha256(prompt.text.encode()).hexdigest() != self.sha256:
+            raise InputError(f"the rows of {self.shot.dataset} are not those that this pair was made from")
+        return prompt
+
+    def held(self, margin: float = 0.1) -> list[float]:
+        """The retentions whose mask passed the filter."""
+        found = Labelled({}, self.scores, self.full, self.zero, {})
+        return [r for r in self.masks if found.holds(r, margin)]
+
+
+def read_pairs(path: Path) -> list[Pair]:
+    """All whole lines of a pairs file; a last line that was cut off by an interruption is passed over."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as e:
+        raise InputError(f"cannot read the pairs in {path}: {e}") from e
+    pairs = []
+    for i, line in enumerate(lines, start=1):
+        try:
+            pairs.append(Pair.from_json(line))
+        except (ValueError, KeyError, TypeError) as e:
+            if i < len(lines):
+                raise InputError(f"{path} line {i} is not a pair ({e}); remove it") from e
+    return pairs
+
+
+@dataclass(frozen=True)
+class TeachConfig:
+    """A labelling run. The same seed draws the same prompts, so a rerun goes on where the last one ended.
+
+    Attributes:
+        data: folder with gsm8k/ and train_tasks/.
+        out: JSONL file that finished pairs are appended to.
+        tasks: data sets, drawn in turn.
+        targets: names for `Target.load`; s(z) is their mean.
+        pairs: how many there shall be in the end.
+        method: "hierarchical", or a reference: "classic", "random".
+    """
+
+    data: Path
+    out: Path
+    tasks: tuple[str, ...] = TRAIN_TASKS
+    targets: tuple[str, ...] = ("smollm2", "gemma3")
+    pairs: int = 100
+    seed: int = 0
+    method: str = "hierarchical"
+    device: str | None = None
+    teacher: TeacherConfig = TeacherConfig()
+
+    def __post_init__(self) -> None:
+        if unknown := set(self.tasks) - set(TRAIN_TASKS):
+            raise InputError(f"cannot teach on {', '.join(sorted(unknown))}; training tasks: {', '.join(TRAIN_TASKS)}")
+        if self.method not in ("hierarchical", "classic", "random"):
+            raise InputError(f"unknown method {self.method!r}; use hierarchical, classic or random")
+        if self.pairs < 1:
+            raise InputError(f"pairs {self.pairs} must be at least 1")
+
+
+def teach(config: TeachConfig) -> None:
+    """Label prompts until there are `config.pairs`; each finished one is on disk before the next begins."""
+    sets = {name: load_dataset(config.data, name) for name in config.tasks}
+    done = len(_mended(config.out)) if config.out.exists() else 0
+    if done >= config.pairs:
+        return
+    targets = [Target.load(name, config.device, fast=True) for name in config.targets]
+    config.out.parent.mkdir(parents=True, exist_ok=True)
+    with open(config.out, "a", encoding="utf-8") as file, tqdm(total=config.pairs, initial=done, unit="pair") as bar:
+        for i, shot in enumerate(_prompts(config, sets)):
+            if i < done:
+                continue
+            bar.set_description(shot.dataset)
+            data = sets[shot.dataset]
+            start = time.perf_counter()
+            found = _label(config, targets, shot, data, random.Random(f"{config.seed}:{i}:queries"))
+            pair = Pair.of(shot, Case.of(shot, data).prompt, found, time.perf_counter() - start)
+            file.write(pair.to_json() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+            bar.update()
+
+
+def _prompts(config: TeachConfig, sets: dict[str, Dataset]) -> Iterator[FewShot]:
+    for i in range(config.pairs):
+        rng = random.Random(f"{config.seed}:{i}")
+        yield draw(sets[config.tasks[i % len(config.tasks)]], rng)
+
+
+def _mended(path: Path) -> list[Pair]:
+    """The pairs in the file, which is cut back to whole lines if an interruption left half of one."""
+    pairs = read_pairs(path)
+    whole = "".join(pair.to_json() + "\n" for pair in pairs)
+    if path.read_text(encoding="utf-8") != whole:
+        temporary = path.with_suffix(".mending")
+        temporary.write_text(whole, encoding="utf-8")
+        temporary.replace(path)
+    return pairs
+
+
+def _label(
+    config: TeachConfig, targets: Sequence[Target], shot: FewShot, data: Dataset, rng: random.Random
+) -> Labelled:
+    if config.method == "hierarchical":
+        return label(targets, shot, data, config.teacher, rng)
+    case = Case.of(shot, data)
+    n = len(case.prompt)
+    scorer = Scorer(targets, case, held_out(shot, data), config.teacher, rng)
+    found = Labelled({}, {}, scorer([True] * n), scorer([False] * n), {})
+    for r in config.teacher.retentions:
+        keep = classic_ta_pruning(scorer, r) if config.method == "classic" else random_pruning(n, r, rng)
+        found.masks[r], found.scores[r], found.source[r] = keep, scorer(keep), config.method
+    return found

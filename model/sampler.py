@@ -1,0 +1,178 @@
+"""The sampler: from all-MASK to a finished mask in a few denoising steps, exactly as long as asked.
+
+Its only output is the trace. Everything shown to a person or handed to a program is read from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from model.errors import InputError
+from model.schedule import DROP, KEEP, MASK, commits
+
+MAX_STEPS = 64
+CERTAIN = 8.0  # margin, in logits, of a decision that the budget leaves no choice in
+
+# states [n] -> (logits to keep [n], shot logits [shots]), on the CPU: all that the sampler knows of a model
+Predict = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class SamplerConfig:
+    """How to denoise.
+
+    Attributes:
+        retention: share of prompt tokens to keep, in (0, 1]; met to the token, unless pins demand otherwise.
+        steps: denoising steps, 1-64. 1 decides everything in one pass.
+        threshold: confidence in [0, 1) that a token needs to be decided before the last step.
+        temperature: of the Gumbel noise added to the logits; 0 = always the most likely mask.
+        seed: of that noise. The same seed gives the same mask.
+    """
+
+    retention: float = 0.5
+    steps: int = 8
+    threshold: float = 0.0
+    temperature: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.retention <= 1:
+            raise InputError(f"retention {self.retention:g} must be above 0 and at most 1")
+        if not 1 <= self.steps <= MAX_STEPS:
+            raise InputError(f"steps {self.steps} must be from 1 to {MAX_STEPS}")
+        if not 0 <= self.threshold < 1:
+            raise InputError(f"threshold {self.threshold:g} must be at least 0 and below 1")
+        if not 0 <= self.temperature <= 10:
+            raise InputError(f"temperature {self.temperature:g} must be from 0 to 10")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One denoising step.
+
+    Attributes:
+        index: 1, 2, ... (step 0 is the pins, decided before the model is asked).
+        decided: prompt tokens decided in this step, most confident first.
+        confidence: in [0.5, 1), one for each decided token: how far it was from the cut-off.
+        probability: [n] keep probability of every token, as predicted in this step.
+        shots: [shots] keep probability of every shot on its own.
+        states: [n] MASK, KEEP or DROP after this step.
+    """
+
+    index: int
+    decided: tuple[int, ...]
+    confidence: tuple[float, ...]
+    probability: tuple[float, ...]
+    shots: tuple[float, ...]
+    states: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """All steps of one run.
+
+    Attributes:
+        config: what was asked for.
+        pins: token -> keep, as a person or a rule fixed them.
+        step: [n] in which step each token was decided; 0 = pinned.
+        confidence: [n] in [0.5, 1], of each token's decision; 1 = pinned.
+        keep: [n] the finished mask.
+        steps: what each step predicted and decided.
+    """
+
+    config: SamplerConfig
+    pins: Mapping[int, bool]
+    step: tuple[int, ...]
+    confidence: tuple[float, ...]
+    keep: tuple[bool, ...]
+    steps: tuple[Step, ...] = field(repr=False)
+
+    @classmethod
+    def of(cls, steps: Sequence[Step], config: SamplerConfig, pins: Mapping[int, bool]) -> Trace:
+        """The trace of a finished run of `denoise`."""
+        n = len(steps[-1].states)
+        when, sure = [0] * n, [1.0] * n
+        for step in steps:
+            for i, confidence in zip(step.decided, step.confidence, strict=True):
+                when[i], sure[i] = step.index, confidence
+        keep = tuple(state == KEEP for state in steps[-1].states)
+        return cls(config, dict(pins), tuple(when), tuple(sure), keep, tuple(steps))
+
+
+def budget(n: int, retention: float, pins: Mapping[int, bool]) -> int:
+    """How many of n tokens to keep: round(retention * n), at least 1, as far as the pins allow."""
+    pinned_keep = sum(pins.values())
+    return min(max(round(retention * n), 1, pinned_keep), n - len(pins) + pinned_keep)
+
+
+@torch.inference_mode()
+def denoise(
+    predict: Predict, n: int, config: SamplerConfig, pins: Mapping[int, bool] | None = None
+) -> Iterator[Step]:
+    """Yield the steps of one run, each as soon as it is decided.
+
+    Every step: predict; put the cut-off where the budget that is left would be used up; commit the most confident
+    undecided tokens, as many as the schedule allows and only those above the threshold. The last step commits the
+    rest. Keeps lie above the cut-off and drops below it, so the budget is met exactly at the end.
+    """
+    pins = _checked(pins or {}, n)
+    noise = config.temperature * _gumbel(n, config.seed)
+    states = torch.full((n,), MASK)
+    for i, keep in pins.items():
+        states[i] = KEEP if keep else DROP
+    left = budget(n, config.retention, pins) - sum(pins.values())
+    quota = 0
+    for index, count in enumerate(commits(n - len(pins), config.steps), start=1):
+        token, shot = predict(states)
+        ranked, margin = _rank((token + noise), states, left)
+        confidence = torch.sigmoid(margin.abs())
+        quota += count  # what earlier steps were too unsure to decide is made up for
+        last = index == config.steps
+        count = len(ranked) if last else int((confidence[:quota] >= config.threshold).sum())
+        decided, keeps = ranked[:count], margin[:count] > 0
+        states[decided] = torch.where(keeps, KEEP, DROP)
+        left -= int(keeps.sum())
+        quota -= count
+        yield Step(
+            index,
+            tuple(decided.tolist()),
+            tuple(confidence[:count].tolist()),
+            tuple(torch.sigmoid(token).tolist()),
+            tuple(torch.sigmoid(shot).tolist()),
+            tuple(states.tolist()),
+        )
+
+
+def _rank(logits: Tensor, states: Tensor, left: int) -> tuple[Tensor, Tensor]:
+    """Undecided tokens and their margins to the cut-off, largest absolute margin first.
+
+    The cut-off lies between the `left`-th and the next highest undecided logit; exactly `left` margins are > 0.
+    """
+    undecided = (states == MASK).nonzero()[:, 0]
+    values, order = logits[undecided].sort(descending=True, stable=True)
+    if not len(values):
+        return undecided, values
+    if 0 < left < len(values):
+        cut = (values[left - 1] + values[left]) / 2
+    else:  # all of them are kept, or none: nothing to weigh
+        cut = values[-1] - CERTAIN if left else values[0] + CERTAIN
+    margin = (values - cut).abs().clamp_min(1e-6)  # ties with the cut-off must fall on their side, too
+    margin[left:] *= -1
+    by_confidence = margin.abs().sort(descending=True, stable=True).indices
+    return undecided[order[by_confidence]], margin[by_confidence]
+
+
+def _checked(pins: Mapping[int, bool], n: int) -> dict[int, bool]:
+    for i in pins:
+        if not 0 <= i < n:
+            raise InputError(f"pin {i} is not a token of this prompt; it has tokens 0 to {n - 1}")
+    return {int(i): bool(keep) for i, keep in pins.items()}
+
+
+def _gumbel(n: int, seed: int) -> Tensor:
+    uniform = torch.rand(n, generator=torch.Generator().manual_seed(seed)).clamp(1e-9, 1 - 1e-7)
+    return -torch.log(-torch.log(uniform))

@@ -1,0 +1,270 @@
+"""The teacher: from a demonstration prompt to masks that hold the task score, at several retentions.
+
+Three stages (SYSTEM: the teacher). Shots first: every shot is scored on its own, the most useful make nested sets.
+Then tokens: inside a set, an order says which go first. Then the exact check: every candidate mask is really
+deleted and scored again, the best wins, and threshold accepting tries to better it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from model.data import Dataset, Example, FewShot, balanced
+from model.gates import gate_gradient, gate_search
+from model.score import Case, Goals, full_prompt_goals, gold_goals, score
+from model.targets import Target
+
+
+@dataclass(frozen=True)
+class TeacherConfig:
+    """How a prompt is labelled.
+
+    Attributes:
+        retentions: shares of prompt tokens to label.
+        queries: held-out queries that candidates are scored on; fewer overfit.
+        gate_steps: optimiser steps on the gates, with `gate_queries` fresh queries each; 1 = a single gradient, 0 = none.
+        swaps: threshold-accepting proposals on the winner of each retention.
+        threshold: nats that an accepted swap may lose against the best so far.
+        label_free: score against the full prompt's answers instead of the gold ones.
+    """
+
+    retentions: tuple[float, ...] = (0.2, 0.35, 0.5)
+    queries: int = 16
+    gate_steps: int = 5
+    gate_queries: int = 8
+    swaps: int = 0
+    threshold: float = 0.02
+    label_free: bool = False
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What the teacher found for one prompt.
+
+    Attributes:
+        masks: retention -> [n] keep.
+        scores: s(z) in nats of each mask, on the queries that it was chosen on.
+        full, zero: s of the full prompt and of no demonstrations, on the same queries.
+        source: retention -> how the winning candidate was made, e.g. "2 shots, gates".
+    """
+
+    masks: dict[float, list[bool]]
+    scores: dict[float, float]
+    full: float
+    zero: float
+    source: dict[float, str]
+
+    def holds(self, retention: float, margin: float = 0.1) -> bool:
+        """The filter: better than no demonstrations, or as good as the full prompt within `margin` nats."""
+        return self.scores[retention] > min(self.zero, self.full - margin)
+
+
+class Scorer:
+    """s(z) of one prompt under some targets; counts how many masks it has scored."""
+
+    def __init__(self, targets: Sequence[Target], case: Case, pool: Sequence[Example], config: TeacherConfig,
+                 rng: random.Random):  # fmt: skip
+        self.targets, self.case, self.pool, self.config, self.rng = targets, case, pool, config, rng
+        self.calls = 0
+        # Each subword of a free answer is scored, so a few of them say as much as many labels.
+        self.few = 1 if case.labels else 2
+        self.goals = self._draw(config.queries // self.few)
+
+    def __call__(self, keep: Sequence[bool]) -> float:
+        """Exact: the dropped tokens are really deleted."""
+        self.calls += 1
+        with torch.inference_mode():
+            return float(score(self.targets, self.goals, self.case.prompt, keep))
+
+    def fresh_goals(self) -> list[Goals]:
+        """A few other queries, for one gate step."""
+        return self._draw(self.config.gate_queries // self.few)
+
+    def _draw(self, count: int) -> list[Goals]:
+        queries = balanced(self.pool, count, self.rng)
+        make = full_prompt_goals if self.config.label_free else gold_goals
+        with torch.no_grad():
+            return [make(target, self.case, queries) for target in self.targets]
+
+
+def label(
+    targets: Sequence[Target], shot: FewShot, data: Dataset, config: TeacherConfig, rng: random.Random
+) -> Labelled:
+    """Hierarchical pruning of one prompt: shots, then tokens, then the exact check."""
+    case = Case.of(shot, data)
+    scorer = Scorer(targets, case, held_out(shot, data), config, rng)
+    n = len(case.prompt)
+    full, zero = scorer([True] * n), scorer([False] * n)
+    ranking = rank_shots(scorer)
+    orders = token_orders(scorer, data)
+    found = Labelled({}, {}, full, zero, {})
+    for retention in sorted(config.retentions):
+        best: tuple[float, list[bool], str] | None = None
+        for name, keep in candidates(case, ranking, orders, round(retention * n)):
+            value = scorer(keep)
+            if best is None or value > best[0]:
+                best = (value, keep, name)
+        assert best is not None
+        keep, value = threshold_accept(scorer, best[1], best[0], config, rng)
+        found.masks[retention], found.scores[retention], found.source[retention] = keep, value, best[2]
+    return found
+
+
+def held_out(shot: FewShot, data: Dataset) -> list[Example]:
+    """The rows that may be queries: of the task's classes, and not shown in the prompt."""
+    shown = set(shot.rows)
+    wanted = set(shot.classes) or {None}
+    return [e for e in data.examples if e.label in wanted and e.row not in shown]
+
+
+# ---- 1. shots
+
+
+def rank_shots(scorer: Scorer) -> list[int]:
+    """Shots, most useful first: keep-one score where each stands alone, plus what leaving it out costs.
+
+    Leave-one-out is skipped over 6 shots: with that many, one hardly matters.
+    """
+    prompt = scorer.case.prompt
+    shots = range(len(prompt.shots))
+    of = [t.shot for t in prompt.tokens]
+    value = {s: scorer([o == s for o in of]) for s in shots}
+    if 2 < len(shots) <= 4:
+        value = {s: v - scorer([o != s for o in of]) for s, v in value.items()}
+    return sorted(shots, key=lambda s: -value[s])
+
+
+# ---- 2. tokens
+
+def token_orders(scorer: Scorer, data: Dataset) -> dict[str, Tensor]:
+    """Ways to rank the tokens inside the chosen shots, each [n], higher = kept longer."""
+    case, config = scorer.case, scorer.config
+    frame, text_place, answer_place = _roles(case, data)
+    answer = (answer_place >= 0).float()
+    place = _within(text_place) + _within(answer_place)
+    orders = {"head": 3 * frame + 2 * answer - place if case.labels else 3 * frame - place}
+    if not case.labels:  # long answers: the format and the reasoning live there, so the question may go first
+        orders["answer"] = 3 * frame + 2 * answer - place
+    if not config.gate_steps:
+        return orders
+    if config.gate_steps == 1:
+        wanted = gate_gradient(scorer.targets, scorer.fresh_goals(), case.prompt)
+    else:
+        wanted = gate_search(scorer.targets, scorer.fresh_goals, case.prompt, 0.3, config.gate_steps)
+    wanted = (wanted - wanted.min()) / (wanted.max() - wanted.min() + 1e-9)
+    orders["framed gates"] = wanted + frame
+    if case.labels:
+        orders["gates"] = wanted
+        orders["framed gates"] += answer
+    return orders
+
+
+def _roles(case: Case, data: Dataset) -> tuple[Tensor, Tensor, Tensor]:
+    """Per token: 1 if it is the template's; its place in the demonstration's text; in its answer (-1 = not in it)."""
+    fields = case.shot.fields(data)
+    frame, text, answer = [], [], []
+    counts: dict[tuple[int, str], int] = {}
+    for token in case.prompt.tokens:
+        field = fields[token.shot]
+        for places, (start, end), kind in ((text, field.text, "t"), (answer, field.answer, "a")):
+            inside = start <= token.start < end
+            places.append(counts.get((token.shot, kind), 0) if inside else -1)
+            counts[token.shot, kind] = counts.get((token.shot, kind), 0) + inside
+        frame.append(float(text[-1] < 0 and answer[-1] < 0))
+    return torch.tensor(frame), torch.tensor(text), torch.tensor(answer)
+
+
+def _within(place: Tensor) -> Tensor:
+    """Places 0, 1, 2, ... scaled into [0, 1); 0 outside."""
+    return place.clamp_min(0) / (place.max() + 1)
+
+
+# ---- 3. masks
+
+FILL = (0.7, 2.6)  # tokens in a set of shots / tokens to keep: less needs filling up, more breaks the shots
+
+
+def candidates(
+    case: Case, ranking: Sequence[int], orders: dict[str, Tensor], budget: int
+) -> list[tuple[str, list[bool]]]:
+    """Masks of exactly `budget` tokens: the first m shots of the ranking, pruned inside by each order.
+
+    Sets that are smaller than the budget are filled up from the next shot of the ranking.
+    """
+    of = torch.tensor([t.shot for t in case.prompt.tokens])
+    sizes = {s: shot.last - shot.first for s, shot in enumerate(case.prompt.shots)}
+    found: dict[tuple[bool, ...], str] = {}
+    most = len(ranking)
+    fill = {m: sum(sizes[s] for s in ranking[:m]) / budget for m in range(1, most + 1)}
+    sensible = [m for m in fill if FILL[0] <= fill[m] <= FILL[1]] or [min(fill, key=lambda m: abs(fill[m] - 1.5))]
+    for m in sensible[:2] + sensible[2:][-1:]:
+        for name, order in orders.items():
+            rank = torch.full((len(of),), 0.0)
+            for place, s in enumerate(ranking):
+                rank[of == s] = 0.0 if place < m else -100.0 * (place - m + 1)
+            chosen = torch.zeros(len(of), dtype=torch.bool)
+            chosen[(order + rank).topk(budget).indices] = True
+            found.setdefault(tuple(chosen.tolist()), f"{m} shots, {name}")
+    return [(name, list(mask)) for mask, name in found.items()]
+
+
+def threshold_accept(
+    scorer: Scorer, keep: list[bool], value: float, config: TeacherConfig, rng: random.Random
+) -> tuple[list[bool], float]:
+    """Threshold accepting on exact scores: swap a run of kept tokens for as many dropped ones; small losses are taken,
+    the best mask ever seen is returned (Dueck and Scheuer 1990; TA-Pruning, arXiv 2506.17930)."""
+    best, best_value = keep, value
+    current, current_value = keep, value
+    for _ in range(config.swaps):
+        proposal = swap(current, rng)
+        new = scorer(proposal)
+        if new > current_value - config.threshold:
+            current, current_value = proposal, new
+        if new > best_value:
+            best, best_value = proposal, new
+    return best, best_value
+
+
+def swap(keep: Sequence[bool], rng: random.Random, longest: int = 4) -> list[bool]:
+    """Drop a run of kept tokens and keep a run of dropped ones, as many; the number kept stays the same."""
+    kept = [i for i, k in enumerate(keep) if k]
+    dropped = [i for i, k in enumerate(keep) if not k]
+    size = min(rng.randint(1, longest), len(kept), len(dropped))
+    if not size:
+        return list(keep)
+    out = list(keep)
+    for pool, state in ((kept, False), (dropped, True)):
+        first = rng.randrange(len(pool) - size + 1)
+        for i in pool[first : first + size]:
+            out[i] = state
+    return out
+
+
+def classic_ta_pruning(scorer: Scorer, retention: float, threshold: float = 0.0) -> list[bool]:
+    """The reference: TA-Pruning left to right (arXiv 2506.17930): try each token once, delete it if s(z) stays within
+    `threshold` nats of the best so far; sweeps until the budget is met, doubling the threshold each time."""
+    n = len(scorer.case.prompt)
+    keep, budget = [True] * n, max(1, round(retention * n))
+    best = scorer(keep)
+    while sum(keep) > budget:
+        for i in range(n):
+            if not keep[i] or sum(keep) <= budget:
+                continue
+            keep[i] = False
+            value = scorer(keep)
+            if value < best - threshold:
+                keep[i] = True
+            best = max(best, value)
+        threshold = max(2 * threshold, 0.01)
+    return keep
+
+
+def random_pruning(n: int, retention: float, rng: random.Random) -> list[bool]:
+    """The other reference: as many tokens, at random."""
+    kept = set(rng.sample(range(n), max(1, round(retention * n))))
+    return [i in kept for i in range(n)]
