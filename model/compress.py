@@ -131,11 +131,13 @@ class Compressor:
 
         return denoise(predict, len(prompt), config, pins)
 
-    def compress_prompt(self, context: str | Sequence[str], **options: Any) -> dict[str, Any]:
+    def compress_prompt(
+        self, context: str | Sequence[str], instruction: str = "", question: str = "", **options: Any
+    ) -> dict[str, Any]:
         """What LLMLingua's `PromptCompressor.compress_prompt` takes and returns; see `model.lingua`."""
         from model.lingua import compress_prompt
 
-        return compress_prompt(self, context, **options)
+        return compress_prompt(self, context, instruction=instruction, question=question, **options)
 
     def _parse(self, text: str | Prompt) -> Prompt:
         if isinstance(text, Prompt):

@@ -212,7 +212,7 @@ def draw(data: Dataset, rng: random.Random, shots: int | None = None, template: 
     rows = [rng.choice(pools[i % len(pools)]) for i in rng.sample(range(max(count, len(pools))), count)]
     rows = list(dict.fromkeys(rows))
     rng.shuffle(rows)
-    return FewShot(data.name, tuple(rows), template, tuple(classes), rng.choice((25, 40, 60, 80)))
+    return FewShot(data.name, tuple(rows), template, tuple(classes), rng.choice((15, 25, 40, 60)))
 
 
 def balanced(examples: Sequence[Example], count: int, rng: random.Random) -> list[Example]:

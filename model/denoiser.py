@@ -131,13 +131,16 @@ class Denoiser(nn.Module):
         super().__init__()
         width = config.encoder["hidden_size"]
         embedding = backbone.get_input_embeddings().embedding_dim  # differs from width in ALBERT and ELECTRA
-        self.config, self.backbone = config, backbone
+        self.config = config
+        self.backbone: Any = backbone
         self.state = nn.Embedding(3, embedding)
         self.retention = nn.Sequential(nn.Linear(8, embedding), nn.GELU(), nn.Linear(embedding, embedding))
         self.token_head = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, 1))
         self.shot_head = nn.Sequential(nn.Linear(2 * width + embedding, width), nn.GELU(), nn.Linear(width, 1))
         nn.init.normal_(self.state.weight, std=0.02)
-        for last in (self.retention[-1], self.token_head[-1], self.shot_head[-1]):
+        for layers in (self.retention, self.token_head, self.shot_head):
+            last = layers[-1]
+            assert isinstance(last, nn.Linear)
             nn.init.normal_(last.weight, std=0.02)  # start as the plain encoder, undecided
             nn.init.zeros_(last.bias)
 

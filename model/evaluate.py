@@ -1,8 +1,7 @@
-"""Compare compressors: the same queries after every compressed prompt, read by a frozen target LLM (fp32).
+"""Compare compressors: the same queries after every compressed prompt, read by a frozen target LLM.
 
 A cell is one (method, retention, prompt). Finished cells are appended to `<json>.cells.jsonl`, so that a run
-that was cut off goes on where it stopped. The teacher is given from outside (`evaluate(..., teacher=...)`):
-it is the only method that needs more than the text.
+that was cut off goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from model.baselines import Baseline, llmlingua, random_tokens, recorded, selective_context
-from model.data import read_lines
+from model.data import QUESTION_ANSWER, load_dataset, read_lines
 from model.errors import InputError
 from model.prompt import parse
 from model.report import Outcome, Report, build_report
 from model.targets import Target
-from model.tasks import TASKS, Demonstrations, Task, load_task
+from model.tasks import ARTICLE_ANSWER, TASKS, Demonstrations, Task, load_task
 
 UNBUDGETED = ("full", "zero", "llmlingua2")  # one row, whatever the retentions
 BUDGETED = ("random", "selective-context", "llmlingua", "teacher", "diffumask", "one-pass")
@@ -52,6 +51,7 @@ class EvaluateConfig:
         resume: go on with the cells of an earlier run.
         shots: gsm8k only: demonstrations in a prompt.
         device: of the target; None chooses.
+        fp32: compute in fp32 even where bfloat16 is faster.
     """
 
     task: str
@@ -68,6 +68,7 @@ class EvaluateConfig:
     resume: bool = False
     shots: int = 4
     device: str | None = None
+    fp32: bool = False
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
@@ -114,17 +115,17 @@ def evaluate(
         progress: tqdm, or a stand-in that is called like it and passes the items on.
         target: instead of loading `config.target`.
         compressors: by method name, instead of the built-in ones.
-        teacher: for the method "teacher": all retentions of one prompt in one call. Its texts are remembered
-            with the cells, since one call takes minutes.
+        teacher: instead of `teacher.text_teacher`: all retentions of one prompt in one call. Its texts are
+            remembered with the cells, since one call takes minutes.
 
-    Raises InputError when data, a checkpoint or the teacher is missing.
+    Raises InputError when data or a checkpoint is missing.
     """
     task = load_task(config.task, config.data, config.prompts, config.queries, config.shots, config.seed)
-    if "teacher" in config.methods and teacher is None:
-        raise InputError("the method 'teacher' needs a teacher: evaluate(..., teacher=...)")
     cells = _Cells(config.cells, config.resume)
+    target = target or Target.load(config.target, config.device, fast=not config.fp32)
+    if "teacher" in config.methods and teacher is None:
+        teacher = _teacher(config, target)
     texts = _Texts(config, cells, teacher)
-    target = target or Target.load(config.target, config.device)
     texts.prepare(target, compressors or {})
     outcomes = [
         _measure(config, task, target, cells, job)
@@ -175,6 +176,7 @@ def _measure(config: EvaluateConfig, task: Task, target: Target, cells: _Cells, 
         "queries": len(task.queries),
         "queries_sha256": _sha256(json.dumps([asdict(query) for query in task.queries])),
         "generate": config.generate,
+        "dtype": str(target.model.dtype),
         "text_sha256": _sha256(job.text.strip()),
     }
     record = cells.find(key)
@@ -267,6 +269,15 @@ def _diffumask(config: EvaluateConfig, steps: int) -> Baseline:
         return compressor.compress(text, retention, steps, seed=config.seed, keep_query=False).text
 
     return compress
+
+
+def _teacher(config: EvaluateConfig, target: Target) -> TeacherText:
+    """The teacher on the evaluated target itself, asking rows that the test does not use."""
+    from model.teacher import TeacherConfig, text_teacher
+
+    pool = load_dataset(config.data.parent, config.task)
+    template = ARTICLE_ANSWER if config.task == "agnews" else QUESTION_ANSWER
+    return text_teacher([target], pool, template, TeacherConfig())
 
 
 class _Cells:

@@ -161,13 +161,13 @@ def _mended(path: Path) -> list[Pair]:
 def _label(
     config: TeachConfig, targets: Sequence[Target], shot: FewShot, data: Dataset, rng: random.Random
 ) -> Labelled:
+    scorer = Scorer(targets, Case.of(shot, data), held_out(shot, data), config.teacher, rng)
     if config.method == "hierarchical":
-        return label(targets, shot, data, config.teacher, rng)
-    case = Case.of(shot, data)
-    n = len(case.prompt)
-    scorer = Scorer(targets, case, held_out(shot, data), config.teacher, rng)
+        return label(scorer, config.teacher, rng)
+    n = len(scorer.case.prompt)
     found = Labelled({}, {}, scorer([True] * n), scorer([False] * n), {})
-    for r in config.teacher.retentions:
-        keep = classic_ta_pruning(scorer, r) if config.method == "classic" else random_pruning(n, r, rng)
+    levels = config.teacher.retentions
+    masks = classic_ta_pruning(scorer, levels) if config.method == "classic" else random_pruning(n, levels, rng)
+    for r, keep in masks.items():
         found.masks[r], found.scores[r], found.source[r] = keep, scorer(keep), config.method
     return found

@@ -48,6 +48,8 @@ class SamplerConfig:
             raise InputError(f"threshold {self.threshold:g} must be at least 0 and below 1")
         if not 0 <= self.temperature <= 10:
             raise InputError(f"temperature {self.temperature:g} must be from 0 to 10")
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"seed {self.seed} must be from 0 to 2^63 - 1")
 
 
 @dataclass(frozen=True)

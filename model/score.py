@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from model.data import Dataset, Example, FewShot
+from model.answers import greedy_answers
+from model.data import TEMPLATES, Dataset, Example, Field, FewShot
 from model.errors import InputError
 from model.prompt import Prompt, parse
 from model.targets import Prefix, Target
@@ -23,15 +24,39 @@ JOIN = "\n\n"  # between the (pruned) demonstrations and the query
 
 @dataclass(frozen=True)
 class Case:
-    """A demonstration prompt and the task that it should help with."""
+    """A demonstration prompt and the task that it should help with.
+
+    Attributes:
+        shot: by which queries are written.
+        prompt: the demonstrations, one shot each.
+        fields: where each demonstration's text and answer lie.
+        labels: the task's label words; () = free answers.
+    """
 
     shot: FewShot
     prompt: Prompt
+    fields: tuple[Field, ...]
     labels: tuple[str, ...]
 
     @classmethod
     def of(cls, shot: FewShot, data: Dataset) -> Case:
-        return cls(shot, parse(shot.render(data), [f.start for f in shot.fields(data)]), tuple(shot.labels(data)))
+        fields = shot.fields(data)
+        return cls(shot, parse(shot.render(data), [f.start for f in fields]), tuple(fields), tuple(shot.labels(data)))
+
+    @classmethod
+    def of_text(cls, text: str, dataset: str, template: int, labels: Sequence[str]) -> Case:
+        """A prompt that comes as text, written by a known template. InputError if it is not in the text."""
+        before, between, _ = TEMPLATES[template]
+        prompt = parse(text)
+        fields = []
+        for shot in prompt.shots:
+            head, answer = text.find(before, shot.start), text.find(between, shot.start)
+            if not shot.start <= head <= answer < shot.end:
+                raise InputError(f"the demonstration at character {shot.start} has no {between.strip()!r}")
+            end = shot.start + len(text[shot.start : shot.end].rstrip())
+            fields.append(Field(shot.start, (head + len(before), answer), (answer + len(between) + 1, end), shot.end))
+        few = FewShot(dataset, (), template, tuple(range(len(labels))), max_words=10_000)
+        return cls(few, prompt, tuple(fields), tuple(labels))
 
 
 def calibrate(log_probs: Tensor) -> Tensor:
@@ -102,7 +127,8 @@ def full_prompt_goals(target: Target, case: Case, queries: Sequence[Example]) ->
     gold = gold_goals(target, case, queries)
     full = read(target, case.prompt, [True] * len(case.prompt))
     if gold.weights is None:
-        return Goals(gold.queries, target.generate(full, gold.queries, ANSWER_SUBWORDS), None, [])
+        own = greedy_answers(target, full, gold.queries, ANSWER_SUBWORDS)
+        return Goals(gold.queries, [target.encode(f" {answer or '?'}") for answer in own], None, [])
     table = calibrate(target.label_log_probs(full, gold.queries, gold.labels).float())
     return Goals(gold.queries, None, table.exp(), gold.labels)
 
@@ -117,8 +143,8 @@ def first_subwords(target: Target, labels: Sequence[str]) -> list[int]:
 
 def log_likelihood(target: Target, prefix: Prefix, goals: Goals) -> Tensor:
     """Log-likelihood in nats of the wanted answers after the prefix: [queries]; classification is calibrated."""
-    if goals.answers is not None:
-        return target.answer_log_probs(prefix, goals.queries, goals.answers)
+    if goals.weights is None:
+        return target.answer_log_probs(prefix, goals.queries, goals.answers or [])
     table = calibrate(target.label_log_probs(prefix, goals.queries, goals.labels).float())
     return (table * goals.weights).sum(1)
 

@@ -56,7 +56,7 @@ class Target:
             ) from e
         place = pick_device(device)
         dtype = torch.bfloat16 if fast and has_fast_bfloat16(place) else torch.float32
-        return cls(name, model.to(place, dtype), tokenizer)
+        return cls(name, model.to(device=place, dtype=dtype), tokenizer)  # type: ignore[arg-type]
 
     def encode(self, text: str) -> list[int]:
         """Text -> subword ids, without special tokens."""

@@ -8,8 +8,8 @@ deleted and scored again, the best wins, and threshold accepting tries to better
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -18,6 +18,9 @@ from model.data import Dataset, Example, FewShot, balanced
 from model.gates import gate_gradient, gate_search
 from model.score import Case, Goals, full_prompt_goals, gold_goals, score
 from model.targets import Target
+
+# demonstrations, retentions, anything -> retention -> compressed demonstrations
+TextTeacher = Callable[..., dict[float, str]]
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class TeacherConfig:
 
     retentions: tuple[float, ...] = (0.2, 0.35, 0.5)
     queries: int = 16
-    gate_steps: int = 5
+    gate_steps: int = 4
     gate_queries: int = 8
     swaps: int = 0
     threshold: float = 0.02
@@ -92,16 +95,12 @@ class Scorer:
             return [make(target, self.case, queries) for target in self.targets]
 
 
-def label(
-    targets: Sequence[Target], shot: FewShot, data: Dataset, config: TeacherConfig, rng: random.Random
-) -> Labelled:
+def label(scorer: Scorer, config: TeacherConfig, rng: random.Random) -> Labelled:
     """Hierarchical pruning of one prompt: shots, then tokens, then the exact check."""
-    case = Case.of(shot, data)
-    scorer = Scorer(targets, case, held_out(shot, data), config, rng)
-    n = len(case.prompt)
+    case, n = scorer.case, len(scorer.case.prompt)
     full, zero = scorer([True] * n), scorer([False] * n)
     ranking = rank_shots(scorer)
-    orders = token_orders(scorer, data)
+    orders = token_orders(scorer)
     found = Labelled({}, {}, full, zero, {})
     for retention in sorted(config.retentions):
         best: tuple[float, list[bool], str] | None = None
@@ -118,8 +117,7 @@ def label(
 def held_out(shot: FewShot, data: Dataset) -> list[Example]:
     """The rows that may be queries: of the task's classes, and not shown in the prompt."""
     shown = set(shot.rows)
-    wanted = set(shot.classes) or {None}
-    return [e for e in data.examples if e.label in wanted and e.row not in shown]
+    return [e for e in data.examples if e.row not in shown and (not shot.classes or e.label in shot.classes)]
 
 
 # ---- 1. shots
@@ -141,10 +139,10 @@ def rank_shots(scorer: Scorer) -> list[int]:
 
 # ---- 2. tokens
 
-def token_orders(scorer: Scorer, data: Dataset) -> dict[str, Tensor]:
+def token_orders(scorer: Scorer) -> dict[str, Tensor]:
     """Ways to rank the tokens inside the chosen shots, each [n], higher = kept longer."""
     case, config = scorer.case, scorer.config
-    frame, text_place, answer_place = _roles(case, data)
+    frame, text_place, answer_place = _roles(case)
     answer = (answer_place >= 0).float()
     place = _within(text_place) + _within(answer_place)
     orders = {"head": 3 * frame + 2 * answer - place if case.labels else 3 * frame - place}
@@ -164,13 +162,14 @@ def token_orders(scorer: Scorer, data: Dataset) -> dict[str, Tensor]:
     return orders
 
 
-def _roles(case: Case, data: Dataset) -> tuple[Tensor, Tensor, Tensor]:
+def _roles(case: Case) -> tuple[Tensor, Tensor, Tensor]:
     """Per token: 1 if it is the template's; its place in the demonstration's text; in its answer (-1 = not in it)."""
-    fields = case.shot.fields(data)
-    frame, text, answer = [], [], []
+    frame: list[float] = []
+    text: list[int] = []
+    answer: list[int] = []
     counts: dict[tuple[int, str], int] = {}
     for token in case.prompt.tokens:
-        field = fields[token.shot]
+        field = case.fields[token.shot]
         for places, (start, end), kind in ((text, field.text, "t"), (answer, field.answer, "a")):
             inside = start <= token.start < end
             places.append(counts.get((token.shot, kind), 0) if inside else -1)
@@ -245,26 +244,49 @@ def swap(keep: Sequence[bool], rng: random.Random, longest: int = 4) -> list[boo
     return out
 
 
-def classic_ta_pruning(scorer: Scorer, retention: float, threshold: float = 0.0) -> list[bool]:
-    """The reference: TA-Pruning left to right (arXiv 2506.17930): try each token once, delete it if s(z) stays within
-    `threshold` nats of the best so far; sweeps until the budget is met, doubling the threshold each time."""
+def classic_ta_pruning(
+    scorer: Scorer, retentions: Sequence[float], threshold: float = 0.0
+) -> dict[float, list[bool]]:
+    """The reference: TA-Pruning left to right (arXiv 2506.17930). Try each token once; delete it if s(z) stays within
+    `threshold` nats of the best so far. Sweeps go on, with twice the threshold each, until the smallest budget is met;
+    the masks of the larger ones are taken on the way."""
     n = len(scorer.case.prompt)
-    keep, budget = [True] * n, max(1, round(retention * n))
+    keep, found = [True] * n, {}
+    wanted = sorted(retentions, reverse=True)
     best = scorer(keep)
-    while sum(keep) > budget:
+    while wanted:
         for i in range(n):
-            if not keep[i] or sum(keep) <= budget:
-                continue
-            keep[i] = False
-            value = scorer(keep)
-            if value < best - threshold:
-                keep[i] = True
-            best = max(best, value)
+            while wanted and sum(keep) <= max(1, round(wanted[0] * n)):
+                found[wanted.pop(0)] = list(keep)
+            if not wanted:
+                break
+            if keep[i]:
+                keep[i] = False
+                value = scorer(keep)
+                keep[i] = value < best - threshold
+                best = max(best, value)
         threshold = max(2 * threshold, 0.01)
-    return keep
+    return found
 
 
-def random_pruning(n: int, retention: float, rng: random.Random) -> list[bool]:
-    """The other reference: as many tokens, at random."""
-    kept = set(rng.sample(range(n), max(1, round(retention * n))))
-    return [i in kept for i in range(n)]
+def random_pruning(n: int, retentions: Sequence[float], rng: random.Random) -> dict[float, list[bool]]:
+    """The other reference: tokens go in random order."""
+    order = rng.sample(range(n), n)
+    kept = {r: set(order[: max(1, round(r * n))]) for r in retentions}
+    return {r: [i in kept[r] for i in range(n)] for r in retentions}
+
+
+def text_teacher(targets: Sequence[Target], pool: Dataset, template: int, config: TeacherConfig) -> TextTeacher:
+    """The teacher as a compressor of demonstrations that come as text; `pool` holds the rows it may ask as queries.
+
+    This is the ceiling of an evaluation: the only method that sees the task's answers and the target itself.
+    """
+
+    def compress(text: str, retentions: Sequence[float], _: object = None) -> dict[float, str]:
+        case = Case.of_text(text, pool.name, template, pool.labels or ())
+        rng = random.Random(text)
+        scorer = Scorer(targets, case, pool.examples, replace(config, retentions=tuple(retentions)), rng)
+        found = label(scorer, scorer.config, rng)
+        return {r: case.prompt.render(keep) for r, keep in found.masks.items()}
+
+    return compress

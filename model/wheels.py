@@ -168,7 +168,8 @@ def _convert(gguf: Path, folder: Path) -> None:
     """Dequantise a GGUF file to fp32 safetensors. Needs the packages `gguf` and `accelerate`."""
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
     model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
-    model.hf_quantizer = None  # the weights are plain fp32 now; transformers 5 refuses to save while this is set
+    # The weights are plain fp32 now, but transformers 5 refuses to save while this is set.
+    model.hf_quantizer = None  # type: ignore[assignment]
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
     model.save_pretrained(folder, max_shard_size="10GB")

@@ -1,0 +1,377 @@
+"""Training: pairs (prompt, mask at a retention) -> a denoiser checkpoint.
+
+Nothing here knows where the masks come from: the teacher's pairs and people's corrections are both `Item`s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from tqdm import tqdm
+
+from model.augment import augmented
+from model.checkpoint import Checkpoint, from_encoder, load_checkpoint, save_checkpoint
+from model.data import Dataset, load_dataset
+from model.denoiser import Denoiser, Encoded, Encoder, keep_logits, loss
+from model.errors import InputError
+from model.pairs import Pair, read_pairs
+from model.prompt import Prompt
+from model.sampler import SamplerConfig, denoise
+from model.schedule import DROP, KEEP, corrupt, sample_times
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing to learn: `keep` [n] for the tokens of `prompt`; `weight` [n] says how much each counts (None = 1).
+
+    `again` draws a varied copy (other template, order, shots), None = the item is always seen as it is.
+    """
+
+    prompt: Prompt
+    keep: Sequence[bool]
+    weight: Sequence[float] | None = None
+    again: Callable[[random.Random], tuple[Prompt, list[bool]]] | None = field(default=None, repr=False)
+
+    @property
+    def retention(self) -> float:
+        return sum(self.keep) / len(self.keep)
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """How to optimise.
+
+    Attributes:
+        epochs: at the most; training stops early after `patience` epochs without a better validation loss.
+        batch: prompts in a step.
+        rate: learning rate of the encoder; state, retention and heads learn `head_factor` times as fast.
+        vary: share of the items seen as a varied copy.
+        seed: of everything random.
+    """
+
+    epochs: int = 30
+    patience: int = 6
+    batch: int = 16
+    rate: float = 1e-4
+    head_factor: float = 5.0
+    vary: float = 0.6
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.epochs, self.patience, self.batch) < 1 or not 0 < self.rate < 1:
+            raise InputError("epochs, patience and batch must be at least 1 and the learning rate between 0 and 1")
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What is known after an epoch: mean training loss, validation loss (both as in `denoiser.loss`)."""
+
+    index: int
+    train_loss: float
+    valid_loss: float
+
+
+def fit(
+    checkpoint: Checkpoint,
+    items: Sequence[Item],
+    valid: Sequence[Item],
+    config: FitConfig,
+    state: Path | None = None,
+    progress: Callable[[int, int, float], None] | None = None,
+) -> list[Epoch]:
+    """Train the checkpoint's denoiser in place; at the end it holds the weights of its best epoch.
+
+    Args:
+        state: file that everything is written to after each epoch, whole or not at all; a run that finds one goes
+            on from it.
+        progress: called after each step with (step, all steps, loss); what it raises ends the training.
+    """
+    if not items or not valid:
+        raise InputError(f"{len(items)} training and {len(valid)} validation items: at least one of each is needed")
+    accelerator = Accelerator()
+    denoiser, encoder = checkpoint.denoiser, checkpoint.encoder
+    per_epoch = math.ceil(len(items) / config.batch)
+    total = per_epoch * config.epochs
+    optimiser = torch.optim.AdamW(_groups(denoiser, config), weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda s: _warm_then_linear(s, total))
+    model, optimiser, schedule = accelerator.prepare(denoiser, optimiser, schedule)
+    run = _Run(model, optimiser, schedule, accelerator)
+    history = run.restore(state) if state is not None and state.exists() else []
+    for index in range(len(history), config.epochs):
+        if _stale(history, config.patience):
+            break
+        rng = random.Random(f"{config.seed}:{index}")
+        generator = torch.Generator().manual_seed(rng.randrange(2**31))
+        losses = []
+        for i, batch in enumerate(_batches(items, config, rng)):
+            losses.append(run.step(_noisy(encoder, batch, generator, accelerator.device)))
+            if progress is not None:
+                progress(index * per_epoch + i + 1, total, losses[-1])
+        score = run.validate(encoder, valid, config.batch)
+        history.append(Epoch(index, sum(losses) / len(losses), score))
+        run.remember(history, state)
+    run.recall()
+    accelerator.unwrap_model(model).eval()
+    return history
+
+
+class _Run:
+    """A model and its optimiser under accelerate, and the best weights so far."""
+
+    def __init__(self, model: Any, optimiser: Any, schedule: Any, accelerator: Accelerator):
+        self.model, self.optimiser, self.schedule, self.accelerator = model, optimiser, schedule, accelerator
+        self.best: dict[str, Tensor] = {}
+
+    def step(self, batch: _Batch) -> float:
+        self.model.train()
+        self.optimiser.zero_grad()
+        value = batch.loss(self.model)
+        self.accelerator.backward(value)
+        self.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimiser.step()
+        self.schedule.step()
+        return float(value.detach())
+
+    @torch.inference_mode()
+    def validate(self, encoder: Encoder, items: Sequence[Item], size: int) -> float:
+        """Loss over fixed noise, so that epochs compare."""
+        self.model.eval()
+        generator = torch.Generator().manual_seed(0)
+        total = 0.0
+        for i in range(0, len(items), size):
+            chunk = [(item.prompt, item.keep, item.weight) for item in items[i : i + size]]
+            for _ in range(3):
+                noisy = _noisy(encoder, chunk, generator, self.accelerator.device)
+                total += float(noisy.loss(self.model)) * len(chunk) / 3
+        return total / len(items)
+
+    def remember(self, history: list[Epoch], state: Path | None) -> None:
+        weights = self.accelerator.unwrap_model(self.model).state_dict()
+        if history[-1].valid_loss <= min(e.valid_loss for e in history):
+            self.best = {k: v.detach().cpu().clone() for k, v in weights.items()}
+        if state is None or not self.accelerator.is_main_process:
+            return
+        temporary = state.with_suffix(".writing")
+        everything = {
+            "model": weights,
+            "best": self.best,
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "history": [asdict(e) for e in history],
+        }
+        torch.save(everything, temporary)
+        temporary.replace(state)
+
+    def restore(self, state: Path) -> list[Epoch]:
+        try:
+            saved = torch.load(state, map_location="cpu", weights_only=True)
+            self.accelerator.unwrap_model(self.model).load_state_dict(saved["model"])
+            self.optimiser.load_state_dict(saved["optimiser"])
+            self.schedule.load_state_dict(saved["schedule"])
+        except Exception as e:
+            raise InputError(f"cannot go on from {state} ({e}); remove it to start again") from e
+        self.best = saved["best"]
+        return [Epoch(**e) for e in saved["history"]]
+
+    def recall(self) -> None:
+        if self.best:
+            self.accelerator.unwrap_model(self.model).load_state_dict(self.best)
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Prompts with a half-hidden mask, and what it should have been."""
+
+    encoded: Encoded
+    clean: Tensor
+    states: Tensor
+    times: Tensor
+    retention: Tensor
+    weight: Tensor | None
+
+    def loss(self, model: Denoiser) -> Tensor:
+        token, shot = model(self.encoded, self.states, self.retention)
+        return loss(token, shot, self.encoded, self.clean, self.states, self.times, self.weight)
+
+
+Row = tuple[Prompt, Sequence[bool], Sequence[float] | None]
+
+
+def _batches(items: Sequence[Item], config: FitConfig, rng: random.Random) -> Iterator[list[Row]]:
+    """One epoch in random order; prompts of like length together, so that little is padding."""
+    rows: list[Row] = []
+    for item in items:
+        if item.again is not None and rng.random() < config.vary:
+            rows.append((*item.again(rng), None))
+        else:
+            rows.append((item.prompt, item.keep, item.weight))
+    rows.sort(key=lambda row: len(row[0]) * rng.uniform(0.7, 1.3))
+    batches = [rows[i : i + config.batch] for i in range(0, len(rows), config.batch)]
+    rng.shuffle(batches)
+    yield from batches
+
+
+def _noisy(encoder: Encoder, rows: Sequence[Row], generator: torch.Generator, device: torch.device) -> _Batch:
+    encoded = encoder([prompt for prompt, _, _ in rows])
+    clean = _padded([keep for _, keep, _ in rows], encoded).bool()
+    weighted = any(weight is not None for _, _, weight in rows)
+    weights = [weight if weight is not None else [1.0] * len(keep) for _, keep, weight in rows]
+    weight = _padded(weights, encoded).to(device) if weighted else None
+    times = sample_times(len(rows), generator)
+    states = corrupt(torch.where(clean, KEEP, DROP), encoded.shot, times, generator)
+    retention = torch.tensor([sum(keep) / len(keep) for _, keep, _ in rows])
+    return _Batch(
+        encoded.to(device), clean.to(device), states.to(device), times.to(device), retention.to(device), weight
+    )
+
+
+def _padded(rows: Sequence[Sequence[float]], encoded: Encoded) -> Tensor:
+    out = torch.zeros(encoded.real.shape)
+    for i, row in enumerate(rows):
+        out[i, : len(row)] = torch.tensor(row, dtype=torch.float)
+    return out
+
+
+def _groups(denoiser: Denoiser, config: FitConfig) -> list[dict[str, Any]]:
+    backbone = {id(p) for p in denoiser.backbone.parameters()}
+    new = [p for p in denoiser.parameters() if id(p) not in backbone]
+    old = list(denoiser.backbone.parameters())
+    return [{"params": old, "lr": config.rate}, {"params": new, "lr": config.rate * config.head_factor}]
+
+
+def _warm_then_linear(step: int, total: int) -> float:
+    warm = max(1, total // 20)
+    return (step + 1) / warm if step < warm else max(0.02, (total - step) / max(1, total - warm))
+
+
+def _stale(history: Sequence[Epoch], patience: int) -> bool:
+    losses = [e.valid_loss for e in history]
+    return len(losses) > patience and min(losses[-patience:]) > min(losses[:-patience])
+
+
+# ---- agreement with held-out masks
+
+
+@torch.inference_mode()
+def agreement(checkpoint: Checkpoint, items: Sequence[Item], steps: int) -> float:
+    """Share of prompt tokens on which the sampler, given the item's own retention, decides like the item's mask."""
+    device = next(checkpoint.denoiser.parameters()).device
+    same = total = 0
+    for item in items:
+        encoded = checkpoint.encoder([item.prompt]).to(device)
+        retention = torch.tensor([item.retention], device=device)
+
+        def predict(states: Tensor, encoded: Encoded = encoded, retention: Tensor = retention) -> tuple[Tensor, Tensor]:
+            token, shot = checkpoint.denoiser(encoded, states[None].to(device), retention)
+            return keep_logits(token, shot, encoded.shot)[0].cpu(), shot[0].cpu()
+
+        *_, last = denoise(predict, len(item.prompt), SamplerConfig(item.retention, steps))
+        same += sum((s == KEEP) == k for s, k in zip(last.states, item.keep, strict=True))
+        total += len(item.keep)
+    return same / total
+
+
+# ---- from pairs to a checkpoint
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Train a denoiser on the teacher's pairs.
+
+    Attributes:
+        pairs: JSONL files of `model.pairs`.
+        data: folder that the pairs refer to.
+        out: folder of the new checkpoint; must not exist.
+        base: encoder to start from: "minilm", or any Hugging Face encoder by name or folder.
+        parent: checkpoint to go on from, instead of base.
+        validation: share of the prompts held out.
+        resume: go on from OUT.state if it is there.
+    """
+
+    pairs: tuple[Path, ...]
+    data: Path
+    out: Path
+    base: str = "minilm"
+    parent: Path | None = None
+    validation: float = 0.15
+    resume: bool = False
+    fit: FitConfig = FitConfig()
+
+
+def train(config: TrainConfig) -> dict[str, Any]:
+    """Train, print how it goes, save the checkpoint; returns its metrics."""
+    if config.out.exists():
+        raise InputError(f"{config.out} is there already; checkpoints are never overwritten, so name another folder")
+    items, valid = split(config)
+    checkpoint = load_checkpoint(config.parent) if config.parent else from_encoder(config.base)
+    config.out.parent.mkdir(parents=True, exist_ok=True)
+    state = config.out.with_name(config.out.name + ".state")
+    if not config.resume:
+        state.unlink(missing_ok=True)
+    print(f"{len(items)} masks to train on, {len(valid)} to validate")
+    with tqdm(unit="step") as bar:
+
+        def progress(step: int, total: int, value: float) -> None:
+            bar.total, bar.n = total, step
+            bar.set_postfix(loss=f"{value:.3f}")
+
+        history = fit(checkpoint, items, valid, config.fit, state, progress)
+    best = min(history, key=lambda e: e.valid_loss)
+    checkpoint.denoiser.eval()
+    metrics = {
+        "epochs": len(history),
+        "train_loss": round(best.train_loss, 4),
+        "valid_loss": round(best.valid_loss, 4),
+        "agreement_8_steps": round(agreement(checkpoint, valid, 8), 4),
+        "agreement_1_step": round(agreement(checkpoint, valid, 1), 4),
+        "agreement_random": round(sum(i.retention**2 + (1 - i.retention) ** 2 for i in valid) / len(valid), 4),
+    }
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in config.pairs)).hexdigest()
+    meta = {
+        "parent": checkpoint.id if config.parent else None,
+        "base": checkpoint.meta.get("base"),
+        "licence": checkpoint.meta.get("licence"),
+        "data": digest,
+        "masks": len(items),
+        "metrics": metrics,
+        "fit": asdict(config.fit),
+    }
+    save_checkpoint(config.out, checkpoint.denoiser, checkpoint.encoder.tokenizer, meta)
+    state.unlink(missing_ok=True)
+    print(metrics)
+    return metrics
+
+
+def split(config: TrainConfig) -> tuple[list[Item], list[Item]]:
+    """Items to train on and to validate; a prompt is wholly in one of them, by its sha256."""
+    train_items: list[Item] = []
+    valid: list[Item] = []
+    pairs = [pair for path in config.pairs for pair in read_pairs(path)]
+    sets = {name: load_dataset(config.data, name) for name in sorted({p.shot.dataset for p in pairs})}
+    for pair in pairs:
+        held = int(pair.sha256[:8], 16) / 2**32 < config.validation
+        (valid if held else train_items).extend(items_of(pair, sets[pair.shot.dataset]))
+    return train_items, valid
+
+
+def items_of(pair: Pair, data: Dataset) -> list[Item]:
+    """An item for every retention whose mask passed the teacher's filter."""
+    prompt = pair.prompt(data)
+    items = []
+    for retention in pair.held():
+        keep = [bit == "1" for bit in pair.masks[retention]]
+
+        def again(rng: random.Random, keep: list[bool] = keep) -> tuple[Prompt, list[bool]]:
+            return augmented(pair.shot, prompt, keep, data, rng)
+
+        items.append(Item(prompt, keep, None, again))
+    return items
