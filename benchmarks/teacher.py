@@ -2,8 +2,8 @@
 
     python benchmarks/teacher.py --data DATA --task dbpedia --prompts 2 --tokens 250
 
-Both label the same prompts; their masks are scored on the same held-out queries that neither has seen. Prints, per prompt,
-seconds, masks scored and s(z) in nats at each retention, and the medians.
+Both label the same prompts; their masks are scored on the same held-out queries that neither has seen. Prints, per
+prompt, seconds, masks scored and s(z) in nats at each retention, and the median ratio.
 """
 
 from __future__ import annotations

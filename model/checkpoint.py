@@ -69,8 +69,6 @@ def load_checkpoint(folder: str | Path | None = None) -> Checkpoint:
         denoiser.load_state_dict(_floats(load(weights)))
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
         encoder = Encoder(_prepared(tokenizer, folder), denoiser.config)
-    except InputError:
-        raise
     except (SafetensorError, RuntimeError, ValueError, TypeError, KeyError, AttributeError, OSError) as error:
         raise _damaged(folder, f"weights, tokenizer and config do not fit together ({_line(error)})") from error
     return Checkpoint(hashlib.sha256(weights).hexdigest()[:12], denoiser.eval(), encoder, meta)
@@ -244,7 +242,8 @@ def _damaged(folder: Path, what: str) -> InputError:
 def _line(error: Exception) -> str:
     """The first line of an error's message that says something (torch's first line only announces the others)."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[1] if len(lines) > 1 and lines[0].startswith("Error(s) in loading") else lines[0])[:200] if lines else ""
+    says = [line for line in lines if not line.startswith("Error(s) in loading")]
+    return (says or [type(error).__name__])[0][:200]
 
 
 def _sha256(path: Path) -> str:

@@ -1,7 +1,7 @@
 """The command line: `python -m model compress|teach|train|evaluate`.
 
-Exit status: 0 done, 2 a mistake in the input (one line on stderr), 130 interrupted, 141 the reader of the output went away.
-Only the sub-commands import torch, so that --help comes at once.
+Exit status: 0 done, 2 a mistake in the input (one line on stderr), 130 interrupted, 141 the reader of the
+output went away. Only the sub-commands import torch, so that --help comes at once.
 """
 
 from __future__ import annotations
@@ -97,10 +97,20 @@ def _add_compress(commands: argparse._SubParsersAction) -> None:
     flag("file", metavar="FILE", help="UTF-8 text file with the prompt; - reads standard input")
     flag("--retention", type=float, default=0.5, metavar="R", help="share of tokens to keep, in (0, 1] (default 0.5)")
     flag("--steps", type=int, default=8, metavar="N", help="denoising steps, 1-64 (default 8)")
-    flag("--threshold", type=float, default=0.0, metavar="C",
-         help="confidence in [0, 1) that a token needs to be decided before the last step (default 0)")  # fmt: skip
-    flag("--temperature", type=float, default=0.0, metavar="T",
-         help="of the noise that varies the mask, 0-10 (default 0: none)")  # fmt: skip
+    flag(
+        "--threshold",
+        type=float,
+        default=0.0,
+        metavar="C",
+        help="confidence in [0, 1) that a token needs to be decided before the last step (default 0)",
+    )
+    flag(
+        "--temperature",
+        type=float,
+        default=0.0,
+        metavar="T",
+        help="of the noise that varies the mask, 0-10 (default 0: none)",
+    )
     flag("--seed", type=int, default=0, metavar="N", help="of that noise (default 0)")
     flag("--keep", metavar="REGEX", help="keep every token that a match touches")
     flag("--drop-query", action="store_true", help="do not keep a last, unanswered question whole")
@@ -122,13 +132,27 @@ def _add_teach(commands: argparse._SubParsersAction) -> None:
     flag = parser.add_argument
     flag("--data", type=Path, required=True, metavar="DIR", help="folder that holds gsm8k/ and train_tasks/")
     flag("--out", type=Path, required=True, metavar="FILE", help="JSONL file that finished pairs are appended to")
-    flag("--tasks", type=_names, default=TRAIN_TASKS, metavar="LIST",
-         help=f"comma-separated data sets (default {','.join(TRAIN_TASKS)}); {', '.join(HELD_OUT)} are held out")  # fmt: skip
-    flag("--targets", type=_names, default=("smollm2", "gemma3"), metavar="LIST",
-         help="comma-separated target LLMs: smollm2, gemma3, Hugging Face names or folders (default smollm2,gemma3)")  # fmt: skip
+    flag(
+        "--tasks",
+        type=_names,
+        default=TRAIN_TASKS,
+        metavar="LIST",
+        help=f"comma-separated data sets (default {','.join(TRAIN_TASKS)}); {', '.join(HELD_OUT)} are held out",
+    )
+    flag(
+        "--targets",
+        type=_names,
+        default=("smollm2", "gemma3"),
+        metavar="LIST",
+        help="comma-separated target LLMs: smollm2, gemma3, Hugging Face names or folders (default smollm2,gemma3)",
+    )
     flag("--pairs", type=_count, default=100, metavar="N", help="how many there shall be in the end (default 100)")
-    flag("--method", default="hierarchical", metavar="NAME",
-         help="hierarchical, or a reference to compare it with: classic (TA-Pruning), random")  # fmt: skip
+    flag(
+        "--method",
+        default="hierarchical",
+        metavar="NAME",
+        help="hierarchical, or a reference to compare it with: classic (TA-Pruning), random",
+    )
     flag("--label-free", action="store_true", help="hold the full prompt's answers, not the gold ones")
     flag("--queries", type=_count, default=16, metavar="N", help="held-out queries per prompt (default 16)")
     flag("--seed", type=int, default=0, metavar="N", help="of the prompts and queries drawn (default 0)")
@@ -148,14 +172,18 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     flag("--pairs", type=Path, required=True, nargs="+", metavar="FILE", help="JSONL files that `teach` made")
     flag("--data", type=Path, required=True, metavar="DIR", help="folder of the data sets that the pairs refer to")
     flag("--out", type=Path, required=True, metavar="DIR", help="folder for the checkpoint; must not exist yet")
-    flag("--base", default="minilm", metavar="NAME",
-         help="encoder to start from: minilm, a Hugging Face name or a folder (default minilm)")  # fmt: skip
-    flag("--epochs", type=_count, default=10, metavar="N", help="passes over the pairs (default 10)")
-    flag("--batch", type=_count, default=8, metavar="N", help="prompts per optimiser step (default 8)")
+    flag(
+        "--base",
+        default="minilm",
+        metavar="NAME",
+        help="encoder to start from: minilm, a Hugging Face name or a folder (default minilm)",
+    )
+    flag("--parent", type=Path, metavar="DIR", help="checkpoint to go on from, instead of --base")
+    flag("--epochs", type=_count, default=30, metavar="N", help="passes over the pairs at the most (default 30)")
+    flag("--batch", type=_count, default=16, metavar="N", help="prompts per optimiser step (default 16)")
     flag("--rate", type=float, default=1e-4, metavar="R", help="peak learning rate (default 1e-4)")
     flag("--seed", type=int, default=0, metavar="N", help="of everything random (default 0)")
     flag("--resume", action="store_true", help="go on with an interrupted run")
-    _add_device(parser)
     parser.set_defaults(run=_train)
 
 
@@ -170,13 +198,28 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     flag = parser.add_argument
     flag("--task", required=True, metavar="NAME", help="agnews or gsm8k")
     flag("--data", type=Path, required=True, metavar="DIR", help="the task's folder")
-    flag("--target", default="smollm2", metavar="NAME",
-         help="smollm2, gemma3, a Hugging Face name or a folder (default smollm2)")  # fmt: skip
-    flag("--methods", type=_names, default=("full", "zero", "random", "selective-context", "diffumask", "one-pass"),
-         metavar="LIST", help="comma-separated, any of full, zero, random, selective-context, llmlingua, llmlingua2, "
-         "teacher, diffumask, one-pass (default: those that need no further data or package)")  # fmt: skip
-    flag("--retention", type=float, nargs="+", default=[0.2, 0.35, 0.5], metavar="R",
-         help="shares of tokens to keep (default 0.2 0.35 0.5)")  # fmt: skip
+    flag(
+        "--target",
+        default="smollm2",
+        metavar="NAME",
+        help="smollm2, gemma3, a Hugging Face name or a folder (default smollm2)",
+    )
+    flag(
+        "--methods",
+        type=_names,
+        default=("full", "zero", "random", "selective-context", "diffumask", "one-pass"),
+        metavar="LIST",
+        help="comma-separated, any of full, zero, random, selective-context, llmlingua, llmlingua2, "
+        "teacher, diffumask, one-pass (default: those that need no further data or package)",
+    )
+    flag(
+        "--retention",
+        type=float,
+        nargs="+",
+        default=[0.2, 0.35, 0.5],
+        metavar="R",
+        help="shares of tokens to keep (default 0.2 0.35 0.5)",
+    )
     flag("--prompts", type=_count, default=10, metavar="N", help="prompts to compress (default 10)")
     flag("--queries", type=_count, default=100, metavar="N", help="queries after every prompt (default 100)")
     flag("--shots", type=_count, default=4, metavar="N", help="demonstrations in a gsm8k prompt (default 4)")
@@ -249,7 +292,7 @@ def _teach(arguments: argparse.Namespace) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    from model.train import TrainConfig, train
+    from model.train import FitConfig, TrainConfig, train
 
     train(
         TrainConfig(
@@ -257,12 +300,9 @@ def _train(arguments: argparse.Namespace) -> None:
             data=arguments.data,
             out=arguments.out,
             base=arguments.base,
-            epochs=arguments.epochs,
-            batch=arguments.batch,
-            rate=arguments.rate,
-            seed=arguments.seed,
+            parent=arguments.parent,
             resume=arguments.resume,
-            device=arguments.device,
+            fit=FitConfig(epochs=arguments.epochs, batch=arguments.batch, rate=arguments.rate, seed=arguments.seed),
         )
     )
 

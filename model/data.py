@@ -81,10 +81,10 @@ class Dataset:
 def load_dataset(data: Path, name: str) -> Dataset:
     """Read `data`/gsm8k, `data`/train_tasks/NAME or `data`/agnews: the rows that training may use.
 
-    Raises InputError when the files are not there.
+    Raises InputError when a file is not there or a row is not one.
     """
     if name == "gsm8k":
-        return Dataset(name, tuple(_gsm8k(data / "gsm8k" / "train.jsonl", "train")), None)
+        return load_gsm8k(data / name, "train")
     if name not in LABELS:
         raise InputError(f"unknown data set {name!r}; known: gsm8k, {', '.join(LABELS)}")
     folder = data / name if name == "agnews" else data / "train_tasks" / name
@@ -99,8 +99,22 @@ def load_dataset(data: Path, name: str) -> Dataset:
 def load_test(folder: Path, name: str) -> Dataset:
     """Read the held-out rows of `folder` (".../agnews" or ".../gsm8k"), for evaluation only."""
     if name == "gsm8k":
-        return Dataset(name, tuple(_gsm8k(folder / "test.jsonl", "test")), None)
+        return load_gsm8k(folder, "test")
     return Dataset(name, tuple(_tsv(folder / "test.tsv", "test", LABELS[name])), LABELS[name])
+
+
+def load_gsm8k(folder: Path, split: str) -> Dataset:
+    """Read `folder`/SPLIT.jsonl (SPLIT: train or test), one object with a question and its worked answer per line."""
+    path = folder / f"{split}.jsonl"
+    lines = [(number, line) for number, line in enumerate(read_lines(path), start=1) if line.strip()]
+    examples = []
+    for i, (number, line) in enumerate(lines):
+        try:
+            row = json.loads(line)
+            examples.append(Example(f"{split}:{i}", row["question"].strip(), row["answer"].strip()))
+        except (ValueError, KeyError, TypeError, AttributeError) as e:
+            raise InputError(f"{path} line {number} is not a question and its answer ({e!r})") from e
+    return Dataset("gsm8k", tuple(examples), None)
 
 
 def read_lines(path: Path) -> list[str]:
@@ -117,16 +131,13 @@ def _tsv(path: Path, split: str, labels: tuple[str, ...]) -> list[Example]:
     examples = []
     for i, line in enumerate(read_lines(path)[1:]):
         if line.strip():
-            text, _, label = line.rpartition("\t")
-            if not label.strip().isdigit() or int(label) >= len(labels):
+            text, tab, label = line.rpartition("\t")
+            if not tab:
+                raise InputError(f"{path} line {i + 2} has no tab between a text and its label")
+            if not label.strip().isdecimal() or int(label) >= len(labels):
                 raise InputError(f"{path} line {i + 2}: {label!r} is not a label from 0 to {len(labels) - 1}")
             examples.append(Example(f"{split}:{i}", text.strip(), labels[int(label)], int(label)))
     return examples
-
-
-def _gsm8k(path: Path, split: str) -> list[Example]:
-    rows = [json.loads(line) for line in read_lines(path) if line.strip()]
-    return [Example(f"{split}:{i}", r["question"].strip(), r["answer"].strip()) for i, r in enumerate(rows)]
 
 
 @dataclass(frozen=True)
@@ -198,17 +209,24 @@ class FewShot:
 
 
 def draw(data: Dataset, rng: random.Random, shots: int | None = None, template: int | None = None) -> FewShot:
-    """Draw a demonstration prompt: number of shots, rows, order, template, classes and length all vary."""
+    """Draw a demonstration prompt: number of shots, rows, order, template, classes and length all vary.
+
+    Raises InputError when the data set has too few rows.
+    """
     if template is None:
         template = rng.randrange(len(TEMPLATES)) if data.labels else rng.choice((QUESTION_ANSWER, 1, 2, 5))
     if data.labels is None:
         count = shots or rng.choice((2, 3, 4, 4))
+        if count > len(data.examples):
+            raise InputError(f"{data.name} has {len(data.examples)} rows, too few for {count} demonstrations")
         rows = rng.sample([e.row for e in data.examples], count)
         return FewShot(data.name, tuple(rows), template)
     most = min(len(data.labels), 6)
     classes = sorted(rng.sample(range(len(data.labels)), rng.randint(min(most, 3), most)))
     count = shots or rng.choice((2, 3, 4, 4, 4, 5, 6, 8))
     pools = [[e.row for e in data.examples if e.label == c] for c in classes]
+    if not all(pools):
+        raise InputError(f"{data.name} has no row of {data.labels[classes[pools.index([])]]!r}")
     rows = [rng.choice(pools[i % len(pools)]) for i in rng.sample(range(max(count, len(pools))), count)]
     rows = list(dict.fromkeys(rows))
     rng.shuffle(rows)

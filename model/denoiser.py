@@ -108,7 +108,8 @@ class Encoder:
         unique = list(dict.fromkeys(texts))
         pieces = self.tokenizer(unique, add_special_tokens=False, verbose=False).input_ids
         known = {text: piece or [self.blank] for text, piece in zip(unique, pieces, strict=True)}
-        ids, owners = [], []
+        ids: list[int] = []
+        owners: list[int] = []
         for i, text in enumerate(texts):
             ids += known[text]
             owners += [i] * len(known[text])
@@ -127,7 +128,7 @@ class Encoder:
 class Denoiser(nn.Module):
     """The network. `backbone` is any Hugging Face encoder that takes `inputs_embeds` (BERT, RoBERTa, ...)."""
 
-    def __init__(self, config: DenoiserConfig, backbone: nn.Module):
+    def __init__(self, config: DenoiserConfig, backbone: Any):
         super().__init__()
         width = config.encoder["hidden_size"]
         embedding = backbone.get_input_embeddings().embedding_dim  # differs from width in ALBERT and ELECTRA

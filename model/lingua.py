@@ -80,8 +80,8 @@ def compress_prompt(
     """Compress contexts between an instruction and a question, which stay whole.
 
     Args:
-        context: one text or several. A single one is split into shots by itself (a few-shot prompt with its demonstrations);
-            of several, each is a shot.
+        context: one text or several. A single one is split into its own shots, such as demonstrations; of several,
+            each is a shot.
         rate: share of all prompt tokens to keep, in (0, 1].
         target_token: if above 0, how many prompt tokens to keep, instead of `rate`.
         force_tokens: literal strings; every token that an occurrence touches is kept ("\\n", "?").

@@ -1,7 +1,7 @@
 """Training pairs on disk, and the loop that makes them.
 
-One line of JSON per prompt: a reference to the prompt (data set, rows, template), its sha256 and number of tokens, and for
-each retention the mask as a string of 0 and 1. No text of the data sets is stored.
+One line of JSON per prompt: a reference to the prompt (data set, rows, template), its sha256, and for each
+retention the mask as a string of 0 and 1. No text of the data sets is stored.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from model.prompt import Prompt
 from model.score import Case
 from model.targets import Target
 from model.teacher import Labelled, Scorer, TeacherConfig, classic_ta_pruning, held_out, label, random_pruning
+
+PAIR_BEGINS = '{"shot": {'
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class Pair:
         prompt = Case.of(self.shot, data).prompt
         if hashlib.sha256(prompt.text.encode()).hexdigest() != self.sha256:
             raise InputError(f"the rows of {self.shot.dataset} are not those that this pair was made from")
+        if any(len(mask) != len(prompt) for mask in self.masks.values()):
+            raise InputError(f"a mask for {self.shot.dataset} has not one bit for each of {len(prompt)} tokens")
         return prompt
 
     def held(self, margin: float = 0.1) -> list[float]:
@@ -73,16 +77,17 @@ class Pair:
 def read_pairs(path: Path) -> list[Pair]:
     """All whole lines of a pairs file; a last line that was cut off by an interruption is passed over."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as e:
         raise InputError(f"cannot read the pairs in {path}: {e}") from e
     pairs = []
     for i, line in enumerate(lines, start=1):
         try:
             pairs.append(Pair.from_json(line))
-        except (ValueError, KeyError, TypeError) as e:
-            if i < len(lines):
-                raise InputError(f"{path} line {i} is not a pair ({e}); remove it") from e
+        except (ValueError, KeyError, TypeError, AttributeError) as e:
+            last = i == len(lines)  # without a line break: "" if the file is whole
+            if not (last and line[: len(PAIR_BEGINS)] == PAIR_BEGINS[: len(line)]):
+                raise InputError(f"{path} line {i} is not a pair ({e!r}); remove it") from e
     return pairs
 
 
@@ -114,6 +119,8 @@ class TeachConfig:
             raise InputError(f"cannot teach on {', '.join(sorted(unknown))}; training tasks: {', '.join(TRAIN_TASKS)}")
         if self.method not in ("hierarchical", "classic", "random"):
             raise InputError(f"unknown method {self.method!r}; use hierarchical, classic or random")
+        if not self.tasks or not self.targets:
+            raise InputError("name at least one task and one target LLM")
         if self.pairs < 1:
             raise InputError(f"pairs {self.pairs} must be at least 1")
 

@@ -131,7 +131,7 @@ def denoise(
     for index, count in enumerate(commits(n - len(pins), config.steps), start=1):
         token, shot = predict(states)
         ranked, margin = _rank((token + noise), states, left)
-        confidence = torch.sigmoid(margin.abs())
+        confidence = torch.sigmoid(margin.abs()).clamp_max(1 - 1e-6)  # 1 is for pins alone
         quota += count  # what earlier steps were too unsure to decide is made up for
         last = index == config.steps
         count = len(ranked) if last else int((confidence[:quota] >= config.threshold).sum())

@@ -1,7 +1,8 @@
 """The noise schedule: how much of the mask is hidden at time t, and how many tokens each denoising step decides.
 
 Absorbing-state (masked) diffusion, as in MDLM (arXiv 2406.07524, section 3.1): at time t every state is MASK with
-probability t, independently. The linear schedule alpha(t) = 1 - t has the loss weight -alpha'(t) / (1 - alpha(t)) = 1/t.
+probability t, independently. The linear schedule alpha(t) = 1 - t has the loss weight
+-alpha'(t) / (1 - alpha(t)) = 1/t.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ def sample_times(count: int, generator: torch.Generator) -> Tensor:
     return MIN_TIME + (1 - MIN_TIME) * times
 
 
-def corrupt(states: Tensor, shot: Tensor, times: Tensor, generator: torch.Generator, whole_shots: float = 0.25) -> Tensor:
+def corrupt(
+    states: Tensor, shot: Tensor, times: Tensor, generator: torch.Generator, whole_shots: float = 0.25
+) -> Tensor:
     """Hide states with probability t; in a share `whole_shots` of the prompts, whole shots at once instead.
 
     Args:

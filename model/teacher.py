@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from model.data import Dataset, Example, FewShot, balanced
+from model.errors import InputError
 from model.gates import gate_gradient, gate_search
 from model.score import Case, Goals, full_prompt_goals, gold_goals, score
 from model.targets import Target
@@ -30,9 +31,9 @@ class TeacherConfig:
     Attributes:
         retentions: shares of prompt tokens to label.
         queries: held-out queries that candidates are scored on; fewer overfit.
-        gate_steps: optimiser steps on the gates, with `gate_queries` fresh queries each; 1 = a single gradient, 0 = none.
+        gate_steps: optimiser steps on the gates, with `gate_queries` fresh queries each; 1 = one gradient, 0 = none.
         swaps: threshold-accepting proposals on the winner of each retention.
-        threshold: nats that an accepted swap may lose against the best so far.
+        threshold: nats that an accepted swap may lose against the mask that it changes.
         label_free: score against the full prompt's answers instead of the gold ones.
     """
 
@@ -43,6 +44,12 @@ class TeacherConfig:
     swaps: int = 0
     threshold: float = 0.02
     label_free: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.retentions or not all(0 < r <= 1 for r in self.retentions):
+            raise InputError(f"retentions {self.retentions} must be above 0 and at most 1, and at least one")
+        if min(self.queries, self.gate_queries) < 2:
+            raise InputError("at least 2 queries are needed: labels are calibrated over them")
 
 
 @dataclass(frozen=True)
@@ -104,7 +111,7 @@ def label(scorer: Scorer, config: TeacherConfig, rng: random.Random) -> Labelled
     found = Labelled({}, {}, full, zero, {})
     for retention in sorted(config.retentions):
         best: tuple[float, list[bool], str] | None = None
-        for name, keep in candidates(case, ranking, orders, round(retention * n)):
+        for name, keep in candidates(case, ranking, orders, max(1, round(retention * n))):
             value = scorer(keep)
             if best is None or value > best[0]:
                 best = (value, keep, name)
@@ -126,7 +133,7 @@ def held_out(shot: FewShot, data: Dataset) -> list[Example]:
 def rank_shots(scorer: Scorer) -> list[int]:
     """Shots, most useful first: keep-one score where each stands alone, plus what leaving it out costs.
 
-    Leave-one-out is skipped over 6 shots: with that many, one hardly matters.
+    Leave-one-out is skipped over 4 shots: with that many, one hardly matters. Of 2 it would say the same again.
     """
     prompt = scorer.case.prompt
     shots = range(len(prompt.shots))
@@ -180,7 +187,8 @@ def _roles(case: Case) -> tuple[Tensor, Tensor, Tensor]:
 
 def _within(place: Tensor) -> Tensor:
     """Places 0, 1, 2, ... scaled into [0, 1); 0 outside."""
-    return place.clamp_min(0) / (place.max() + 1)
+    place = place.clamp_min(0)
+    return place / (place.max() + 1)
 
 
 # ---- 3. masks

@@ -111,6 +111,7 @@ def fit(
             break
         rng = random.Random(f"{config.seed}:{index}")
         generator = torch.Generator().manual_seed(rng.randrange(2**31))
+        torch.manual_seed(rng.randrange(2**31))  # dropout: an epoch is the same after an interruption
         losses = []
         for i, batch in enumerate(_batches(items, config, rng)):
             losses.append(run.step(_noisy(encoder, batch, generator, accelerator.device)))
@@ -312,6 +313,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
     if config.out.exists():
         raise InputError(f"{config.out} is there already; checkpoints are never overwritten, so name another folder")
     items, valid = split(config)
+    torch.manual_seed(config.fit.seed)  # the heads of a new denoiser
     checkpoint = load_checkpoint(config.parent) if config.parent else from_encoder(config.base)
     config.out.parent.mkdir(parents=True, exist_ok=True)
     state = config.out.with_name(config.out.name + ".state")

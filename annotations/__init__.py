@@ -1,0 +1,1 @@
+"""Human corrections: their store, history and JSONL export (not built yet)."""
