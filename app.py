@@ -1,7 +1,12 @@
-"""Entry of the studio: `python app.py`."""
+"""Entry of the studio: `python app.py`. Host and port: GRADIO_SERVER_NAME, GRADIO_SERVER_PORT."""
 
-import sys
+import threading
+
+from app.service import Studio
+from app.settings import Settings
+from app.ui import launch
 
 if __name__ == "__main__":
-    sys.stderr.write("The studio is not built yet; compress prompts with `python -m model compress FILE`.\n")
-    sys.exit(2)
+    studio = Studio(Settings.from_env())
+    threading.Thread(target=studio.warm_up, daemon=True).start()
+    launch(studio)

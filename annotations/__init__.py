@@ -1,1 +1,6 @@
-"""Human corrections: their store, history and JSONL export (not built yet)."""
+"""Human corrections of masks: record, store, export. No torch, no Gradio; importing does nothing.
+
+>>> from annotations.record import checked   # one record, checked
+>>> from annotations.store import open_store  # the database: open_store() -> Store
+>>> from annotations.export import export     # JSONL, CSV, Parquet, data set
+"""

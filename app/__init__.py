@@ -1,1 +1,1 @@
-"""The studio: a Gradio app that shows the denoiser at work and takes corrections (not built yet)."""
+"""The studio: a Gradio app that shows the denoiser at work and takes a person's corrections."""

@@ -145,7 +145,7 @@ class Prompt:
         """What to write between two kept tokens when those between them are dropped: a space or nothing."""
         if _is_break(left.text) or _is_break(right.text):
             return ""
-        fuse = _WORDLIKE.match(left.text[-1]) and _WORDLIKE.match(right.text[0])
+        fuse = word_edges(left.text)[1] and word_edges(right.text)[0]
         return " " if fuse or _SPACE.search(self.text, left.end, right.start) else ""
 
 
@@ -222,6 +222,15 @@ def _token_spans(text: str) -> Iterator[tuple[int, int]]:
             yield start, cut
             start = cut
         yield start, end
+
+
+def word_edges(token: str) -> tuple[bool, bool]:
+    """Whether the first and the last character of a token would fuse with a word written right beside it.
+
+    >>> word_edges("3rd"), word_edges("+4"), word_edges("日")
+    ((True, True), (False, True), (False, False))
+    """
+    return bool(_WORDLIKE.match(token[0])), bool(_WORDLIKE.match(token[-1]))
 
 
 def _is_break(token: str) -> bool:

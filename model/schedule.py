@@ -30,14 +30,17 @@ def corrupt(
         states: [batch, n] KEEP or DROP.
         shot: [batch, n] index of each token's shot.
         times: [batch] in (0, 1].
-    Returns [batch, n] MASK, KEEP or DROP. At least one token of every prompt is MASK.
+    Returns [batch, n] MASK, KEEP or DROP. At least one token of every row is MASK (padding counts).
     """
     batch, n = states.shape
     by_token = torch.rand(batch, n, generator=generator)
     by_shot = torch.rand(batch, int(shot.max()) + 1, generator=generator).gather(1, shot)
     use_shot = torch.rand(batch, 1, generator=generator) < whole_shots
-    hidden = torch.where(use_shot, by_shot, by_token) < times[:, None]
-    hidden |= ~hidden.any(1, keepdim=True)  # nothing to learn from a prompt without MASK
+    chance = torch.where(use_shot, by_shot, by_token)
+    hidden = chance < times[:, None]
+    # Nothing is learnt from a row without MASK, so one token or shot is hidden at least; no more, for the loss has
+    # the weight 1/t, and a whole prompt must not get that of a small t.
+    hidden |= chance == chance.min(1, keepdim=True).values
     return torch.where(hidden, MASK, states)
 
 
@@ -45,7 +48,7 @@ def commits(undecided: int, steps: int) -> list[int]:
     """How many tokens each of `steps` steps decides at the most; adds up to `undecided`.
 
     >>> commits(10, 4)
-    [2, 3, 2, 3]
+    [2, 3, 3, 2]
     """
     edges = [round(undecided * i / steps) for i in range(steps + 1)]
     return [b - a for a, b in zip(edges, edges[1:], strict=False)]

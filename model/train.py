@@ -178,10 +178,10 @@ class _Run:
             self.accelerator.unwrap_model(self.model).load_state_dict(saved["model"])
             self.optimiser.load_state_dict(saved["optimiser"])
             self.schedule.load_state_dict(saved["schedule"])
-        except Exception as e:
-            raise InputError(f"cannot go on from {state} ({e}); remove it to start again") from e
-        self.best = saved["best"]
-        return [Epoch(**e) for e in saved["history"]]
+            self.best = saved["best"]
+            return [Epoch(**e) for e in saved["history"]]
+        except Exception as e:  # torch raises many kinds, with long messages
+            raise InputError(f"cannot go on from {state}, damaged or of another model; remove it to start again") from e
 
     def recall(self) -> None:
         if self.best:

@@ -6,11 +6,16 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import settings
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig, LlamaForCausalLM
 from transformers import PreTrainedTokenizerFast as FastTokenizer
 
 from model.targets import Target
+
+torch.set_num_threads(1)  # in tiny models threads only wait for each other
+settings.register_profile("calm", deadline=None)  # a busy machine is no failure
+settings.load_profile("calm")
 
 CORPUS = [
     "Article: The team won the final game.\nAnswer: Sports\n\n",

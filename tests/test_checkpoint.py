@@ -78,12 +78,14 @@ def test_no_truncation_or_padding_survives(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["folder", "empty folder", "file", "dangling link"])
 def test_never_overwrites(saved: Path, tmp_path: Path, kind: str) -> None:
     place = tmp_path / "there"
-    {
-        "folder": lambda: shutil.copytree(saved, place),
-        "empty folder": place.mkdir,
-        "file": place.touch,
-        "dangling link": lambda: place.symlink_to("nowhere"),
-    }[kind]()
+    if kind == "folder":
+        shutil.copytree(saved, place)
+    elif kind == "empty folder":
+        place.mkdir()
+    elif kind == "file":
+        place.touch()
+    else:
+        place.symlink_to("nowhere")
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(InputError, match="exists already"):
         save_checkpoint(place, tiny_checkpoint().denoiser, tiny_word_pieces(), {})

@@ -254,7 +254,7 @@ def test_bad_patterns_are_the_users_mistake(pattern: str) -> None:
 
 
 def test_a_pattern_that_takes_too_long_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model.prompt, "PATTERN_SECONDS", 0.1)
+    monkeypatch.setattr(model.pins, "PATTERN_SECONDS", 0.1)
     with pytest.raises(InputError, match="simpler"):
         pins_from_regex(parse("a" * 60 + "!"), "(a|aa)+$")
 

@@ -1,0 +1,132 @@
+"""The database engine: where it is, and how it is opened so that what was saved survives a kill.
+
+One process may use one engine from many threads. SQLite (default) or PostgreSQL (`pip install "psycopg[binary]"`).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import QueuePool
+from sqlmodel import create_engine
+
+from annotations.errors import StoreError
+
+URL_VARIABLE = "DIFFUMASK_DATABASE_URL"
+DATA_VARIABLE = "DIFFUMASK_DATA"
+FILE = "corrections.sqlite3"
+BUSY_SECONDS = 30  # how long a writer waits for another before it gives up
+_WRITES = "diffumask_writes"
+_LOCK = 0x646D61736B  # PostgreSQL's advisory lock for writers, an arbitrary number
+
+
+def data_dir() -> Path:
+    """Where everything that must outlive the program lies: $DIFFUMASK_DATA, or the user's own data folder."""
+    if chosen := os.environ.get(DATA_VARIABLE, "").strip():
+        return Path(chosen).expanduser().absolute()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "diffumask"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "diffumask"
+    home = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(home) if os.path.isabs(home) else Path.home() / ".local" / "share") / "diffumask"
+
+
+def database_url() -> URL:
+    """$DIFFUMASK_DATABASE_URL, or a SQLite file in `data_dir()`. StoreError when the URL is not one."""
+    chosen = os.environ.get(URL_VARIABLE, "").strip()
+    return _parsed(chosen) if chosen else URL.create("sqlite", database=str(data_dir() / FILE))
+
+
+def connect(url: str | None = None) -> Engine:
+    """An engine for a SQLAlchemy URL (default: `database_url()`); a SQLite file's folder is made when it is missing.
+
+    Raises StoreError when the URL cannot be used.
+    """
+    parsed = _parsed(url) if url else database_url()
+    try:
+        if parsed.get_backend_name() != "sqlite":
+            return _with_transactions(create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=30))
+        return _with_transactions(_sqlite(parsed))
+    except ModuleNotFoundError as error:
+        raise StoreError(f'the database driver {error.name} is missing: pip install "psycopg[binary]"') from None
+    except (OSError, ArgumentError, SQLAlchemyError) as error:
+        raise StoreError(f"cannot open the database {parsed.render_as_string()}: {first_line(error)}") from error
+
+
+def writer(engine: Engine) -> Engine:
+    """The same engine (and pool) for transactions that write: they run one at a time, whatever the database."""
+    return engine.execution_options(**{_WRITES: True})
+
+
+def reader(engine: Engine) -> Engine:
+    """The same engine for transactions that only read: each sees one state of the database."""
+    if engine.dialect.name == "sqlite":
+        return engine  # always so
+    return engine.execution_options(isolation_level="REPEATABLE READ")
+
+
+def first_line(error: BaseException) -> str:
+    """What a database error says, without the SQL and its values."""
+    lines = str(getattr(error, "orig", None) or error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise StoreError(f"{URL_VARIABLE} is not a database URL such as sqlite:////folder/file.sqlite3") from None
+    if parsed.drivername in ("postgres", "postgresql"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise StoreError(
+            f"{URL_VARIABLE} names {parsed.get_backend_name()!a}; only sqlite and postgresql are supported"
+        )
+    return parsed
+
+
+def _sqlite(url: URL) -> Engine:
+    """SQLite: a file with many connections, or, for tests, a database in memory with a single one."""
+    in_memory = not url.database or url.database == ":memory:"
+    if in_memory:
+        engine = create_engine(url, poolclass=QueuePool, pool_size=1, max_overflow=0, connect_args=_ANY_THREAD)
+    else:
+        if not str(url.database).startswith("file:"):
+            Path(str(url.database)).expanduser().absolute().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        engine = create_engine(url, pool_size=10, max_overflow=30, connect_args=_ANY_THREAD)
+    event.listen(engine, "connect", _set_pragmas)
+    return engine
+
+
+_ANY_THREAD = {"check_same_thread": False, "timeout": BUSY_SECONDS}  # the pool lends a connection to one at a time
+
+
+def _set_pragmas(connection: Any, _record: object) -> None:
+    """WAL lets people read while one writes; FULL syncs every commit, so that power may fail right after it."""
+    connection.isolation_level = None  # BEGIN is sent by _begin, not guessed by the driver
+    cursor = connection.cursor()
+    for pragma in (f"busy_timeout={BUSY_SECONDS * 1000}", "foreign_keys=ON", "synchronous=FULL", "journal_mode=WAL"):
+        cursor.execute(f"PRAGMA {pragma}").fetchall()
+    cursor.close()
+
+
+def _with_transactions(engine: Engine) -> Engine:
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _begin(connection: Connection) -> None:
+    """Open the transaction; one that writes takes the write lock at once, so that it never has to be repeated."""
+    writes = connection.get_execution_options().get(_WRITES, False)
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    elif writes:
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")

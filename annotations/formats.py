@@ -1,0 +1,273 @@
+"""Corrections as JSONL, CSV and Parquet, and back. Readers yield rows one by one and survive hostile files.
+
+CSV. Every field of the record is a column; offsets, shot_starts and pins are JSON in their cells; UTF-8 with a byte
+order mark, every cell quoted. A spreadsheet would run a cell that begins with = + - @ (or their full-width forms), tab
+or a line break as a formula, so such a cell is written with an apostrophe in front, and so is one that has apostrophes
+before that; reading takes exactly that apostrophe away again. Tell a spreadsheet that the masks are text: it may take
+them for numbers (what it then saves is refused on import).
+
+Parquet. Columns as in JSON, but offsets are lists of two integers and pins a list of {token, keep}.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+from annotations.errors import ExportError, RecordError
+from annotations.record import NAMES, Correction, checked, from_json, from_line, to_line
+
+LINE_LIMIT = 32 * 2**20  # bytes of a JSONL or CSV line, characters of a CSV cell; the largest valid record has less
+GROUP_BYTES = 2**31  # a Parquet row group that unpacks to more is refused
+GROUP_VALUES = 50_000_000
+BATCH_ROWS = 8  # Parquet rows read at a time
+ROWS_PER_GROUP, TOKENS_PER_GROUP = 1000, 1_000_000  # a Parquet row group is written when it has either
+
+Row = tuple[int, Correction | RecordError]  # line (of JSONL and CSV) or row (of Parquet), from 1, and what is there
+
+_FORMULA = re.compile(r"'*[=+\-@\uff1d\uff0b\uff0d\uff20\t\r\n]")
+_JSON_CELLS = ("offsets", "shot_starts", "pins")
+_INTEGERS = ("revision", "steps", "seed")
+_NUMBERS = ("retention", "threshold", "seconds")
+_INTEGER = re.compile(r"[0-9]{1,20}")
+_NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{1,30})?([eE][+\-]?[0-9]{1,3})?")
+
+_TYPES = {
+    "revision": pa.int32(),
+    "offsets": pa.list_(pa.list_(pa.int32())),
+    "shot_starts": pa.list_(pa.int32()),
+    "pins": pa.list_(pa.struct([("token", pa.int32()), ("keep", pa.bool_())])),
+    "retention": pa.float64(),
+    "steps": pa.int32(),
+    "threshold": pa.float64(),
+    "seed": pa.int64(),
+    "seconds": pa.float64(),
+}
+SCHEMA = pa.schema([(name, _TYPES.get(name, pa.string())) for name in NAMES])
+
+
+# --- JSONL -------------------------------------------------------------------------------------------------
+
+
+def write_jsonl(path: Path, corrections: Iterable[Correction]) -> int:
+    """Write one line of ASCII JSON per correction; returns how many."""
+    count = 0
+    with open(path, "w", encoding="ascii", newline="\n") as file:
+        for count, correction in enumerate(corrections, start=1):  # noqa: B007
+            file.write(to_line(correction) + "\n")
+    return count
+
+
+def read_jsonl(path: Path) -> Iterator[Row]:
+    """The rows of a JSONL file; blank lines are passed over. Only a line feed ends a line."""
+    with open(path, "rb") as file:
+        for number, line in enumerate(_lines(file), start=1):
+            if isinstance(line, RecordError):
+                yield number, line
+            elif line.strip():
+                yield number, _try(from_line, line)
+
+
+def _lines(file: BinaryIO) -> Iterator[str | RecordError]:
+    """The lines of a file; bytes that are not UTF-8 become halves of characters, which no record may hold."""
+    first = True
+    while line := file.readline(LINE_LIMIT + 1):
+        if len(line) > LINE_LIMIT and not line.endswith(b"\n"):
+            while (rest := file.readline(LINE_LIMIT)) and not rest.endswith(b"\n"):
+                pass
+            yield RecordError(f"record: the line is longer than {LINE_LIMIT:,} bytes")
+        else:
+            yield line.decode("utf-8-sig" if first else "utf-8", errors="surrogateescape")
+        first = False
+
+
+# --- CSV ---------------------------------------------------------------------------------------------------
+
+
+def write_csv(path: Path, corrections: Iterable[Correction]) -> int:
+    """Write a header and one row per correction; returns how many."""
+    count = 0
+    with open(path, "w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
+        writer.writerow(NAMES)
+        for count, correction in enumerate(corrections, start=1):  # noqa: B007
+            writer.writerow(guarded(cell) for cell in _cells(correction))
+    return count
+
+
+def guarded(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula; `unguarded` gives back the same text, whatever it is.
+
+    >>> [guarded(cell) for cell in ("=1+1", "'=1+1", "'tis", "a=b", "-5")]
+    ["'=1+1", "''=1+1", "'tis", 'a=b', "'-5"]
+    """
+    return "'" + cell if _FORMULA.match(cell) else cell
+
+
+def unguarded(cell: str) -> str:
+    """What `guarded` was given."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+def read_csv(path: Path) -> Iterator[Row]:
+    """The rows of a CSV file; each is reported with the line that it begins on.
+
+    Raises ExportError when the header is not that of corrections. A file that stops being CSV ends with a refused row.
+    """
+    csv.field_size_limit(max(csv.field_size_limit(), LINE_LIMIT))  # of the whole process; only ever raised
+    with open(path, "rb") as file:
+        lines = _Lines(file)
+        reader = csv.reader(lines, strict=True)
+        try:
+            header = next(reader, [])
+        except (csv.Error, RecordError) as error:
+            raise ExportError(f"this is not CSV: {error}") from None
+        _check_columns(header)
+        while True:
+            line, lines.left = reader.line_num + 1, LINE_LIMIT
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except (csv.Error, RecordError) as error:
+                yield line, RecordError(f"record: from here on this is not CSV ({error}); the rest was not read")
+                return
+            if cells:
+                yield line, _try(lambda cells: checked(_fields(header, cells)), cells)
+
+
+class _Lines:
+    """The lines of a CSV file, of which a row may take several, but not more than `left` characters."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.left = LINE_LIMIT
+        self._lines = _lines(file)
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        if isinstance(line, RecordError):
+            raise line
+        self.left -= len(line)
+        if self.left < 0:
+            raise RecordError(f"a row is longer than {LINE_LIMIT:,} characters")
+        return line
+
+
+def _cells(correction: Correction) -> Iterator[str]:
+    for name, value in correction.to_fields().items():
+        if name in _JSON_CELLS:
+            yield json.dumps(value, separators=(",", ":"))
+        else:
+            yield value if isinstance(value, str) else repr(value)
+
+
+def _fields(header: list[str], cells: list[str]) -> dict[str, Any]:
+    """The fields that a row of cells stands for. RecordError when a cell cannot be one."""
+    if len(cells) != len(header):
+        raise RecordError(f"record: has {len(cells)} cells under {len(header)} column names")
+    fields: dict[str, Any] = {}
+    for name, guarded_cell in zip(header, cells, strict=True):
+        cell = unguarded(guarded_cell)
+        if name in _JSON_CELLS:
+            fields[name] = from_json(name, cell)
+        elif name in _INTEGERS and _INTEGER.fullmatch(cell):
+            fields[name] = int(cell)
+        elif name in _NUMBERS and _NUMBER.fullmatch(cell):
+            fields[name] = float(cell)
+        else:
+            fields[name] = cell
+    return fields
+
+
+# --- Parquet -----------------------------------------------------------------------------------------------
+
+
+def write_parquet(path: Path, corrections: Iterable[Correction]) -> int:
+    """Write all corrections; returns how many."""
+    count, tokens = 0, 0
+    rows: list[dict[str, Any]] = []
+    with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
+        for correction in corrections:
+            rows.append(_parquet_row(correction))
+            count, tokens = count + 1, tokens + len(correction.offsets)
+            if len(rows) >= ROWS_PER_GROUP or tokens >= TOKENS_PER_GROUP:
+                writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
+                rows, tokens = [], 0
+        writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
+    return count
+
+
+def read_parquet(path: Path) -> Iterator[Row]:
+    """The rows of a Parquet file, a few at a time.
+
+    Raises ExportError when it is not Parquet, has other columns, or would unpack to more than fits.
+    """
+    number = 0
+    try:
+        with pq.ParquetFile(path) as file:
+            _check_columns(file.schema_arrow.names)
+            for i in range(file.metadata.num_row_groups):
+                _check_group(file.metadata.row_group(i))
+            for batch in file.iter_batches(batch_size=BATCH_ROWS):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield number, _try(_from_parquet, row)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        if isinstance(error, ExportError):
+            raise
+        what = " ".join(ascii(str(error))[1:-1].split())[:200]
+        raise ExportError(f"row {number + 1}: this is not Parquet that can be read ({what})") from None
+
+
+def _check_group(group: Any) -> None:
+    values = sum(group.column(i).num_values for i in range(group.num_columns))
+    if group.total_byte_size > GROUP_BYTES or values > GROUP_VALUES:
+        raise ExportError(f"a row group unpacks to {group.total_byte_size:,} bytes and {values:,} values: too large")
+
+
+def _parquet_row(correction: Correction) -> dict[str, Any]:
+    fields = correction.to_fields()
+    fields["pins"] = [{"token": i, "keep": keep} for i, keep in correction.pins.items()]
+    return fields
+
+
+def _from_parquet(row: Mapping[str, Any]) -> Correction:
+    pins = row.get("pins")
+    if not isinstance(pins, list) or not all(isinstance(pin, dict) and set(pin) == {"token", "keep"} for pin in pins):
+        raise RecordError("pins: is not a list of {token, keep}")
+    by_token = {pin["token"]: pin["keep"] for pin in pins}
+    if len(by_token) < len(pins):
+        raise RecordError("pins: has a token twice")
+    return checked({**row, "pins": by_token})
+
+
+# --- all ---------------------------------------------------------------------------------------------------
+
+
+def _try(make: Any, given: Any) -> Correction | RecordError:
+    try:
+        made: Correction = make(given)
+        return made
+    except RecordError as error:
+        return error
+
+
+def _check_columns(names: list[str]) -> None:
+    """ExportError unless the columns are fields of a record, each once, none of the required ones missing."""
+    unknown = [name for name in names if name not in NAMES]
+    if unknown or len(set(names)) < len(names):
+        raise ExportError(
+            f"the columns are not those of corrections: {ascii((unknown or names)[0])[:60]} is not expected"
+        )
+    if missing := [name for name in ("id", "prompt", "human_mask") if name not in names]:
+        raise ExportError(f"the columns are not those of corrections: {', '.join(missing)} missing")

@@ -1,0 +1,159 @@
+"""The tables, as the newest migration leaves them, and the way between a row and a `Correction`.
+
+They live on a registry of their own, so that importing this module a second time (Gradio's reload) does not fail.
+`prompts` holds a text and its tokens once, however many revisions speak of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from sqlalchemy import BigInteger, FromClause
+from sqlalchemy.orm import registry
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+from sqlmodel import Field, SQLModel
+
+from annotations.record import Correction
+
+
+class Table(SQLModel, registry=registry()):
+    """Base of all tables; `Table.metadata` knows nothing but them."""
+
+
+class PromptRow(Table, table=True):
+    """A text with its tokens and shots; key: sha256 of all three. offsets: flat JSON [start, end, start, ...]."""
+
+    __tablename__ = "prompts"
+    key: str = Field(primary_key=True)
+    sha256: str = Field(index=True)
+    text: str
+    offsets: str
+    shot_starts: str
+    tokens: int
+
+
+class RevisionRow(Table, table=True):
+    """A revision of a correction, never changed or deleted; revision 0 is a draft, which is overwritten.
+
+    content: sha256 of what fine-tuning learns from (prompt, human mask, pins).
+    """
+
+    __tablename__ = "revisions"
+    correction_id: str = Field(primary_key=True)
+    revision: int = Field(primary_key=True)
+    status: str
+    prompt_key: str = Field(foreign_key="prompts.key")
+    prompt_sha256: str
+    model_mask: str
+    human_mask: str
+    pins: str
+    retention: float
+    steps: int
+    threshold: float
+    seed: int = Field(sa_type=BigInteger)
+    checkpoint: str
+    annotator: str
+    seconds: float
+    note: str
+    reviewer: str
+    review_note: str
+    created_at: str
+    content: str
+    edits: int
+
+
+class CheckpointRow(Table, table=True):
+    """A model; at most one has status "served"."""
+
+    __tablename__ = "checkpoints"
+    id: str = Field(primary_key=True)
+    path: str
+    parent: str | None = Field(default=None, foreign_key="checkpoints.id")
+    created_at: str
+    metrics: str
+    status: str
+    served_at: str | None = None
+
+
+class UseRow(Table, table=True):
+    """Checkpoint `checkpoint_id` was trained on this revision."""
+
+    __tablename__ = "uses"
+    checkpoint_id: str = Field(primary_key=True, foreign_key="checkpoints.id")
+    correction_id: str = Field(primary_key=True)
+    revision: int = Field(primary_key=True)
+
+
+class QueueRow(Table, table=True):
+    """A prompt to correct; id: sha256 of its text."""
+
+    __tablename__ = "queue"
+    id: str = Field(primary_key=True)
+    text: str
+    uncertainty: float | None = None
+    source: str
+    created_at: str
+
+
+class AssignmentRow(Table, table=True):
+    """What became of a queued prompt with one annotator: assigned, skipped or done."""
+
+    __tablename__ = "assignments"
+    queue_id: str = Field(primary_key=True, foreign_key="queue.id")
+    annotator: str = Field(primary_key=True)
+    state: str
+    changed_at: str
+
+
+def columns(table: type[Table], alias: str = "") -> ReadOnlyColumnCollection[str, Any]:
+    """The columns of a table, or of an alias of it, to build queries with."""
+    found: FromClause = Table.metadata.tables[str(table.__tablename__)]
+    return found.alias(alias).c if alias else found.c
+
+
+def prompt_row(correction: Correction) -> PromptRow:
+    """The row of the correction's prompt."""
+    offsets = json.dumps([end for span in correction.offsets for end in span], separators=(",", ":"))
+    starts = json.dumps(correction.shot_starts, separators=(",", ":"))
+    return PromptRow(
+        key=_sha256(correction.prompt_sha256, offsets, starts),
+        sha256=correction.prompt_sha256,
+        text=correction.prompt,
+        offsets=offsets,
+        shot_starts=starts,
+        tokens=len(correction.offsets),
+    )
+
+
+def revision_row(correction: Correction, prompt_key: str) -> RevisionRow:
+    """The row of the correction itself."""
+    pins = json.dumps(correction.pins, separators=(",", ":"))
+    values = {name: getattr(correction, name) for name in _SAME}
+    content = _sha256(prompt_key, correction.human_mask, pins)
+    return RevisionRow(
+        **values, correction_id=correction.id, prompt_key=prompt_key, pins=pins, content=content, edits=correction.edits
+    )
+
+
+def correction_of(row: RevisionRow, prompt: PromptRow) -> Correction:
+    """The correction that `revision_row` and `prompt_row` took apart; not checked again."""
+    flat = json.loads(prompt.offsets)
+    return Correction(
+        **{name: getattr(row, name) for name in _SAME},
+        id=row.correction_id,
+        prompt=prompt.text,
+        offsets=tuple(zip(flat[::2], flat[1::2], strict=True)),
+        shot_starts=tuple(json.loads(prompt.shot_starts)),
+        pins={int(i): keep for i, keep in json.loads(row.pins).items()},
+    )
+
+
+_SAME = tuple(
+    name for name in Correction.__dataclass_fields__ if name not in ("id", "prompt", "offsets", "shot_starts", "pins")
+)
+
+
+def _sha256(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()

@@ -1,0 +1,38 @@
+"""Sessions: one per unit of work, and database errors in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from annotations.db import first_line, reader, writer
+from annotations.errors import StoreError
+
+
+class Sessions:
+    """What every part of the store stands on."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._reader, self._writer = reader(engine), writer(engine)
+
+    @contextmanager
+    def _read(self) -> Iterator[Session]:
+        """A session that sees one state of the database."""
+        try:
+            with Session(self._reader) as session, session.begin():
+                yield session
+        except SQLAlchemyError as error:
+            raise StoreError(f"the database cannot be read: {first_line(error)}") from error
+
+    @contextmanager
+    def _write(self) -> Iterator[Session]:
+        """A session that is alone in writing; everything in it is committed when the block ends, or nothing is."""
+        try:
+            with Session(self._writer, expire_on_commit=False) as session, session.begin():
+                yield session
+        except SQLAlchemyError as error:
+            raise StoreError(f"not saved, try again: {first_line(error)}") from error

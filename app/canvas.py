@@ -1,0 +1,44 @@
+"""The token canvas: a Gradio component whose tokens are built in the browser.
+
+Gradio re-evaluates the templates of gr.HTML as code, so the template is static and a prompt never enters it: the value
+is text in the format of `app.view`, which the script reads with JSON.parse and shows with textContent.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+WEB = Path(__file__).parent / "web"
+# Together one function body, in this order.
+_SCRIPTS = ("document.js", "paint.js", "player.js", "edit.js", "keys.js", "start.js")
+
+
+def read_web(name: str) -> str:
+    """A file of the canvas's own HTML, CSS or JavaScript."""
+    return (WEB / name).read_text(encoding="utf-8")
+
+
+def token_canvas(*, editable: bool = False, slider: str = "", empty: str = "", **kwargs: Any) -> gr.HTML:
+    """A prompt as chips, with the model's decisions. (No subclass: Gradio would write a stub file beside it.)
+
+    Its value is a text in the format of `app.view`. Events: "resample" (the slider was let go), "redenoise" and
+    "submit" (with `mask` and `pins` as text of one character a token).
+
+    Args:
+        editable: corrections by mouse and keyboard instead of a player.
+        slider: elem_id of the retention slider that the canvas listens to.
+        empty: what to say before there is a prompt.
+    """
+    return gr.HTML(
+        "",
+        html_template=read_web("canvas.html"),
+        js_on_load="\n".join(map(read_web, _SCRIPTS)),
+        apply_default_css=False,
+        editable=editable,
+        slider=slider,
+        empty=empty,
+        **kwargs,
+    )

@@ -1,0 +1,136 @@
+"""Layout of the studio and what is wired to what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from app.canvas import read_web, token_canvas
+from app.examples import EXAMPLES
+from app.handlers import Handlers
+from app.service import BREAKS, DIGITS, QUESTION, Studio
+from model.sampler import MAX_STEPS
+
+MODEL = "model"  # all events that run the model wait in one line
+_TITLE = "DiffuMask Studio"
+_ABOUT = "Watch a diffusion model decide, step by step, which words of a prompt a language model really needs."
+_EMPTY = "Press Run. Every word starts undecided; the model then keeps or drops the ones it is most certain of."
+_EMPTY_CORRECT = "Open a prompt: the model proposes what to keep, you click the words it got wrong."
+
+
+def build(studio: Studio) -> gr.Blocks:
+    """The page; nothing is loaded or started here."""
+    answers = Handlers(studio)
+    with gr.Blocks(title=_TITLE, analytics_enabled=False) as page:
+        gr.HTML(f"<h1>{_TITLE}</h1><p>{_ABOUT}</p>", elem_id="masthead")
+        with gr.Tabs() as tabs:
+            with gr.Tab("Explore", id="explore"):
+                prompt, settings, correct_this = _explore_tab(answers)
+            with gr.Tab("Correct", id="correct"):
+                opened = _correct_tab(answers, settings)
+        text, percent, open_it = opened
+        move = correct_this.click(
+            lambda text, percent: (text, percent, gr.Tabs(selected="correct")),
+            [prompt, settings[0]],
+            [text, percent, tabs],
+            queue=False,
+            show_progress="hidden",
+            api_visibility="private",
+        )
+        open_it(move.then)
+    return page
+
+
+def launch(studio: Studio, **options: Any) -> Any:
+    """Serve the page; options go to Gradio's `launch`."""
+    page = build(studio)
+    page.queue(default_concurrency_limit=1, max_size=64)
+    return page.launch(
+        theme=theme(), css=read_web("page.css") + read_web("canvas.css"), footer_links=["api", "settings"], **options
+    )
+
+
+def theme() -> gr.themes.Base:
+    """Gradio's plain theme in the canvas's blue, with the system's fonts (nothing is fetched)."""
+    sans = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
+    mono = ("ui-monospace", "IBM Plex Mono", "Consolas", "monospace")
+    return gr.themes.Default(primary_hue="sky", neutral_hue="slate", radius_size="md", font=sans, font_mono=mono)
+
+
+def _explore_tab(answers: Handlers) -> tuple[gr.Textbox, list[Any], gr.Button]:
+    """The prompt, the settings that the model takes, and the button that leads to Correct."""
+    with gr.Row(elem_classes="dm-examples"):
+        buttons = [gr.Button(name, size="sm", min_width=60) for name in EXAMPLES]
+    first = next(iter(EXAMPLES.values()))
+    prompt = gr.Textbox(first, label="Prompt", lines=3, max_lines=5, elem_id="prompt", placeholder="Paste a prompt")
+    with gr.Row(equal_height=True, elem_classes="dm-controls"):
+        run = gr.Button("Run", variant="primary", elem_id="run", scale=1, min_width=110)
+        percent = gr.Slider(5, 100, 50, step=1, label="Keep (% of words)", elem_id="retention", scale=4, min_width=260)
+        correct_this = gr.Button("Correct this by hand", elem_id="correct-this", scale=1, min_width=150)
+    with gr.Accordion("Settings", open=False):
+        settings = [percent, *_settings()]
+    canvas = token_canvas(slider="retention", empty=_EMPTY, elem_id="explore-canvas")
+    with gr.Accordion("Charts of this run", open=False, elem_id="charts"):
+        heat = gr.Plot(label="Keep probability", show_label=False)
+        with gr.Row():
+            bars, shots = gr.Plot(show_label=False), gr.Plot(show_label=False)
+    last_run = gr.State(None)
+
+    inputs, outputs = [prompt, *settings], [canvas, last_run]
+    shared: dict[str, Any] = {
+        "concurrency_id": MODEL,
+        "show_progress": "hidden",
+        "api_visibility": "private",
+    }
+    runs = [run.click(answers.run, inputs, outputs, **shared)]
+    runs.append(canvas.resample(answers.resample, inputs, outputs, trigger_mode="always_last", **shared))
+    for button, text in zip(buttons, EXAMPLES.values(), strict=True):
+        filled = button.click(
+            lambda text=text: text, None, prompt, queue=False, show_progress="hidden", api_visibility="private"
+        )
+        runs.append(filled.then(answers.run, inputs, outputs, **shared))
+    for event in runs:
+        event.then(
+            answers.draw_charts,
+            last_run,
+            [heat, bars, shots],
+            show_progress="hidden",
+            api_visibility="private",
+        )
+    return prompt, settings, correct_this
+
+
+def _settings() -> list[Any]:
+    """Steps, threshold, seed, rules and words, in the order that `handlers.read_ask` takes them."""
+    with gr.Row():
+        steps = gr.Slider(1, MAX_STEPS, 8, step=1, label="Steps", info="More steps decide more carefully")
+        threshold = gr.Slider(
+            0, 0.99, 0, step=0.01, label="Confidence threshold", info="Who is less certain waits for a later step"
+        )
+        seed = gr.Number(0, label="Seed", precision=0, minimum=0, info="The same seed gives the same mask")
+    with gr.Row():
+        rules = gr.CheckboxGroup([DIGITS, BREAKS, QUESTION], value=[QUESTION], label="Always keep")
+        words = gr.Textbox(label="Always keep these words", placeholder=r"not, never, Ann   or a pattern: /\bANN-\d+/")
+    return [steps, threshold, seed, rules, words]
+
+
+def _correct_tab(answers: Handlers, settings: list[Any]) -> tuple[gr.Textbox, gr.Slider, Any]:
+    """The prompt, its retention, and a function that wires opening it to an event."""
+    text = gr.Textbox(
+        label="Prompt to correct", lines=3, max_lines=5, elem_id="correct-prompt", placeholder="Paste a prompt"
+    )
+    with gr.Row(equal_height=True, elem_classes="dm-controls"):
+        button = gr.Button("Open", variant="primary", elem_id="open", scale=1, min_width=110)
+        percent = gr.Slider(5, 100, 50, step=1, label="Keep (% of words)", elem_id="correct-retention", scale=4, min_width=260)
+    canvas = token_canvas(editable=True, empty=_EMPTY_CORRECT, elem_id="correct-canvas")
+    opened = gr.State(None)
+    shared: dict[str, Any] = {"concurrency_id": MODEL, "show_progress": "hidden", "api_visibility": "private"}
+
+    def open_on(event: Any) -> None:
+        event(answers.open_prompt, [text, percent, *settings[1:]], [canvas, opened], **shared)
+
+    open_on(button.click)
+    canvas.redenoise(answers.redenoise, opened, [canvas, opened], **shared)
+    canvas.submit(answers.submit, opened, canvas, show_progress="hidden", api_visibility="private")
+    return text, percent, open_on

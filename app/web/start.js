@@ -1,0 +1,73 @@
+// Wires the canvas: one listener of a kind for all tokens and buttons.
+
+const ACTS = {
+  first: () => pauseAt(0),
+  back: () => pauseAt(player.at - 1),
+  play: () => setPlaying(!player.playing),
+  forward: () => pauseAt(player.at + 1),
+  last: () => pauseAt(run.steps.length),
+  copy: copyResult,
+  undo,
+  redo,
+  pin: () => togglePin(selection()),
+  help: toggleHelp,
+  redenoise: () => ask('redenoise'),
+  submit: () => ask('submit'),
+};
+
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('button');
+  if (!button) return;
+  if (button.dataset.act) return ACTS[button.dataset.act]();
+  if (button.dataset.fold !== undefined) return foldShot(Number(button.dataset.fold));
+  if (button.dataset.shot !== undefined && run.end) {
+    const { first, last } = doc.shots[Number(button.dataset.shot)];
+    toggle(range(first, last - 1));
+  }
+});
+
+$('.dm-scroll').addEventListener('keydown', (event) => {
+  if (event.target.closest('button') || !run) return;
+  const taken = editable ? run.end && onEditKey(event) : onPlayerKey(event);
+  if (taken) event.preventDefault();
+});
+
+$('.dm-price input').addEventListener('input', () => {
+  if (!run) return;
+  if (editable) drawEdit();
+  else drawStep();
+});
+
+function startView() {
+  $('.dm-scrub').addEventListener('input', (event) => pauseAt(Number(event.target.value)));
+  let timer = 0;
+  const mine = (event) => props.slider && event.target.closest && event.target.closest('#' + props.slider);
+  const share = (event) => Math.max(1, Math.min(100, Number(event.target.value) || 0)) / 100;
+  document.addEventListener('input', (event) => {
+    if (mine(event)) previewRetention(share(event));
+  });
+  document.addEventListener('change', (event) => {
+    if (!mine(event) || !run || !run.end) return;
+    clearTimeout(timer);
+    timer = setTimeout(() => trigger('resample', {}), 200);
+  });
+}
+
+function startEdit() {
+  fillKeys();
+  const box = $('.dm-scroll');
+  box.addEventListener('pointerdown', onPointerDown);
+  box.addEventListener('pointermove', onPointerMove);
+  window.addEventListener('pointerup', onPointerUp);
+  window.addEventListener('pointercancel', onPointerCancel);
+  box.addEventListener('dragstart', (event) => event.preventDefault());
+}
+
+$('.dm').classList.add(editable ? 'is-edit' : 'is-view');
+$('.dm-scroll').setAttribute('aria-label', editable ? 'Prompt; press ? for the keys' : 'Prompt; space plays, arrows step');
+showText('.dm-empty-text', props.empty || '');
+if (editable) startEdit();
+else startView();
+window.addEventListener('resize', () => doc && fitHeight());
+watch('value', () => read(props.value || ''));
+read(props.value || '');
