@@ -77,6 +77,13 @@ class Handlers:
         except InputError as error:
             yield view.error_line(str(error)), gr.skip()
 
+    def draft_prompt(self, event: gr.EventData) -> tuple[str, float]:
+        """The prompt and the retention in percent of a draft that the browser kept; its edits never left it."""
+        try:
+            return str(event.text), round(100 * float(event.retention))
+        except (ValueError, AttributeError):
+            return "", 50
+
     def redenoise(self, opened: Opened | None, event: gr.EventData) -> Iterator[tuple[Any, Any]]:
         """Let the model decide again around the person's pins: canvas's value, Opened."""
         try:

@@ -66,7 +66,7 @@ def _explore_tab(answers: Handlers) -> tuple[gr.Textbox, list[Any], gr.Button]:
     prompt = gr.Textbox(first, label="Prompt", lines=3, max_lines=5, elem_id="prompt", placeholder="Paste a prompt")
     with gr.Row(equal_height=True, elem_classes="dm-controls"):
         run = gr.Button("Run", variant="primary", elem_id="run", scale=1, min_width=110)
-        percent = gr.Slider(5, 100, 50, step=1, label="Keep (% of words)", elem_id="retention", scale=4, min_width=260)
+        percent = _retention("retention")
         correct_this = gr.Button("Correct this by hand", elem_id="correct-this", scale=1, min_width=150)
     with gr.Accordion("Settings", open=False):
         settings = [percent, *_settings()]
@@ -122,15 +122,22 @@ def _correct_tab(answers: Handlers, settings: list[Any]) -> tuple[gr.Textbox, gr
     )
     with gr.Row(equal_height=True, elem_classes="dm-controls"):
         button = gr.Button("Open", variant="primary", elem_id="open", scale=1, min_width=110)
-        percent = gr.Slider(5, 100, 50, step=1, label="Keep (% of words)", elem_id="correct-retention", scale=4, min_width=260)
+        percent = _retention("correct-retention")
+        name = gr.Textbox(label="Your name", max_length=80, elem_id="annotator", placeholder="anonymous", min_width=150)
     canvas = token_canvas(editable=True, empty=_EMPTY_CORRECT, elem_id="correct-canvas")
     opened = gr.State(None)
-    shared: dict[str, Any] = {"concurrency_id": MODEL, "show_progress": "hidden", "api_visibility": "private"}
+    quick: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    shared: dict[str, Any] = {"concurrency_id": MODEL, **quick}
 
     def open_on(event: Any) -> None:
         event(answers.open_prompt, [text, percent, *settings[1:]], [canvas, opened], **shared)
 
     open_on(button.click)
+    open_on(canvas.restore(answers.draft_prompt, None, [text, percent], **quick).then)
     canvas.redenoise(answers.redenoise, opened, [canvas, opened], **shared)
-    canvas.submit(answers.submit, opened, canvas, show_progress="hidden", api_visibility="private")
+    canvas.submit(answers.submit, [opened, name], canvas, **quick)
     return text, percent, open_on
+
+
+def _retention(elem_id: str) -> gr.Slider:
+    return gr.Slider(5, 100, 50, step=1, label="Keep (% of words)", elem_id=elem_id, scale=4, min_width=260)

@@ -180,7 +180,7 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     )
     flag("--parent", type=Path, metavar="DIR", help="checkpoint to go on from, instead of --base")
     flag("--epochs", type=_count, default=30, metavar="N", help="passes over the pairs at the most (default 30)")
-    flag("--batch", type=_count, default=16, metavar="N", help="prompts per optimiser step (default 16)")
+    flag("--tokens", type=_count, default=2048, metavar="N", help="prompt tokens per optimiser step (default 2048)")
     flag("--rate", type=float, default=1e-4, metavar="R", help="peak learning rate (default 1e-4)")
     flag("--seed", type=int, default=0, metavar="N", help="of everything random (default 0)")
     flag("--resume", action="store_true", help="go on with an interrupted run")
@@ -302,7 +302,7 @@ def _train(arguments: argparse.Namespace) -> None:
             base=arguments.base,
             parent=arguments.parent,
             resume=arguments.resume,
-            fit=FitConfig(epochs=arguments.epochs, batch=arguments.batch, rate=arguments.rate, seed=arguments.seed),
+            fit=FitConfig(epochs=arguments.epochs, tokens=arguments.tokens, rate=arguments.rate, seed=arguments.seed),
         )
     )
 

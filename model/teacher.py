@@ -17,6 +17,7 @@ from torch import Tensor
 from model.data import Dataset, Example, FewShot, balanced
 from model.errors import InputError
 from model.gates import gate_gradient, gate_search
+from model.proposals import candidates, roles, structural_orders
 from model.score import Case, Goals, full_prompt_goals, gold_goals, score
 from model.targets import Target
 
@@ -149,12 +150,7 @@ def rank_shots(scorer: Scorer) -> list[int]:
 def token_orders(scorer: Scorer) -> dict[str, Tensor]:
     """Ways to rank the tokens inside the chosen shots, each [n], higher = kept longer."""
     case, config = scorer.case, scorer.config
-    frame, text_place, answer_place = _roles(case)
-    answer = (answer_place >= 0).float()
-    place = _within(text_place) + _within(answer_place)
-    orders = {"head": 3 * frame + 2 * answer - place if case.labels else 3 * frame - place}
-    if not case.labels:  # long answers: the format and the reasoning live there, so the question may go first
-        orders["answer"] = 3 * frame + 2 * answer - place
+    orders = structural_orders(case)
     if not config.gate_steps:
         return orders
     if config.gate_steps == 1:
@@ -162,62 +158,15 @@ def token_orders(scorer: Scorer) -> dict[str, Tensor]:
     else:
         wanted = gate_search(scorer.targets, scorer.fresh_goals, case.prompt, 0.3, config.gate_steps)
     wanted = (wanted - wanted.min()) / (wanted.max() - wanted.min() + 1e-9)
+    frame, _, answer_place = roles(case)
     orders["framed gates"] = wanted + frame
     if case.labels:
         orders["gates"] = wanted
-        orders["framed gates"] += answer
+        orders["framed gates"] += (answer_place >= 0).float()
     return orders
 
 
-def _roles(case: Case) -> tuple[Tensor, Tensor, Tensor]:
-    """Per token: 1 if it is the template's; its place in the demonstration's text; in its answer (-1 = not in it)."""
-    frame: list[float] = []
-    text: list[int] = []
-    answer: list[int] = []
-    counts: dict[tuple[int, str], int] = {}
-    for token in case.prompt.tokens:
-        field = case.fields[token.shot]
-        for places, (start, end), kind in ((text, field.text, "t"), (answer, field.answer, "a")):
-            inside = start <= token.start < end
-            places.append(counts.get((token.shot, kind), 0) if inside else -1)
-            counts[token.shot, kind] = counts.get((token.shot, kind), 0) + inside
-        frame.append(float(text[-1] < 0 and answer[-1] < 0))
-    return torch.tensor(frame), torch.tensor(text), torch.tensor(answer)
-
-
-def _within(place: Tensor) -> Tensor:
-    """Places 0, 1, 2, ... scaled into [0, 1); 0 outside."""
-    place = place.clamp_min(0)
-    return place / (place.max() + 1)
-
-
 # ---- 3. masks
-
-FILL = (0.7, 2.6)  # tokens in a set of shots / tokens to keep: less needs filling up, more breaks the shots
-
-
-def candidates(
-    case: Case, ranking: Sequence[int], orders: dict[str, Tensor], budget: int
-) -> list[tuple[str, list[bool]]]:
-    """Masks of exactly `budget` tokens: the first m shots of the ranking, pruned inside by each order.
-
-    Sets that are smaller than the budget are filled up from the next shot of the ranking.
-    """
-    of = torch.tensor([t.shot for t in case.prompt.tokens])
-    sizes = {s: shot.last - shot.first for s, shot in enumerate(case.prompt.shots)}
-    found: dict[tuple[bool, ...], str] = {}
-    most = len(ranking)
-    fill = {m: sum(sizes[s] for s in ranking[:m]) / budget for m in range(1, most + 1)}
-    sensible = [m for m in fill if FILL[0] <= fill[m] <= FILL[1]] or [min(fill, key=lambda m: abs(fill[m] - 1.5))]
-    for m in sensible[:2] + sensible[2:][-1:]:
-        for name, order in orders.items():
-            rank = torch.full((len(of),), 0.0)
-            for place, s in enumerate(ranking):
-                rank[of == s] = 0.0 if place < m else -100.0 * (place - m + 1)
-            chosen = torch.zeros(len(of), dtype=torch.bool)
-            chosen[(order + rank).topk(budget).indices] = True
-            found.setdefault(tuple(chosen.tolist()), f"{m} shots, {name}")
-    return [(name, list(mask)) for mask, name in found.items()]
 
 
 def threshold_accept(

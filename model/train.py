@@ -6,10 +6,10 @@ Nothing here knows where the masks come from: the teacher's pairs and people's c
 from __future__ import annotations
 
 import hashlib
-import math
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,17 @@ from tqdm import tqdm
 
 from model.augment import augmented
 from model.checkpoint import Checkpoint, from_encoder, load_checkpoint, save_checkpoint
-from model.data import Dataset, load_dataset
+from model.data import TRAIN_TASKS, Dataset, load_dataset
 from model.denoiser import Denoiser, Encoded, Encoder, keep_logits, loss
+from model.devices import has_fast_bfloat16, pick_device
 from model.errors import InputError
 from model.pairs import Pair, read_pairs
 from model.prompt import Prompt
+from model.proposals import propose
 from model.sampler import SamplerConfig, denoise
 from model.schedule import DROP, KEEP, corrupt, sample_times
+
+VALIDATIONS = 3  # draws of noise on every validation item
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class FitConfig:
 
     Attributes:
         epochs: at the most; training stops early after `patience` epochs without a better validation loss.
-        batch: prompts in a step.
+        tokens: prompt tokens in a step, padding included; short prompts make larger batches.
         rate: learning rate of the encoder; state, retention and heads learn `head_factor` times as fast.
         vary: share of the items seen as a varied copy.
         seed: of everything random.
@@ -60,15 +64,15 @@ class FitConfig:
 
     epochs: int = 30
     patience: int = 6
-    batch: int = 16
+    tokens: int = 2048
     rate: float = 1e-4
     head_factor: float = 5.0
     vary: float = 0.6
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.epochs, self.patience, self.batch) < 1 or not 0 < self.rate < 1:
-            raise InputError("epochs, patience and batch must be at least 1 and the learning rate between 0 and 1")
+        if min(self.epochs, self.patience, self.tokens) < 1 or not 0 < self.rate < 1:
+            raise InputError("epochs, patience and tokens must be at least 1 and the learning rate between 0 and 1")
 
 
 @dataclass(frozen=True)
@@ -97,9 +101,9 @@ def fit(
     """
     if not items or not valid:
         raise InputError(f"{len(items)} training and {len(valid)} validation items: at least one of each is needed")
-    accelerator = Accelerator()
+    accelerator = Accelerator(mixed_precision="bf16" if has_fast_bfloat16(pick_device()) else "no")
     denoiser, encoder = checkpoint.denoiser, checkpoint.encoder
-    per_epoch = math.ceil(len(items) / config.batch)
+    per_epoch = len(_batches(items, config, random.Random(config.seed)))
     total = per_epoch * config.epochs
     optimiser = torch.optim.AdamW(_groups(denoiser, config), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda s: _warm_then_linear(s, total))
@@ -113,11 +117,13 @@ def fit(
         generator = torch.Generator().manual_seed(rng.randrange(2**31))
         torch.manual_seed(rng.randrange(2**31))  # dropout: an epoch is the same after an interruption
         losses = []
-        for i, batch in enumerate(_batches(items, config, rng)):
+        batches = _batches(items, config, rng)
+        for i, batch in enumerate(batches):
             losses.append(run.step(_noisy(encoder, batch, generator, accelerator.device)))
             if progress is not None:
-                progress(index * per_epoch + i + 1, total, losses[-1])
-        score = run.validate(encoder, valid, config.batch)
+                done = index * per_epoch + (i + 1) * per_epoch // len(batches)
+                progress(done, total, losses[-1])
+        score = run.validate(encoder, valid, config)
         history.append(Epoch(index, sum(losses) / len(losses), score))
         run.remember(history, state)
     run.recall()
@@ -143,17 +149,16 @@ class _Run:
         return float(value.detach())
 
     @torch.inference_mode()
-    def validate(self, encoder: Encoder, items: Sequence[Item], size: int) -> float:
-        """Loss over fixed noise, so that epochs compare."""
+    def validate(self, encoder: Encoder, items: Sequence[Item], config: FitConfig) -> float:
+        """Loss over fixed noise and the items as they are, so that epochs compare."""
         self.model.eval()
         generator = torch.Generator().manual_seed(0)
         total = 0.0
-        for i in range(0, len(items), size):
-            chunk = [(item.prompt, item.keep, item.weight) for item in items[i : i + size]]
-            for _ in range(3):
-                noisy = _noisy(encoder, chunk, generator, self.accelerator.device)
-                total += float(noisy.loss(self.model)) * len(chunk) / 3
-        return total / len(items)
+        for batch in _batches(items, replace(config, vary=0.0), random.Random(0)):
+            for _ in range(VALIDATIONS):
+                noisy = _noisy(encoder, batch, generator, self.accelerator.device)
+                total += float(noisy.loss(self.model)) * len(batch)
+        return total / len(items) / VALIDATIONS
 
     def remember(self, history: list[Epoch], state: Path | None) -> None:
         weights = self.accelerator.unwrap_model(self.model).state_dict()
@@ -207,7 +212,7 @@ class _Batch:
 Row = tuple[Prompt, Sequence[bool], Sequence[float] | None]
 
 
-def _batches(items: Sequence[Item], config: FitConfig, rng: random.Random) -> Iterator[list[Row]]:
+def _batches(items: Sequence[Item], config: FitConfig, rng: random.Random) -> list[list[Row]]:
     """One epoch in random order; prompts of like length together, so that little is padding."""
     rows: list[Row] = []
     for item in items:
@@ -215,10 +220,15 @@ def _batches(items: Sequence[Item], config: FitConfig, rng: random.Random) -> It
             rows.append((*item.again(rng), None))
         else:
             rows.append((item.prompt, item.keep, item.weight))
-    rows.sort(key=lambda row: len(row[0]) * rng.uniform(0.7, 1.3))
-    batches = [rows[i : i + config.batch] for i in range(0, len(rows), config.batch)]
+    rows.sort(key=lambda row: len(row[0]) * rng.uniform(0.8, 1.25))
+    batches: list[list[Row]] = [[]]
+    for row in rows:
+        longest = max(len(prompt) for prompt, _, _ in [*batches[-1], row])
+        if batches[-1] and longest * (len(batches[-1]) + 1) > config.tokens:
+            batches.append([])
+        batches[-1].append(row)
     rng.shuffle(batches)
-    yield from batches
+    return batches
 
 
 def _noisy(encoder: Encoder, rows: Sequence[Row], generator: torch.Generator, device: torch.device) -> _Batch:
@@ -294,6 +304,7 @@ class TrainConfig:
         out: folder of the new checkpoint; must not exist.
         base: encoder to start from: "minilm", or any Hugging Face encoder by name or folder.
         parent: checkpoint to go on from, instead of base.
+        warm_up: random coherent masks (`model.proposals`) to learn first; they need no target and no labelling.
         validation: share of the prompts held out.
         resume: go on from OUT.state if it is there.
     """
@@ -303,6 +314,7 @@ class TrainConfig:
     out: Path
     base: str = "minilm"
     parent: Path | None = None
+    warm_up: int = 2000
     validation: float = 0.15
     resume: bool = False
     fit: FitConfig = FitConfig()
@@ -319,13 +331,13 @@ def train(config: TrainConfig) -> dict[str, Any]:
     state = config.out.with_name(config.out.name + ".state")
     if not config.resume:
         state.unlink(missing_ok=True)
-    print(f"{len(items)} masks to train on, {len(valid)} to validate")
-    with tqdm(unit="step") as bar:
-
-        def progress(step: int, total: int, value: float) -> None:
-            bar.total, bar.n = total, step
-            bar.set_postfix(loss=f"{value:.3f}")
-
+    print(f"{len(items)} masks to train on, {len(valid)} to validate, after a warm-up on {config.warm_up}")
+    if config.warm_up and not state.exists():
+        warm = warm_up_items(config)
+        once = replace(config.fit, epochs=1, patience=1)
+        with _bar("warm-up") as progress:
+            fit(checkpoint, warm[len(warm) // 20 :], warm[: len(warm) // 20 + 1], once, progress=progress)
+    with _bar("pairs") as progress:
         history = fit(checkpoint, items, valid, config.fit, state, progress)
     best = min(history, key=lambda e: e.valid_loss)
     checkpoint.denoiser.eval()
@@ -351,6 +363,25 @@ def train(config: TrainConfig) -> dict[str, Any]:
     state.unlink(missing_ok=True)
     print(metrics)
     return metrics
+
+
+@contextmanager
+def _bar(name: str) -> Iterator[Callable[[int, int, float], None]]:
+    with tqdm(unit="step", desc=name) as bar:
+
+        def progress(step: int, total: int, value: float) -> None:
+            bar.total, bar.n = total, step
+            bar.set_postfix(loss=f"{value:.3f}")
+
+        yield progress
+
+
+def warm_up_items(config: TrainConfig) -> list[Item]:
+    """Random prompts of all training tasks with random coherent masks."""
+    rng = random.Random(f"warm-up:{config.fit.seed}")
+    sets = [load_dataset(config.data, name) for name in TRAIN_TASKS]
+    drawn = (propose(sets[i % len(sets)], rng) for i in range(config.warm_up))
+    return [Item(case.prompt, keep) for case, keep in drawn]
 
 
 def split(config: TrainConfig) -> tuple[list[Item], list[Item]]:

@@ -163,6 +163,7 @@ def test_drawing_varies_everything_and_follows_its_seed(data: Path, name: str) -
     assert len({s.rows for s in shots}) > 250
     assert {s.dataset for s in shots} == {name}
     assert len({len(s.rows) for s in shots}) >= 3
+    assert any(list(s.rows) != sorted(s.rows) for s in shots)
     for shot in shots:
         assert len(set(shot.rows)) == len(shot.rows)
         assert all(loaded[row].label in shot.classes for row in shot.rows) if loaded.labels else not shot.classes

@@ -24,7 +24,7 @@ from model.data import TEMPLATES, Dataset, Example, FewShot, draw, load_dataset
 from model.errors import InputError
 from model.gates import gate_gradient, gate_search, soft_top_k
 from model.prompt import parse
-from model.score import JOIN, Case, first_subwords, full_prompt_goals, score
+from model.score import JOIN, Case, first_subwords, full_prompt_goals, read, score
 from model.targets import Target
 from model.teacher import (
     Labelled,
@@ -203,18 +203,23 @@ def test_the_gate_gradient_is_a_finite_difference_of_the_score(any_target: Targe
         assert (at(steps[i]) - at(-steps[i])) / 0.04 == pytest.approx(float(gradient[i]), rel=0.05, abs=2e-4)
 
 
-def test_gates_go_to_the_token_that_a_subword_ends_in(any_target: Target) -> None:
+@pytest.mark.parametrize("dropped", [(3, 7), (0, 1, 5), (9, 10, 11)])
+def test_a_gate_weighs_the_subwords_that_end_in_its_token(any_target: Target, dropped: tuple[int, ...]) -> None:
     prompt = parse("\n\nArticle: The  team won 2,000 games .\nAnswer: Sports\n\n")
-    keep = [i not in (0, 3, 7) for i in range(len(prompt))]
+    n = len(prompt)
+    keep = [i not in dropped for i in range(n)]
+    gates = torch.arange(1, n + 1) / (n + 1)
+    with torch.no_grad():
+        bias = read(any_target, prompt, keep, gates).bias
     text, places = prompt.layout(keep)
-    body = text.strip()
+    body, shift = text.strip(), len(text) - len(text.lstrip())
     _, offsets = any_target.encode_with_offsets(body + JOIN)
-    owners = model.score.owners(offsets, places, text.index(body))
-    assert set(owners) <= {i for i, _, _ in places} and owners == sorted(owners)
-    spans = {i: (a, b) for i, a, b in places}
-    for (start, end), owner in zip(offsets, owners, strict=True):
-        a, b = (x - text.index(body) for x in spans[owner])
-        assert (start < b and end > a) or body[start:end].isspace() or end > len(body)
+    owners = (bias.exp() * (n + 1) - 1).round().int().tolist()
+    assert owners[: len(any_target.bos)] == [n] * len(any_target.bos)  # a gate of 1
+    assert len(owners) == len(any_target.bos) + len(offsets)
+    for (start, end), owner in zip(offsets, owners[len(any_target.bos) :], strict=True):
+        ends = [i for i, a, b in places if a < end + shift <= b]
+        assert owner == (ends[0] if ends else next((i for i, a, _ in places if end + shift <= a), places[-1][0]))
 
 
 @given(

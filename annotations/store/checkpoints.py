@@ -78,7 +78,7 @@ class Checkpoints(Sessions):
         """Id and revision of the corrections that the checkpoint was trained on."""
         with self._read() as session:
             query = select(u.correction_id, u.revision).where(u.checkpoint_id == id)
-            return tuple(session.execute(query.order_by(u.correction_id, u.revision)).tuples())
+            return tuple(session.execute(query.order_by(u.correction_id, u.revision)))
 
     def served(self) -> Checkpoint | None:
         """The model in use, as last said by `serve` or `roll_back`."""

@@ -131,7 +131,7 @@ class Corrections(Sessions):
         """All revisions, oldest first, without the draft; () when there are none."""
         with self._read() as session:
             query = select(R, P).join(P).where(r.correction_id == id, ~DRAFT).order_by(r.revision)
-            return tuple(correction_of(row, prompt) for row, prompt in session.execute(query).tuples())
+            return tuple(correction_of(row, prompt) for row, prompt in session.execute(query))
 
     def draft(self, annotator: str, prompt_sha256: str) -> Correction | None:
         """The annotator's draft on a prompt."""
@@ -163,7 +163,7 @@ class Corrections(Sessions):
             where = _conditions(session, filter or Filter(), history)
             query = select(r.correction_id, r.revision).join(P).where(*where)
             query = query.order_by(r.created_at, r.correction_id, r.revision)
-            return [(id, revision) for id, revision in session.execute(query).tuples()]
+            return [(id, revision) for id, revision in session.execute(query)]
 
     def fetch(self, keys: Iterable[Key]) -> Iterator[Correction]:
         """The corrections with these keys, a few at a time. What is not there is left out: a draft may go meanwhile."""
@@ -172,7 +172,7 @@ class Corrections(Sessions):
             batch = wanted[at : at + BATCH]
             with self._read() as session:
                 query = select(R, P).join(P).where(tuple_(r.correction_id, r.revision).in_(batch))
-                found = [correction_of(row, prompt) for row, prompt in session.execute(query).tuples()]
+                found = [correction_of(row, prompt) for row, prompt in session.execute(query)]
             by_key = {(correction.id, correction.revision): correction for correction in found}
             yield from (by_key[key] for key in batch if key in by_key)
 
@@ -189,7 +189,7 @@ def _is_of(annotator: str, prompt_sha256: str) -> ColumnElement[bool]:
 
 def _first(session: Session, *where: ColumnElement[bool]) -> Correction | None:
     query = select(R, P).join(P).where(*where).order_by(r.created_at.desc()).limit(1)
-    found = session.execute(query).tuples().first()
+    found = session.execute(query).first()
     return correction_of(*found) if found else None
 
 
@@ -204,7 +204,7 @@ def _newest(session: Session, id: str) -> Correction | None:
 def _check_owner(session: Session, correction: Correction) -> None:
     """All revisions of an id are by one annotator on one prompt."""
     query = select(r.annotator, r.prompt_sha256).where(r.correction_id == correction.id).distinct()
-    if any(owner != (correction.annotator, correction.prompt_sha256) for owner in session.execute(query).tuples()):
+    if any(owner != (correction.annotator, correction.prompt_sha256) for owner in session.execute(query)):
         raise RecordError("id: belongs to a correction of another prompt, or by another annotator")
 
 

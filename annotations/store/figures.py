@@ -32,7 +32,7 @@ class Figures(Sessions):
         query = query.where(*valid, r.prompt_key.in_(shared)).order_by(p.key, r.created_at)
         prompts: dict[str, tuple[str, str, dict[str, str]]] = {}
         with self._read() as session:
-            for key, sha256, start, annotator, mask in session.execute(query).tuples():
+            for key, sha256, start, annotator, mask in session.execute(query):
                 prompts.setdefault(key, (sha256, start, {}))[2][annotator] = mask
         return agreement(list(prompts.values()))
 
@@ -43,7 +43,7 @@ class Figures(Sessions):
             revisions = select(func.count()).select_from(R).where(r.revision > 0)
             prompts = select(func.count(func.distinct(r.prompt_sha256))).where(r.revision > 0)
             return Stats(
-                statuses=dict(session.execute(statuses.order_by(r.status)).tuples().all()),
+                statuses=dict(session.execute(statuses.order_by(r.status)).all()),
                 all=_groups(session, "").get("", Group()),
                 annotators=_groups(session, "annotator"),
                 checkpoints=_groups(session, "checkpoint"),
@@ -57,7 +57,7 @@ def _groups(session: Session, by: str) -> dict[str, Group]:
     """Sums over the newest revisions, for each value of a column; "" = all in one."""
     sums = (func.count(), func.sum(p.tokens), func.sum(r.edits), cast(func.sum(r.seconds), Float))
     if not by:
-        row = session.execute(select(*sums).select_from(R).join(P).where(CURRENT)).tuples().one()
+        row = session.execute(select(*sums).select_from(R).join(P).where(CURRENT)).one()
         return {"": Group(*row)} if row[0] else {}
     column = r[by]
     query = select(column, *sums).select_from(R).join(P).where(CURRENT).group_by(column).order_by(column)

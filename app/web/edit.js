@@ -11,10 +11,12 @@ const edit = {
   moved: new Set(), // tokens that the last re-denoising moved
   since: 0, // when the person began, for the time spent
   waiting: '', // what the server was asked for
+  draft: null, // an earlier correction to go on with
 };
 
 function onDocument(before, same) {
   if (same && edit.waiting === 'redenoise') return;
+  $('.dm-draft').hidden = true;
   const n = doc.tokens.length;
   Object.assign(edit, { mask: new Uint8Array(n), pin: new Uint8Array(n), undo: [], redo: [], cursor: 0, anchor: 0 });
   Object.assign(edit, { moved: new Set(), since: Date.now(), waiting: '' });
@@ -35,6 +37,7 @@ function onDecided() {
   }
   edit.waiting = '';
   $('.dm').dataset.state = 'done';
+  applyDraft();
   drawEdit();
 }
 
@@ -45,9 +48,9 @@ function onRedenoised() {
   const dropped = changes.filter((c) => c[1] === 0).map((c) => c[0]);
   change(changes);
   edit.moved = new Set(changes.map((c) => c[0]));
-  const list = (tokens, verb) => number(tokens.length) + ' now ' + verb + ' ' + quote(tokens);
+  const list = (tokens, verb) => tokens.length ? [number(tokens.length) + ' now ' + verb + ' ' + quote(tokens)] : [];
   const text = changes.length
-    ? 'The model moved ' + number(changes.length) + ': ' + [list(kept, 'kept'), list(dropped, 'dropped')].join(' · ')
+    ? 'The model moved ' + number(changes.length) + ': ' + [...list(kept, 'kept'), ...list(dropped, 'dropped')].join(' · ')
     : 'The model moved nothing: with your pins it decides the same.';
   showText('.dm-moved', text);
 }
@@ -227,6 +230,29 @@ function saveDraft() {
       localStorage.setItem(draftKey, JSON.stringify(draft));
     } catch { /* storage is full or forbidden: no draft, nothing else is lost */ }
   }, 300);
+}
+
+function readDraft() {
+  try {
+    return JSON.parse(localStorage.getItem(draftKey));
+  } catch {
+    return null;
+  }
+}
+
+function restoreDraft() {
+  edit.draft = readDraft();
+  if (edit.draft) trigger('restore', { text: edit.draft.text, retention: edit.draft.retention });
+}
+
+// The model has read the draft's prompt again: put the person's edits back, as one edit.
+function applyDraft() {
+  const { draft } = edit;
+  edit.draft = null;
+  if (!draft || draft.mask.length !== spans.length || draft.pins.length !== spans.length) return;
+  change(Array.from(draft.mask, (bit, i) => [i, Number(bit), draft.pins[i] === '.' ? 0 : 1]));
+  $('.dm-note').value = draft.note || '';
+  showText('.dm-moved', 'Your edits are back.');
 }
 
 function dropDraft() {

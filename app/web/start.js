@@ -13,6 +13,8 @@ const ACTS = {
   help: toggleHelp,
   redenoise: () => ask('redenoise'),
   submit: () => ask('submit'),
+  restore: restoreDraft,
+  discard: () => { dropDraft(); $('.dm-draft').hidden = true; },
 };
 
 element.addEventListener('click', (event) => {
@@ -55,6 +57,7 @@ function startView() {
 
 function startEdit() {
   fillKeys();
+  $('.dm-draft').hidden = !readDraft();
   const box = $('.dm-scroll');
   box.addEventListener('pointerdown', onPointerDown);
   box.addEventListener('pointermove', onPointerMove);

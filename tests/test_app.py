@@ -1,0 +1,270 @@
+"""The studio in a real browser: paste, run, scrub, slide, correct by mouse and keyboard, re-denoise, submit, reload."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+import pytest
+from scripted import ScriptedCompressor
+
+from annotations.store import Store, open_store
+from app.service import Studio
+from app.settings import Settings
+from app.ui import launch
+from app.view import keep_order
+from model.pins import pins_for_query
+from model.prompt import parse
+from model.sampler import SamplerConfig, Trace, budget
+
+BROWSERS = (os.environ.get("CHROMIUM", "chromium"), "chromium-browser", "google-chrome")
+CHROMIUM = next((path for path in map(shutil.which, BROWSERS) if path), None)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium, or set CHROMIUM")
+
+PROMPT = "Sort the news.\n\nArticle: The team won.\nAnswer: Sports\n\nArticle: Shares fell sharply.\nAnswer:"
+HOSTILE = (
+    "Say ${1+1} and `x` \\u0041 {{value}} </script><img src=x onerror=\"document.title='owned'\"> <b>b</b> "
+    "مرحبا بالعالم 👩‍👩‍👧 zero\u200bwidth " + "long" * 90
+)
+SECONDS = 60_000  # milliseconds, for machines that are busy with other things
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return open_store(f"sqlite:///{tmp_path_factory.mktemp('store') / 'corrections.sqlite3'}")
+
+
+@pytest.fixture(scope="module")
+def url(store: Store) -> Iterator[str]:
+    studio = Studio(Settings(), load=ScriptedCompressor, open_store=lambda: store)  # type: ignore[arg-type]
+    _, address, _ = launch(studio, prevent_thread_lock=True, quiet=True)
+    yield address
+    gr.close_all(verbose=False)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="pip install -r requirements-dev.txt")
+    with playwright.sync_playwright() as engine:
+        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        chromium = engine.chromium.launch(executable_path=CHROMIUM, args=options)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Any, url: str) -> Iterator[Any]:
+    """A fresh visitor; any error in the page's scripts fails the test."""
+    errors: list[str] = []
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(SECONDS)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(url)
+    page.wait_for_selector("#run")
+    yield page
+    context.close()
+    assert not errors
+
+
+def explore(page: Any, text: str) -> None:
+    """Paste a prompt, press Run, and wait for the end of the play."""
+    page.fill("#prompt textarea", text)
+    page.click("#run")
+    page.wait_for_selector('#explore-canvas .dm[data-state="done"]')
+
+
+def correct(page: Any, text: str) -> None:
+    page.get_by_role("tab", name="Correct").click()
+    page.fill("#correct-prompt textarea", text)
+    page.click("#open")
+    page.wait_for_selector('#correct-canvas .dm[data-state="done"]')
+
+
+def token(page: Any, canvas: str, i: int) -> Any:
+    return page.locator(f"#{canvas} .dm-scroll .t[data-i='{i}']")
+
+
+def states(page: Any, canvas: str) -> str:
+    """k, d or o for each token."""
+    script = "spans => spans.map(s => s.className.split(' ')[1]).join('')"
+    return page.locator(f"#{canvas} .dm-scroll .t").evaluate_all(script)
+
+
+def pins(page: Any) -> set[int]:
+    script = "spans => spans.filter(s => s.classList.contains('pin')).map(s => Number(s.dataset.i))"
+    return set(page.locator("#correct-canvas .dm-scroll .t").evaluate_all(script))
+
+
+def slide(page: Any, percent: int, kind: str) -> None:
+    """Move the retention slider: "input" while it is dragged, "change" when it is let go."""
+    page.locator("#retention input[type=range]").evaluate(
+        "(box, [value, kind]) => { box.value = value; box.dispatchEvent(new Event(kind, { bubbles: true })); }",
+        [percent, kind],
+    )
+
+
+def scripted_trace(text: str, retention: float) -> tuple[Any, Trace]:
+    prompt = parse(text)
+    config, fixed = SamplerConfig(retention, 8), pins_for_query(prompt)
+    return prompt, Trace.of(list(ScriptedCompressor().denoise(prompt, config, fixed)), config, fixed)
+
+
+def test_explore_plays_steps_and_goes_both_ways(page: Any) -> None:
+    explore(page, PROMPT)
+    prompt, trace = scripted_trace(PROMPT, 0.5)
+    assert states(page, "explore-canvas") == "".join("k" if keep else "d" for keep in trace.keep)
+    assert page.inner_text("#explore-canvas .dm-out") == prompt.render(trace.keep)
+    assert page.locator("#explore-canvas .dm-scrub").get_attribute("max") == "8"
+    page.click("#explore-canvas [data-act=first]")
+    assert set(states(page, "explore-canvas")[i] for i in range(len(prompt)) if trace.step[i]) == {"o"}
+    for step in (1, 2, 3):
+        page.click("#explore-canvas [data-act=forward]")
+        seen = states(page, "explore-canvas")
+        assert [i for i, s in enumerate(seen) if s == "o"] == [i for i, at in enumerate(trace.step) if at > step]
+        assert f"Step {step} of 8" in page.inner_text("#explore-canvas .dm-what")
+    page.click("#explore-canvas [data-act=back]")
+    assert states(page, "explore-canvas").count("o") == sum(at > 2 for at in trace.step)
+    page.locator("#explore-canvas .dm-scroll").press("End")
+    assert "o" not in states(page, "explore-canvas")
+
+
+def test_the_slider_previews_in_the_browser_and_asks_again_when_let_go(page: Any) -> None:
+    explore(page, PROMPT)
+    prompt, trace = scripted_trace(PROMPT, 0.5)
+    order = keep_order(trace)
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    for percent in (5, 20, 35, 50, 65, 80, 95, 100):
+        slide(page, percent, "input")
+        kept = set(order[: budget(len(prompt), percent / 100, trace.pins)])
+        text = prompt.render([i in kept for i in range(len(prompt))])
+        assert page.inner_text("#explore-canvas .dm-out") == text
+        assert page.locator("#explore-canvas .dm").get_attribute("data-state") == "preview"
+    assert not requests, "dragging asked the server"
+    slide(page, 30, "input")
+    slide(page, 30, "change")
+    page.wait_for_selector('#explore-canvas .dm[data-state="done"]')
+    again = scripted_trace(PROMPT, 0.3)[1]
+    assert states(page, "explore-canvas") == "".join("k" if keep else "d" for keep in again.keep)
+
+
+def test_a_hostile_prompt_is_shown_literally(page: Any) -> None:
+    explore(page, HOSTILE)
+    tokens = page.locator("#explore-canvas .dm-scroll .t").all_inner_texts()
+    expected = [t.text if t.text != "\u200b" else "U+200B" for t in parse(HOSTILE).tokens]
+    assert tokens == expected
+    assert page.locator("#explore-canvas .dm-scroll img, #explore-canvas .dm-scroll b").count() == 0
+    assert page.title() == "DiffuMask Studio"
+
+
+def test_what_cannot_be_done_is_said_in_one_line_and_nothing_is_lost(page: Any) -> None:
+    explore(page, PROMPT)
+    before = states(page, "explore-canvas")
+    for text, says in (("  ", "empty"), ("word " * 200_000, "split it")):
+        page.fill("#prompt textarea", text)
+        page.click("#run")
+        page.wait_for_function(
+            "says => document.querySelector('#explore-canvas .dm-error').textContent.includes(says)", arg=says
+        )
+        assert states(page, "explore-canvas") == before
+    page.get_by_text("Settings", exact=True).first.click()
+    page.get_by_label("Always keep these words").fill("/(/")
+    page.fill("#prompt textarea", PROMPT)
+    page.click("#run")
+    page.wait_for_function(
+        "() => document.querySelector('#explore-canvas .dm-error').textContent.includes('regular expression')"
+    )
+
+
+def test_correct_by_mouse(page: Any) -> None:
+    correct(page, PROMPT)
+    before = states(page, "correct-canvas")
+    token(page, "correct-canvas", 1).click()
+    assert states(page, "correct-canvas")[1] != before[1] and pins(page) == {1}
+    start, end = (token(page, "correct-canvas", i).bounding_box() for i in (5, 8))
+    page.mouse.move(start["x"] + 3, start["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(end["x"] + 3, end["y"] + 5, steps=8)
+    assert page.locator("#correct-canvas .t.brush").count() == 4, "a preview while dragging"
+    page.mouse.up()
+    painted = states(page, "correct-canvas")[5:9]
+    assert painted in ("kkkk", "dddd") and painted[0] != before[5] and pins(page) == {1, 5, 6, 7, 8}
+    token(page, "correct-canvas", 10).click(modifiers=["Shift"])
+    assert states(page, "correct-canvas")[5:11] == painted[0] * 6
+    page.locator("#correct-canvas .dm-name").first.click()
+    assert set(states(page, "correct-canvas")[:5]) == {"k"}
+    for _ in range(4):
+        page.click("#correct-canvas [data-act=undo]")
+    assert states(page, "correct-canvas") == before and pins(page) == set()
+
+
+def test_correct_by_keyboard(page: Any) -> None:
+    correct(page, PROMPT)
+    before = states(page, "correct-canvas")
+    page.locator("#correct-canvas .dm-scroll").focus()
+    for key in ("Home", "ArrowRight", "Shift+ArrowRight", "Shift+ArrowRight", "d"):
+        page.keyboard.press(key)
+    assert states(page, "correct-canvas")[1:4] == "ddd" and pins(page) == {1, 2, 3}
+    page.keyboard.press("k")
+    assert states(page, "correct-canvas")[1:4] == "kkk"
+    page.keyboard.press("z")
+    page.keyboard.press("z")
+    assert states(page, "correct-canvas") == before and pins(page) == set()
+    page.keyboard.press("Shift+Z")
+    assert states(page, "correct-canvas")[1:4] == "ddd"
+    page.keyboard.press("p")
+    assert pins(page) == set()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press(" ")
+    (pinned,) = pins(page)
+    assert pinned > 3 and states(page, "correct-canvas")[pinned] != before[pinned]
+    page.keyboard.press("?")
+    assert page.locator("#correct-canvas .dm-keys").is_visible()
+
+
+def test_redenoise_keeps_the_pins_and_shows_what_moved(page: Any) -> None:
+    correct(page, PROMPT)
+    page.locator("#correct-canvas .dm-name").first.click()
+    pinned, kept = pins(page), states(page, "correct-canvas").count("k")
+    chosen = {i: states(page, "correct-canvas")[i] for i in pinned}
+    page.click("#correct-canvas [data-act=redenoise]")
+    page.wait_for_function("() => document.querySelector('#correct-canvas .dm-moved').textContent.includes('moved')")
+    after = states(page, "correct-canvas")
+    assert all(after[i] == state for i, state in chosen.items()) and pins(page) == pinned
+    prompt = parse(PROMPT)
+    fixed = {**pins_for_query(prompt), **{i: state == "k" for i, state in chosen.items()}}
+    assert after.count("k") == budget(len(prompt), 0.5, fixed) < kept
+    assert page.locator("#correct-canvas .t.moved").count() > 0
+
+
+def test_saved_is_said_once_the_store_has_it_and_a_draft_survives_a_reload(page: Any, store: Store) -> None:
+    text = "Keep it short.\n\nQ: one and one?\nA: two\n\nQ: two and two?\nA:"
+    correct(page, text)
+    token(page, "correct-canvas", 2).click()
+    corrected = states(page, "correct-canvas")
+    page.wait_for_function("() => localStorage.getItem('diffumask-draft')")
+    page.reload()
+    page.get_by_role("tab", name="Correct").click()
+    page.click("#correct-canvas [data-act=restore]")
+    page.wait_for_selector('#correct-canvas .dm[data-state="done"]')
+    assert states(page, "correct-canvas") == corrected and pins(page) == {2}
+    page.fill("#annotator input, #annotator textarea", "Ann")
+    page.locator("#correct-canvas .dm-note").fill("=1+1 note")
+    page.locator("#correct-canvas .dm-scroll").press("Enter")
+    page.wait_for_selector('#correct-canvas .dm[data-state="saved"]')
+    assert "Saved" in page.inner_text("#correct-canvas .dm-saved")
+    (entry,) = store.find().entries
+    saved = store.get(entry.id)
+    assert saved.prompt == text and saved.annotator == "Ann" and saved.note == "=1+1 note" and saved.edits == 1
+    assert saved.human_mask == corrected.replace("k", "1").replace("d", "0") and set(saved.pins) == {2}
+    assert page.evaluate("() => localStorage.getItem('diffumask-draft')") is None
+
+
+def test_a_narrow_window_scrolls_only_down(page: Any) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    explore(page, PROMPT + " " + "unbreakable" * 40)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
