@@ -106,20 +106,42 @@ class Handlers:
         first = opened or Opened(uuid.uuid4().hex, replace(ask, pins={}), run.trace.keep, run.checkpoint)
         yield lines + view.end_line(run.trace, run.seconds, run.checkpoint), first
 
-    def submit(self, opened: Opened | None, annotator: str, event: gr.EventData) -> str:
-        """Save a correction; the page says "saved" only after the store has said so."""
+    def submit(self, opened: Opened | None, annotator: str, event: gr.EventData) -> tuple[str, str]:
+        """Save a correction: canvas's value, the prompt that comes next (or "").
+
+        The page says "saved" only after the store has said so.
+        """
+        name = _name(annotator)
         try:
             if opened is None:
                 raise InputError(_CLOSED)
             n = len(opened.model_mask)
             mask, pins = view.parse_mask(event.mask, n), view.parse_pins(event.pins, n)
-            name = (annotator or "").strip() or "anonymous"
             saved = self.studio.save(opened, mask, pins, name, str(event.note), float(event.seconds))
         except (InputError, RecordError, StoreError) as error:
-            return view.error_line(f"Not saved: {error}")
+            return view.error_line(f"Not saved: {error}"), ""
         except (ValueError, AttributeError):
-            return view.error_line(_OUT_OF_STEP)
+            return view.error_line(_OUT_OF_STEP), ""
         edits, revision = saved.correction.edits, saved.correction.revision
+        said = f"Saved: {edits} of {n} tokens corrected, revision {revision}."
         if not saved.new:
-            return view.saved_line("This is saved already; nothing has changed since.")
-        return view.saved_line(f"Saved: {edits} of {n} tokens corrected, revision {revision}.")
+            said = "This is saved already; nothing has changed since."
+        return view.saved_line(said), self._next(name)
+
+    def _next(self, annotator: str) -> str:
+        """The text of the next prompt in the queue; "" when there is none (or when the store cannot say)."""
+        try:
+            item = self.studio.store.next_prompt(annotator)
+        except (RecordError, StoreError):
+            return ""
+        return item.text if item else ""
+
+    def open_next(self, text: str, *values: Any) -> Iterator[tuple[Any, Any, Any]]:
+        """Open the prompt that comes after a submitted one, if there is one: canvas's value, Opened, prompt box."""
+        if text:
+            for lines, opened in self.open_prompt(text, *values):
+                yield lines, opened, text
+
+
+def _name(annotator: str) -> str:
+    return (annotator or "").strip() or "anonymous"

@@ -135,9 +135,21 @@ def _correct_tab(answers: Handlers, settings: list[Any]) -> tuple[gr.Textbox, gr
     open_on(button.click)
     open_on(canvas.restore(answers.draft_prompt, None, [text, percent], **quick).then)
     canvas.redenoise(answers.redenoise, opened, [canvas, opened], **shared)
-    canvas.submit(answers.submit, [opened, name], canvas, **quick)
+    following = gr.State("")
+    saved = canvas.submit(answers.submit, [opened, name], [canvas, following], **quick)
+    saved.then(answers.open_next, [following, percent, *settings[1:]], [canvas, opened, text], **shared)
+    _remember_name(name)
     return text, percent, open_on
 
 
+def _remember_name(name: gr.Textbox) -> None:
+    """Keep a person's name in their browser."""
+    kept = gr.BrowserState("", storage_key="diffumask-name", secret="diffumask")
+    quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    name.blur(lambda name: name, name, kept, **quick)
+    gr.on(None, lambda kept: kept or "", kept, name, **quick)  # on load
+
+
 def _retention(elem_id: str) -> gr.Slider:
-    return gr.Slider(5, 100, 50, step=1, label="Keep (% of words)", elem_id=elem_id, scale=4, min_width=260)
+    """In percent; without Gradio's reset button, which the canvas would not hear of."""
+    return gr.Slider(5, 100, 50, step=1, label="Keep (% of words)", elem_id=elem_id, scale=4, min_width=260, buttons=[])

@@ -113,7 +113,8 @@ def report(page: Any, text: str) -> int:
         ("slider drag to painted, median", statistics.median(drags), 50.0, "ms"),
         ("requests while the slider was dragged", float(asked), 0.0, ""),
     ]
-    print(f"{count} tokens, {page.locator('#explore-canvas .dm-scrub').get_attribute('max')} steps, {len(frames)} frames")
+    steps = page.locator("#explore-canvas .dm-scrub").get_attribute("max")
+    print(f"{count} tokens, {steps} steps, {len(frames)} frames")
     for name, value, limit, unit in rows:
         print(f"{name:40} {value:8.1f} {unit:3} (limit {limit:g}) {'ok' if value <= limit else 'MISSED'}")
     return int(any(value > limit for _, value, limit, _ in rows))

@@ -180,7 +180,7 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     )
     flag("--parent", type=Path, metavar="DIR", help="checkpoint to go on from, instead of --base")
     flag("--epochs", type=_count, default=30, metavar="N", help="passes over the pairs at the most (default 30)")
-    flag("--tokens", type=_count, default=2048, metavar="N", help="prompt tokens per optimiser step (default 2048)")
+    flag("--tokens", type=_count, default=512, metavar="N", help="prompt tokens per optimiser step (default 512)")
     flag("--rate", type=float, default=1e-4, metavar="R", help="peak learning rate (default 1e-4)")
     flag("--seed", type=int, default=0, metavar="N", help="of everything random (default 0)")
     flag("--resume", action="store_true", help="go on with an interrupted run")

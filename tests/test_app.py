@@ -246,6 +246,7 @@ def test_saved_is_said_once_the_store_has_it_and_a_draft_survives_a_reload(page:
     correct(page, text)
     token(page, "correct-canvas", 2).click()
     corrected = states(page, "correct-canvas")
+    store.add_prompts([("Q: the next one?\nA: yes\n\nQ: and then?\nA:", 0.5)])
     page.wait_for_function("() => localStorage.getItem('diffumask-draft')")
     page.reload()
     page.get_by_role("tab", name="Correct").click()
@@ -255,12 +256,14 @@ def test_saved_is_said_once_the_store_has_it_and_a_draft_survives_a_reload(page:
     page.fill("#annotator input, #annotator textarea", "Ann")
     page.locator("#correct-canvas .dm-note").fill("=1+1 note")
     page.locator("#correct-canvas .dm-scroll").press("Enter")
-    page.wait_for_selector('#correct-canvas .dm[data-state="saved"]')
-    assert "Saved" in page.inner_text("#correct-canvas .dm-saved")
+    page.wait_for_function("() => document.querySelector('#correct-canvas .dm-saved').textContent.startsWith('Saved')")
     (entry,) = store.find().entries
     saved = store.get(entry.id)
     assert saved.prompt == text and saved.annotator == "Ann" and saved.note == "=1+1 note" and saved.edits == 1
     assert saved.human_mask == corrected.replace("k", "1").replace("d", "0") and set(saved.pins) == {2}
+    page.wait_for_function("() => document.querySelector('#correct-prompt textarea').value.startsWith('Q: the next')")
+    page.wait_for_selector('#correct-canvas .dm[data-state="done"]')
+    assert page.locator("#correct-canvas .dm-scroll .t").first.inner_text() == "Q"
     assert page.evaluate("() => localStorage.getItem('diffumask-draft')") is None
 
 

@@ -51,7 +51,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 def store(url: str) -> Iterator[Store]:
     made = open_store(url)
     yield made
-    made._reader.dispose()
+    made.close()
 
 
 # --- records -----------------------------------------------------------------------------------------------
@@ -175,7 +175,10 @@ def test_draft_is_one_per_annotator_and_prompt(store: Store) -> None:
     assert {entry.id for entry in store.find(Filter(("draft",))).entries} == {second.id, other.id}
     assert (second.revision, second.status, store.history(second.id)) == (0, "draft", ())
     store.discard_draft("Ann", first.prompt_sha256)
-    assert store.draft("Ann", first.prompt_sha256) is None
+    assert store.draft("Ann", first.prompt_sha256) is None and store.get(other.id) == other
+    store.discard_draft("Bob", first.prompt_sha256)
+    with store._reader.connect() as connection:
+        assert connection.execute(text("SELECT COUNT(*) FROM prompts")).scalar() == 0
     with pytest.raises(NotFoundError):
         store.get(second.id)
 
@@ -193,6 +196,8 @@ def test_submit_appends_and_repeats_change_nothing(store: Store) -> None:
         store.submit(edited, revision=1)
     with pytest.raises(ConflictError):
         store.submit(edited, revision=3)
+    with pytest.raises(RecordError):
+        store.submit(sent, revision=0)
     assert store.submit(edited, revision=2).new
     assert not store.submit(sent, revision=1).new  # a late repetition of the first
     assert [(c.revision, c.note) for c in store.history(sent["id"])] == [(1, ""), (2, "better")]
@@ -297,6 +302,17 @@ def test_bad_filters(bad: dict[str, Any]) -> None:
         Filter(**bad)
 
 
+def test_values_that_no_database_holds(store: Store) -> None:
+    for id in ("\ud800", "\0", "x" * 10_000, "' OR 1=1 --"):
+        for call in (store.get, store.checkpoint, store.serve):
+            with pytest.raises(StoreError):
+                call(id)
+    with pytest.raises(StoreError):
+        store.get("0" * 32, 2**70)
+    with pytest.raises(StoreError):
+        store.find(offset=2**70)
+
+
 def test_fetch_keeps_the_order(store: Store) -> None:
     saved = [store.submit(fields(f"Prompt {i}")).correction for i in range(120)]
     keys = [(c.id, c.revision) for c in reversed(saved)]
@@ -367,7 +383,10 @@ def test_queue(store: Store) -> None:
     assert again is not None and again.text == "unknown"  # two people shall see each
     store.release(again.id, "Ann")
     assert store.progress("Ann").assigned == 1
-    for call in (store.skip, store.done):
+    assert [item.text for item in store.waiting()] == ["unknown"]
+    store.assign(second.id, "Ann")
+    assert store.next_prompt("Ann") == second and [item.text for item in store.waiting()] == ["sure", "unknown"]
+    for call in (store.skip, store.done, store.assign):
         with pytest.raises(NotFoundError):
             call("nothing", "Ann")
 
@@ -452,19 +471,19 @@ def _start(url: str, annotator: str, count: int) -> subprocess.Popen[bytes]:
 
 def test_processes_write_at_once_and_one_is_killed(url: str) -> None:
     """They also start at once, on a database that is not there yet."""
-    workers = [_start(url, f"Person {i}", 12) for i in range(3)]
+    workers = [_start(url, f"Person {i}", 15) for i in range(2)]
     victim = _start(url, "Victim", 1_000_000)
     assert victim.stdout is not None
     said = [victim.stdout.readline() for _ in range(5)]
     victim.send_signal(signal.SIGKILL)
     said += victim.communicate()[0].splitlines(keepends=True)
     outputs = [worker.communicate(timeout=120)[0] for worker in workers]
-    assert [worker.returncode for worker in workers] == [0, 0, 0] and victim.returncode == -signal.SIGKILL
+    assert [worker.returncode for worker in workers] == [0, 0] and victim.returncode == -signal.SIGKILL
     killed = [line.decode().strip() for line in said if line.endswith(b"\n")]
     others = [line for output in outputs for line in output.decode().split()]
     store = open_store(url)
     entries = store.find(Filter(("submitted",)), limit=10_000).entries
-    assert len(others) == 36 and len(killed) >= 5
+    assert len(others) == 30 and len(killed) >= 5
     for id in killed + others:
         assert [entry.id for entry in entries].count(id) == 1 and len(store.history(id)) == 1
     assert len(entries) - len(others) - len(killed) in (0, 1)  # the last may be saved, and not said to be

@@ -217,7 +217,7 @@ def test_a_gate_weighs_the_subwords_that_end_in_its_token(any_target: Target, dr
     owners = (bias.exp() * (n + 1) - 1).round().int().tolist()
     assert owners[: len(any_target.bos)] == [n] * len(any_target.bos)  # a gate of 1
     assert len(owners) == len(any_target.bos) + len(offsets)
-    for (start, end), owner in zip(offsets, owners[len(any_target.bos) :], strict=True):
+    for (_, end), owner in zip(offsets, owners[len(any_target.bos) :], strict=True):
         ends = [i for i, a, b in places if a < end + shift <= b]
         assert owner == (ends[0] if ends else next((i for i, a, _ in places if end + shift <= a), places[-1][0]))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from model.data import SPLITS
+from model.data import LABELS, SPLITS, TRAIN_TASKS
 
 SUBJECTS = ("this film", "her second novel", "the late show", "our hotel room", "that phone", "the new album")
 VERDICTS = {
@@ -42,9 +42,9 @@ def sums(split: str) -> list[dict[str, str]]:
 
 
 def write_data(folder: Path) -> Path:
-    """gsm8k/, train_tasks/sst-2 and mr/, agnews/; the six splits of a task share some rows. Returns the folder."""
-    for name in ("sst-2", "mr"):
-        rows = reviews()
+    """gsm8k/, train_tasks/ and agnews/; the six splits of a task share some rows. Returns the folder."""
+    for name in set(TRAIN_TASKS) - {"gsm8k"}:
+        rows = [(text, i % len(LABELS[name])) for i, (text, _) in enumerate(reviews())] if name != "sst-2" else reviews()
         for i, split in enumerate(SPLITS):
             write_tsv(folder / "train_tasks" / name / f"{split}.tsv", rows[8 * i : 8 * i + 12])
     rows = news()

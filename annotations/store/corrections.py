@@ -60,12 +60,14 @@ class Corrections(Sessions):
         is False then.
         Raises RecordError as `save_draft` does, ConflictError when the number is taken or leaves a gap.
         """
+        if revision is not None and revision < 1:
+            raise RecordError("revision: is at least 1")
         wanted = _stamped(fields, "submitted")
         with self._write() as session:
             _check_owner(session, wanted)
             newest = _newest(session, wanted.id)
             last = newest.revision if newest else 0
-            there = newest if revision in (None, last) else _get(session, wanted.id, revision or 0)
+            there = newest if revision is None else _get(session, wanted.id, revision)
             if there is not None and there.content == wanted.content:
                 wanted, new = there, False
             elif revision in (None, last + 1):
@@ -78,9 +80,10 @@ class Corrections(Sessions):
         return Saved(wanted, new)
 
     def discard_draft(self, annotator: str, prompt_sha256: str) -> None:
-        """Forget the draft, if there is one."""
+        """Forget the draft, if there is one, and the prompt, if no other correction speaks of it."""
         with self._write() as session:
             session.execute(delete(R).where(DRAFT, _is_of(annotator, prompt_sha256)))
+            session.execute(delete(P).where(p.sha256 == prompt_sha256, ~exists().where(r.prompt_key == p.key)))
 
     def review(self, id: str, revision: int, status: str, reviewer: str, note: str = "") -> Saved:
         """Accept or reject, as a new revision that leaves the annotator's own as they are.

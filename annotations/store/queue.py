@@ -21,6 +21,7 @@ from annotations.store.sessions import Sessions
 LEASE = timedelta(hours=2)  # after which a prompt that somebody took and left is offered to others
 
 a, q = columns(A), columns(Q)
+_ORDER = (q.uncertainty.desc().nulls_last(), q.created_at, q.id)
 
 
 class Queue(Sessions):
@@ -48,6 +49,13 @@ class Queue(Sessions):
                     new += 1
         return Added(new, len(rows) - new, tuple(refused))
 
+    def waiting(self, offset: int = 0, limit: int = 50) -> tuple[QueueItem, ...]:
+        """Prompts that nobody has done yet, most uncertain first."""
+        done = select(a.queue_id).where(a.state == "done")
+        query = select(Q).where(q.id.not_in(done)).order_by(*_ORDER).offset(max(0, offset)).limit(max(0, limit))
+        with self._read() as session:
+            return tuple(_item(row) for row in session.execute(query).scalars())
+
     def unmeasured(self, limit: int = 100) -> tuple[QueueItem, ...]:
         """Prompts without an uncertainty, oldest first."""
         with self._read() as session:
@@ -71,17 +79,20 @@ class Queue(Sessions):
         of_item = a.queue_id == q.id
         taken = select(func.count()).select_from(A).where(of_item, _busy()).scalar_subquery()
         touched = exists().where(of_item, a.annotator == annotator)
-        order = (q.uncertainty.desc().nulls_last(), q.created_at, q.id)
         with self._write() as session:
             held = select(Q).join(A).where(a.annotator == annotator, a.state == "assigned")
-            row = session.execute(held.order_by(*order).limit(1)).scalar()
+            row = session.execute(held.order_by(*_ORDER).limit(1)).scalar()
             if row is None:
-                query = select(Q).where(~touched, taken < people).order_by(*order).limit(1)
+                query = select(Q).where(~touched, taken < people).order_by(*_ORDER).limit(1)
                 row = session.execute(query).scalar()
             if row is None:
                 return None
             mark(session, row.id, annotator, "assigned")
             return _item(row)
+
+    def assign(self, id: str, annotator: str) -> None:
+        """Put a chosen prompt into the annotator's hands, also one that was skipped or done."""
+        self._set_state(id, annotator, "assigned")
 
     def skip(self, id: str, annotator: str) -> None:
         """Do not offer the prompt to this annotator again; others get it."""

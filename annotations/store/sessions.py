@@ -12,6 +12,9 @@ from sqlalchemy.orm import Session
 from annotations.db import first_line, reader, writer
 from annotations.errors import StoreError
 
+# What the database, or its driver on the way there, says to a value that it cannot hold
+_ERRORS = (SQLAlchemyError, UnicodeError, OverflowError)
+
 
 class Sessions:
     """What every part of the store stands on."""
@@ -19,13 +22,17 @@ class Sessions:
     def __init__(self, engine: Engine) -> None:
         self._reader, self._writer = reader(engine), writer(engine)
 
+    def close(self) -> None:
+        """Close the connections; the next use opens new ones."""
+        self._reader.dispose()
+
     @contextmanager
     def _read(self) -> Iterator[Session]:
         """A session that sees one state of the database."""
         try:
             with Session(self._reader) as session, session.begin():
                 yield session
-        except SQLAlchemyError as error:
+        except _ERRORS as error:
             raise StoreError(f"the database cannot be read: {first_line(error)}") from error
 
     @contextmanager
@@ -34,5 +41,5 @@ class Sessions:
         try:
             with Session(self._writer, expire_on_commit=False) as session, session.begin():
                 yield session
-        except SQLAlchemyError as error:
+        except _ERRORS as error:
             raise StoreError(f"not saved, try again: {first_line(error)}") from error

@@ -21,7 +21,7 @@ function onDocument(before, same) {
   Object.assign(edit, { mask: new Uint8Array(n), pin: new Uint8Array(n), undo: [], redo: [], cursor: 0, anchor: 0 });
   Object.assign(edit, { moved: new Set(), since: Date.now(), waiting: '' });
   showText('.dm-moved', '');
-  showText('.dm-saved', '');
+  if ($('.dm').dataset.state !== 'saved') showText('.dm-saved', ''); // else it says so of the prompt before
   showText('.dm-out', '');
   paint(() => [OPEN, 0, '']);
   $('.dm').dataset.state = 'denoising';

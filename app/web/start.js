@@ -49,7 +49,7 @@ function startView() {
     if (mine(event)) previewRetention(share(event));
   });
   document.addEventListener('change', (event) => {
-    if (!mine(event) || !run || !run.end) return;
+    if (!mine(event) || !run) return;
     clearTimeout(timer);
     timer = setTimeout(() => trigger('resample', {}), 200);
   });
@@ -67,6 +67,7 @@ function startEdit() {
 }
 
 $('.dm').classList.add(editable ? 'is-edit' : 'is-view');
+$('.dm-scroll').setAttribute('role', editable ? 'application' : 'group');
 $('.dm-scroll').setAttribute('aria-label', editable ? 'Prompt; press ? for the keys' : 'Prompt; space plays, arrows step');
 showText('.dm-empty-text', props.empty || '');
 if (editable) startEdit();
