@@ -127,7 +127,7 @@ def fit(
         history.append(Epoch(index, sum(losses) / len(losses), score))
         run.remember(history, state)
     run.recall()
-    accelerator.unwrap_model(model, keep_fp32_wrapper=False).eval()  # what was learnt is used in fp32
+    accelerator.unwrap_model(model).eval()
     return history
 
 
