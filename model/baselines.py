@@ -47,6 +47,16 @@ def random_tokens(text: str, retention: float, seed: int) -> str:
     return _render(prompt, kept)
 
 
+def first_tokens(text: str, retention: float) -> str:
+    """Cut the prompt off after round(retention * n) prompt tokens: what anyone can do without a model.
+
+    >>> first_tokens("one two three four", 0.5)
+    'one two'
+    """
+    prompt = parse(text)
+    return _render(prompt, list(range(_budget(prompt, retention))))
+
+
 def selective_context(text: str, retention: float, target: Target) -> str:
     """Selective-Context (Li et al. 2023): keep the round(retention * n) prompt tokens that surprise most.
 

@@ -209,7 +209,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
         type=_names,
         default=("full", "zero", "random", "selective-context", "diffumask", "one-pass"),
         metavar="LIST",
-        help="comma-separated, any of full, zero, random, selective-context, llmlingua, llmlingua2, "
+        help="comma-separated, any of full, zero, random, first, selective-context, llmlingua, llmlingua2, "
         "teacher, diffumask, one-pass (default: those that need no further data or package)",
     )
     flag(

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from model.baselines import Baseline, llmlingua, random_tokens, recorded, selective_context
+from model.baselines import Baseline, first_tokens, llmlingua, random_tokens, recorded, selective_context
 from model.data import QUESTION_ANSWER, load_dataset, read_lines
 from model.errors import InputError
 from model.prompt import parse
@@ -23,8 +23,8 @@ from model.targets import Target
 from model.tasks import ARTICLE_ANSWER, TASKS, Demonstrations, Task, load_task
 
 UNBUDGETED = ("full", "zero", "llmlingua2")  # one row, whatever the retentions
-BUDGETED = ("random", "selective-context", "llmlingua", "teacher", "diffumask", "one-pass")
-METHODS = (*UNBUDGETED[:2], *BUDGETED[:3], "llmlingua2", *BUDGETED[3:])
+BUDGETED = ("random", "first", "selective-context", "llmlingua", "teacher", "diffumask", "one-pass")
+METHODS = (*UNBUDGETED[:2], *BUDGETED[:4], "llmlingua2", *BUDGETED[4:])
 STEPS = {"diffumask": 8, "one-pass": 1}  # denoising steps
 
 # demonstrations text, retentions, the demonstrations' case -> retention -> compressed text
@@ -219,6 +219,7 @@ class _Texts:
         config, self._target = self._config, target
         makers: dict[str, Callable[[], Baseline]] = {
             "random": lambda: partial(random_tokens, seed=config.seed),
+            "first": lambda: first_tokens,
             "selective-context": lambda: partial(selective_context, target=target),
             "llmlingua": llmlingua,
             "diffumask": lambda: _diffumask(config, STEPS["diffumask"]),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from databases import KINDS, database
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -22,7 +22,6 @@ from annotations.results import Filter
 from annotations.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
-POSTGRES = os.environ.get("DIFFUMASK_TEST_POSTGRES", "")
 
 # A database of version 1, as `.dump` wrote it. Never change it.
 VERSION_1 = r"""
@@ -50,23 +49,13 @@ CREATE UNIQUE INDEX one_served ON checkpoints (status) WHERE status = 'served';
 """  # noqa: E501
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=KINDS)
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """An empty database."""
-    if request.param == "sqlite":
-        yield connect(f"sqlite:///{tmp_path}/store.sqlite3")
-        return
-    if not POSTGRES:
-        pytest.skip("DIFFUMASK_TEST_POSTGRES is not set")
-    schema = f"migrations_{os.getpid()}"
-    admin = connect(POSTGRES)
-    with admin.begin() as connection:
-        connection.execute(text(f"CREATE SCHEMA {schema}"))
-    made = connect(f"{POSTGRES}{'&' if '?' in POSTGRES else '?'}options=-csearch_path%3D{schema}")
-    yield made
-    made.dispose()
-    with admin.begin() as connection:
-        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
+    with database(request.param, tmp_path) as url:
+        made = connect(url)
+        yield made
+        made.dispose()
 
 
 @pytest.fixture
