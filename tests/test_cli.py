@@ -252,13 +252,13 @@ def test_teach_and_train_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setattr(model.train, "train", seen.append)
     line = "teach --data d --out o.jsonl --tasks trec,mr --targets smollm2 --pairs 7 --label-free --queries 4 --seed 3"
     assert run(*line.split()) == 0
-    line = "train --pairs a b --data d --out o --base x --epochs 2 --batch 3 --rate 0.01 --seed 4 --resume"
+    line = "train --pairs a b --data d --out o --base x --epochs 2 --tokens 3 --rate 0.01 --seed 4 --resume"
     assert run(*line.split()) == 0
     teach, train = seen
     assert (teach.tasks, teach.targets, teach.pairs, teach.seed) == (("trec", "mr"), ("smollm2",), 7, 3)
     assert (teach.teacher.queries, teach.teacher.label_free, teach.method) == (4, True, "hierarchical")
     assert train.pairs == (Path("a"), Path("b")) and (train.base, train.resume) == ("x", True)
-    assert (train.fit.epochs, train.fit.batch, train.fit.rate, train.fit.seed) == (2, 3, 0.01, 4)
+    assert (train.fit.epochs, train.fit.tokens, train.fit.rate, train.fit.seed) == (2, 3, 0.01, 4)
 
 
 def test_evaluate_settings(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
