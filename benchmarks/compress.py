@@ -1,6 +1,6 @@
 """What compressing costs: loading, the model part of `compress` for prompts of several lengths and steps, peak memory.
 
-    python benchmarks/compress.py [--checkpoint DIR] [--device cpu]
+    python -m benchmarks.compress [--checkpoint DIR] [--device cpu]
 
 Medians over --repeat runs after one warm-up.
 """

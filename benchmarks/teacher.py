@@ -1,6 +1,6 @@
 """How long one training pair takes and how good it is: the hierarchical teacher against classic TA-Pruning.
 
-    python benchmarks/teacher.py --data DATA --task dbpedia --prompts 2 --tokens 250
+    python -m benchmarks.teacher --data DATA --task dbpedia --prompts 2 --tokens 250
 
 Both label the same prompts; their masks are scored on the same held-out queries that neither has seen. Prints, per
 prompt, seconds, masks scored and s(z) in nats at each retention, and the median ratio.
