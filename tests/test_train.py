@@ -149,7 +149,8 @@ def test_a_handful_of_prompts_can_be_learnt_by_heart(loaded: Dataset) -> None:
     assert not checkpoint.denoiser.training
 
 
-def test_training_stops_when_validation_gets_worse_and_keeps_the_best_epoch(loaded: Dataset) -> None:
+@pytest.mark.parametrize("rate", [0.01, 0.2])  # best: the second epoch, the first
+def test_training_stops_when_validation_gets_worse_and_keeps_the_best_epoch(loaded: Dataset, rate: float) -> None:
     items, valid = items_for(loaded), items_for(loaded, is_word)  # what is learnt is wrong there
     checkpoint, after, steps = calm_checkpoint(), [], []
 
@@ -157,7 +158,8 @@ def test_training_stops_when_validation_gets_worse_and_keeps_the_best_epoch(load
         steps.append((step, total))
         after.append(weights_of(checkpoint))
 
-    history = fit(checkpoint, items, valid, replace(ONE_STEP, epochs=60, patience=3), progress=progress)
+    config = replace(ONE_STEP, epochs=60, patience=3, rate=rate)
+    history = fit(checkpoint, items, valid, config, progress=progress)
     losses = [e.valid_loss for e in history]
     best = losses.index(min(losses))
     assert len(history) == len(after) == best + 1 + 3 < 60
