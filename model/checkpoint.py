@@ -25,8 +25,10 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerFast
 
-from model.denoiser import Denoiser, DenoiserConfig, Encoder
+from model.denoiser import Denoiser, DenoiserConfig, Encoder, keep_logits
 from model.errors import InputError
+from model.prompt import Prompt
+from model.sampler import Predict
 from model.wheels import ENCODERS, fetch_encoder
 
 FORMAT = 1
@@ -53,6 +55,18 @@ class Checkpoint:
     denoiser: Denoiser
     encoder: Encoder
     meta: dict[str, Any]
+
+    def predictor(self, prompt: Prompt, retention: float) -> Predict:
+        """What the sampler asks about one prompt: states [n] -> (logits to keep [n], shot logits), on the CPU."""
+        device = next(self.denoiser.parameters()).device
+        encoded = self.encoder([prompt]).to(device)
+        asked = torch.tensor([retention], device=device)
+
+        def predict(states: Tensor) -> tuple[Tensor, Tensor]:
+            token, shot = self.denoiser(encoded, states[None].to(device), asked)
+            return keep_logits(token, shot, encoded.shot)[0].float().cpu(), shot[0].float().cpu()
+
+        return predict
 
 
 def load_checkpoint(folder: str | Path | None = None) -> Checkpoint:

@@ -179,6 +179,8 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
         help="encoder to start from: minilm, a Hugging Face name or a folder (default minilm)",
     )
     flag("--parent", type=Path, metavar="DIR", help="checkpoint to go on from, instead of --base")
+    flag("--warm-up", type=int, default=2000, metavar="N",
+         help="random coherent masks that a new denoiser learns first (default 2000; none with --parent)")  # fmt: skip
     flag("--epochs", type=_count, default=30, metavar="N", help="passes over the pairs at the most (default 30)")
     flag("--tokens", type=_count, default=512, metavar="N", help="prompt tokens per optimiser step (default 512)")
     flag("--rate", type=float, default=1e-4, metavar="R", help="peak learning rate (default 1e-4)")
@@ -226,6 +228,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     flag("--generate", action="store_true", help="gsm8k: also generate answers and count exact matches (slow)")
     flag("--seed", type=int, default=0, metavar="N", help="of everything drawn (default 0)")
     flag("--checkpoint", type=Path, metavar="DIR", help="for diffumask and one-pass (default: the shipped one)")
+    flag("--fp32", action="store_true", help="compute in fp32 even where bfloat16 is faster")
     flag("--json", type=Path, metavar="OUT", help="write the report here, and finished cells beside it")
     flag("--resume", action="store_true", help="go on with the finished cells beside --json")
     _add_device(parser)
@@ -292,7 +295,8 @@ def _teach(arguments: argparse.Namespace) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    from model.train import FitConfig, TrainConfig, train
+    from model.fit import FitConfig
+    from model.train import TrainConfig, train
 
     train(
         TrainConfig(
@@ -301,6 +305,7 @@ def _train(arguments: argparse.Namespace) -> None:
             out=arguments.out,
             base=arguments.base,
             parent=arguments.parent,
+            warm_up=arguments.warm_up,
             resume=arguments.resume,
             fit=FitConfig(epochs=arguments.epochs, tokens=arguments.tokens, rate=arguments.rate, seed=arguments.seed),
         )
@@ -327,6 +332,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         resume=arguments.resume,
         shots=arguments.shots,
         device=arguments.device,
+        fp32=arguments.fp32,
     )
     _print(evaluate(config, tqdm).table())
 

@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from model.checkpoint import Checkpoint, load_checkpoint
-from model.denoiser import keep_logits
 from model.devices import pick_device
 from model.errors import InputError
 from model.pins import pins_for_query, pins_from_regex
@@ -72,7 +70,7 @@ class Compressor:
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device):
         self.checkpoint, self.device = checkpoint, device
-        self.denoiser = checkpoint.denoiser.to(device).eval()
+        checkpoint.denoiser.to(device).eval()
 
     @classmethod
     def load(cls, checkpoint: str | Path | None = None, device: str | torch.device | None = None) -> Compressor:
@@ -122,14 +120,7 @@ class Compressor:
         self, prompt: Prompt, config: SamplerConfig, pins: Mapping[int, bool] | None = None
     ) -> Iterator[Step]:
         """The steps of one run, each as soon as it is decided (for those who want to watch)."""
-        encoded = self.checkpoint.encoder([prompt]).to(self.device)
-        retention = torch.tensor([config.retention], device=self.device)
-
-        def predict(states: Tensor) -> tuple[Tensor, Tensor]:
-            token, shot = self.denoiser(encoded, states[None].to(self.device), retention)
-            return keep_logits(token, shot, encoded.shot)[0].float().cpu(), shot[0].float().cpu()
-
-        return denoise(predict, len(prompt), config, pins)
+        return denoise(self.checkpoint.predictor(prompt, config.retention), len(prompt), config, pins)
 
     def compress_prompt(
         self, context: str | Sequence[str], instruction: str = "", question: str = "", **options: Any

@@ -42,7 +42,7 @@ class Target:
     def load(cls, name: str, device: str | torch.device | None = None, fast: bool = False) -> Target:
         """`name`: "smollm2", "gemma3", or any Hugging Face causal LM by hub name or folder.
 
-        fast: bfloat16 where the device computes in it faster than in fp32 (for teaching; evaluation stays fp32).
+        fast: bfloat16 where the device computes in it faster than in fp32 (s(z) hardly differs).
         """
         source = fetch(name) if name in WHEELS else name
         try:

@@ -22,11 +22,12 @@ from model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from model.compress import Compressor
 from model.data import TEMPLATES, Dataset, FewShot, draw, load_dataset
 from model.errors import InputError
+from model.fit import Epoch, FitConfig, Item, agreement, fit
 from model.pairs import Pair
 from model.prompt import Prompt, Token
 from model.score import Case
 from model.teacher import Labelled
-from model.train import Epoch, FitConfig, Item, TrainConfig, agreement, fit, split, train, warm_up_items
+from model.train import TrainConfig, split, train, warm_up_items
 
 # About three steps in an epoch of six toy prompts.
 QUICK = FitConfig(epochs=4, patience=4, tokens=110, rate=0.01, head_factor=1.0)

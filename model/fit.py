@@ -1,0 +1,277 @@
+"""Fitting a denoiser to masks: noise, loss, optimiser, early stopping, resuming.
+
+Nothing here knows where the masks come from: the teacher's pairs and people's corrections are both `Item`s.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from model.checkpoint import Checkpoint
+from model.denoiser import Denoiser, Encoded, Encoder, loss
+from model.devices import has_fast_bfloat16, pick_device
+from model.errors import InputError
+from model.prompt import Prompt
+from model.sampler import SamplerConfig, denoise
+from model.schedule import DROP, KEEP, corrupt, sample_times
+
+VALIDATIONS = 3  # draws of noise on every validation item
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing to learn: `keep` [n] for the tokens of `prompt`; `weight` [n] says how much each counts (None = 1).
+
+    `again` draws a varied copy (other template, order, shots), None = the item is always seen as it is.
+    """
+
+    prompt: Prompt
+    keep: Sequence[bool]
+    weight: Sequence[float] | None = None
+    again: Callable[[random.Random], tuple[Prompt, list[bool]]] | None = field(default=None, repr=False)
+
+    @property
+    def retention(self) -> float:
+        return sum(self.keep) / len(self.keep)
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """How to optimise.
+
+    Attributes:
+        epochs: at the most; training stops early after `patience` epochs without a better validation loss.
+        tokens: prompt tokens in a step, padding included; short prompts make larger batches.
+        rate: learning rate of the encoder; state, retention and heads learn `head_factor` times as fast.
+        vary: share of the items seen as a varied copy.
+        seed: of everything random.
+    """
+
+    epochs: int = 30
+    patience: int = 6
+    tokens: int = 512
+    rate: float = 1e-4
+    head_factor: float = 5.0
+    vary: float = 0.6
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.epochs, self.patience, self.tokens) < 1 or not 0 < self.rate < 1:
+            raise InputError("epochs, patience and tokens must be at least 1 and the learning rate between 0 and 1")
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What is known after an epoch: mean training loss, validation loss (both as in `denoiser.loss`)."""
+
+    index: int
+    train_loss: float
+    valid_loss: float
+
+
+def fit(
+    checkpoint: Checkpoint,
+    items: Sequence[Item],
+    valid: Sequence[Item],
+    config: FitConfig,
+    state: Path | None = None,
+    progress: Callable[[int, int, float], None] | None = None,
+) -> list[Epoch]:
+    """Train the checkpoint's denoiser in place; at the end it holds the weights of its best epoch.
+
+    Args:
+        state: file that everything is written to after each epoch, whole or not at all; a run that finds one goes
+            on from it.
+        progress: called after each step with (step, all steps, loss); what it raises ends the training.
+    """
+    if not items or not valid:
+        raise InputError(f"{len(items)} training and {len(valid)} validation items: at least one of each is needed")
+    accelerator = Accelerator(mixed_precision="bf16" if has_fast_bfloat16(pick_device()) else "no")
+    denoiser, encoder = checkpoint.denoiser, checkpoint.encoder
+    per_epoch = len(_batches(items, config, random.Random(config.seed)))
+    total = per_epoch * config.epochs
+    optimiser = torch.optim.AdamW(_groups(denoiser, config), weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda s: _warm_then_linear(s, total))
+    model, optimiser, schedule = accelerator.prepare(denoiser, optimiser, schedule)
+    run = _Run(model, optimiser, schedule, accelerator)
+    history = run.restore(state) if state is not None and state.exists() else []
+    for index in range(len(history), config.epochs):
+        if _stale(history, config.patience):
+            break
+        rng = random.Random(f"{config.seed}:{index}")
+        generator = torch.Generator().manual_seed(rng.randrange(2**31))
+        torch.manual_seed(rng.randrange(2**31))  # dropout: an epoch is the same after an interruption
+        losses = []
+        batches = _batches(items, config, rng)
+        for i, batch in enumerate(batches):
+            losses.append(run.step(_noisy(encoder, batch, generator, accelerator.device)))
+            if progress is not None:
+                done = index * per_epoch + (i + 1) * per_epoch // len(batches)
+                progress(done, total, losses[-1])
+        score = run.validate(encoder, valid, config)
+        history.append(Epoch(index, sum(losses) / len(losses), score))
+        run.remember(history, state)
+    run.recall()
+    accelerator.unwrap_model(model).eval()
+    return history
+
+
+class _Run:
+    """A model and its optimiser under accelerate, and the best weights so far."""
+
+    def __init__(self, model: Any, optimiser: Any, schedule: Any, accelerator: Accelerator):
+        self.model, self.optimiser, self.schedule, self.accelerator = model, optimiser, schedule, accelerator
+        self.best: dict[str, Tensor] = {}
+
+    def step(self, batch: _Batch) -> float:
+        self.model.train()
+        self.optimiser.zero_grad()
+        value = batch.loss(self.model)
+        self.accelerator.backward(value)
+        self.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimiser.step()
+        self.schedule.step()
+        return float(value.detach())
+
+    @torch.inference_mode()
+    def validate(self, encoder: Encoder, items: Sequence[Item], config: FitConfig) -> float:
+        """Loss over fixed noise and the items as they are, so that epochs compare."""
+        self.model.eval()
+        generator = torch.Generator().manual_seed(0)
+        total = 0.0
+        for batch in _batches(items, replace(config, vary=0.0), random.Random(0)):
+            for _ in range(VALIDATIONS):
+                noisy = _noisy(encoder, batch, generator, self.accelerator.device)
+                total += float(noisy.loss(self.model)) * len(batch)
+        return total / len(items) / VALIDATIONS
+
+    def remember(self, history: list[Epoch], state: Path | None) -> None:
+        weights = self.accelerator.unwrap_model(self.model).state_dict()
+        if history[-1].valid_loss <= min(e.valid_loss for e in history):
+            self.best = {k: v.detach().cpu().clone() for k, v in weights.items()}
+        if state is None or not self.accelerator.is_main_process:
+            return
+        temporary = state.with_suffix(".writing")
+        everything = {
+            "model": weights,
+            "best": self.best,
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "history": [asdict(e) for e in history],
+        }
+        torch.save(everything, temporary)
+        temporary.replace(state)
+
+    def restore(self, state: Path) -> list[Epoch]:
+        try:
+            saved = torch.load(state, map_location="cpu", weights_only=True)
+            self.accelerator.unwrap_model(self.model).load_state_dict(saved["model"])
+            self.optimiser.load_state_dict(saved["optimiser"])
+            self.schedule.load_state_dict(saved["schedule"])
+            self.best = saved["best"]
+            return [Epoch(**e) for e in saved["history"]]
+        except Exception as e:  # torch raises many kinds, with long messages
+            raise InputError(f"cannot go on from {state}, damaged or of another model; remove it to start again") from e
+
+    def recall(self) -> None:
+        if self.best:
+            self.accelerator.unwrap_model(self.model).load_state_dict(self.best)
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Prompts with a half-hidden mask, and what it should have been."""
+
+    encoded: Encoded
+    clean: Tensor
+    states: Tensor
+    times: Tensor
+    retention: Tensor
+    weight: Tensor | None
+
+    def loss(self, model: Denoiser) -> Tensor:
+        token, shot = model(self.encoded, self.states, self.retention)
+        return loss(token, shot, self.encoded, self.clean, self.states, self.times, self.weight)
+
+
+Row = tuple[Prompt, Sequence[bool], Sequence[float] | None]
+
+
+def _batches(items: Sequence[Item], config: FitConfig, rng: random.Random) -> list[list[Row]]:
+    """One epoch in random order; prompts of like length together, so that little is padding."""
+    rows: list[Row] = []
+    for item in items:
+        if item.again is not None and rng.random() < config.vary:
+            rows.append((*item.again(rng), None))
+        else:
+            rows.append((item.prompt, item.keep, item.weight))
+    rows.sort(key=lambda row: len(row[0]) * rng.uniform(0.8, 1.25))
+    batches: list[list[Row]] = [[]]
+    for row in rows:
+        longest = max(len(prompt) for prompt, _, _ in [*batches[-1], row])
+        if batches[-1] and longest * (len(batches[-1]) + 1) > config.tokens:
+            batches.append([])
+        batches[-1].append(row)
+    rng.shuffle(batches)
+    return batches
+
+
+def _noisy(encoder: Encoder, rows: Sequence[Row], generator: torch.Generator, device: torch.device) -> _Batch:
+    encoded = encoder([prompt for prompt, _, _ in rows])
+    clean = _padded([keep for _, keep, _ in rows], encoded).bool()
+    weighted = any(weight is not None for _, _, weight in rows)
+    weights = [weight if weight is not None else [1.0] * len(keep) for _, keep, weight in rows]
+    weight = _padded(weights, encoded).to(device) if weighted else None
+    times = sample_times(len(rows), generator)
+    states = corrupt(torch.where(clean, KEEP, DROP), encoded.shot, times, generator)
+    retention = torch.tensor([sum(keep) / len(keep) for _, keep, _ in rows])
+    return _Batch(
+        encoded.to(device), clean.to(device), states.to(device), times.to(device), retention.to(device), weight
+    )
+
+
+def _padded(rows: Sequence[Sequence[float]], encoded: Encoded) -> Tensor:
+    out = torch.zeros(encoded.real.shape)
+    for i, row in enumerate(rows):
+        out[i, : len(row)] = torch.tensor(row, dtype=torch.float)
+    return out
+
+
+def _groups(denoiser: Denoiser, config: FitConfig) -> list[dict[str, Any]]:
+    backbone = {id(p) for p in denoiser.backbone.parameters()}
+    new = [p for p in denoiser.parameters() if id(p) not in backbone]
+    old = list(denoiser.backbone.parameters())
+    return [{"params": old, "lr": config.rate}, {"params": new, "lr": config.rate * config.head_factor}]
+
+
+def _warm_then_linear(step: int, total: int) -> float:
+    warm = max(1, total // 20)
+    return (step + 1) / warm if step < warm else max(0.02, (total - step) / max(1, total - warm))
+
+
+def _stale(history: Sequence[Epoch], patience: int) -> bool:
+    losses = [e.valid_loss for e in history]
+    return len(losses) > patience and min(losses[-patience:]) > min(losses[:-patience])
+
+
+# ---- agreement with held-out masks
+
+
+@torch.inference_mode()
+def agreement(checkpoint: Checkpoint, items: Sequence[Item], steps: int) -> float:
+    """Share of prompt tokens on which the sampler, given the item's own retention, decides like the item's mask."""
+    same = total = 0
+    for item in items:
+        predict = checkpoint.predictor(item.prompt, item.retention)
+        *_, last = denoise(predict, len(item.prompt), SamplerConfig(item.retention, steps))
+        same += sum((s == KEEP) == k for s, k in zip(last.states, item.keep, strict=True))
+        total += len(item.keep)
+    return same / total
