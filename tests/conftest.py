@@ -1,4 +1,4 @@
-"""Tiny models for tests: random weights, tokenizers trained in memory, nothing downloaded."""
+"""Tiny models for tests: random weights, tokenizers trained in memory, nothing downloaded; and the fixtures of browsing.py."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from browsing import browser, page, store, url  # noqa: F401  (fixtures)
 from hypothesis import settings
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig, LlamaForCausalLM

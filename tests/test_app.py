@@ -2,101 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
 from typing import Any
 
-import gradio as gr
-import pytest
+from browsing import correct, explore, needs_chromium, pins, states, token
 from scripted import ScriptedCompressor
 
-from annotations.store import Store, open_store
-from app.service import Studio
-from app.settings import Settings
-from app.ui import launch
+from annotations.store import Store
 from app.view import keep_order
 from model.pins import pins_for_query
 from model.prompt import parse
 from model.sampler import SamplerConfig, Trace, budget
 
-BROWSERS = (os.environ.get("CHROMIUM", "chromium"), "chromium-browser", "google-chrome")
-CHROMIUM = next((path for path in map(shutil.which, BROWSERS) if path), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium, or set CHROMIUM")
+pytestmark = needs_chromium
 
 PROMPT = "Sort the news.\n\nArticle: The team won.\nAnswer: Sports\n\nArticle: Shares fell sharply.\nAnswer:"
 HOSTILE = (
     "Say ${1+1} and `x` \\u0041 {{value}} </script><img src=x onerror=\"document.title='owned'\"> <b>b</b> "
     "مرحبا بالعالم 👩‍👩‍👧 zero\u200bwidth " + "long" * 90
 )
-SECONDS = 60_000  # milliseconds, for machines that are busy with other things
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    return open_store(f"sqlite:///{tmp_path_factory.mktemp('store') / 'corrections.sqlite3'}")
-
-
-@pytest.fixture(scope="module")
-def url(store: Store) -> Iterator[str]:
-    studio = Studio(Settings(), load=ScriptedCompressor, open_store=lambda: store)  # type: ignore[arg-type]
-    _, address, _ = launch(studio, prevent_thread_lock=True, quiet=True)
-    yield address
-    gr.close_all(verbose=False)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="pip install -r requirements-dev.txt")
-    with playwright.sync_playwright() as engine:
-        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        chromium = engine.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def page(browser: Any, url: str) -> Iterator[Any]:
-    """A fresh visitor; any error in the page's scripts fails the test."""
-    errors: list[str] = []
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    page.set_default_timeout(SECONDS)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(url)
-    page.wait_for_selector("#run")
-    yield page
-    context.close()
-    assert not errors
-
-
-def explore(page: Any, text: str) -> None:
-    """Paste a prompt, press Run, and wait for the end of the play."""
-    page.fill("#prompt textarea", text)
-    page.click("#run")
-    page.wait_for_selector('#explore-canvas .dm[data-state="done"]')
-
-
-def correct(page: Any, text: str) -> None:
-    page.get_by_role("tab", name="Correct").click()
-    page.fill("#correct-prompt textarea", text)
-    page.click("#open")
-    page.wait_for_selector('#correct-canvas .dm[data-state="done"]')
-
-
-def token(page: Any, canvas: str, i: int) -> Any:
-    return page.locator(f"#{canvas} .dm-scroll .t[data-i='{i}']")
-
-
-def states(page: Any, canvas: str) -> str:
-    """k, d or o for each token."""
-    script = "spans => spans.map(s => s.className.split(' ')[1]).join('')"
-    return page.locator(f"#{canvas} .dm-scroll .t").evaluate_all(script)
-
-
-def pins(page: Any) -> set[int]:
-    script = "spans => spans.filter(s => s.classList.contains('pin')).map(s => Number(s.dataset.i))"
-    return set(page.locator("#correct-canvas .dm-scroll .t").evaluate_all(script))
 
 
 def slide(page: Any, percent: int, kind: str) -> None:
@@ -249,7 +172,7 @@ def test_saved_is_said_once_the_store_has_it_and_a_draft_survives_a_reload(page:
     store.add_prompts([("Q: the next one?\nA: yes\n\nQ: and then?\nA:", 0.5)])
     page.wait_for_function("() => localStorage.getItem('diffumask-draft')")
     page.reload()
-    page.get_by_role("tab", name="Correct").click()
+    page.get_by_role("tab", name="Correct", exact=True).click()
     page.click("#correct-canvas [data-act=restore]")
     page.wait_for_selector('#correct-canvas .dm[data-state="done"]')
     assert states(page, "correct-canvas") == corrected and pins(page) == {2}
