@@ -1,4 +1,4 @@
-"""Tiny models for tests: random weights, tokenizers trained in memory, nothing downloaded; and the fixtures of browsing.py."""
+"""Fixtures: browsing.py's, and tiny models (random weights, tokenizers trained in memory, nothing downloaded)."""
 
 from __future__ import annotations
 
