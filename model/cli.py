@@ -1,4 +1,4 @@
-"""The command line: `python -m model compress|teach|train|evaluate`.
+"""The command line: `python -m model compress|teach|train|finetune|evaluate`.
 
 Exit status: 0 done, 2 a mistake in the input (one line on stderr), 130 interrupted, 141 the reader of the
 output went away. Only the sub-commands import torch, so that --help comes at once.
@@ -68,7 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="`python -m model COMMAND --help` shows a command's options and examples.",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for add in (_add_compress, _add_teach, _add_train, _add_evaluate):
+    for add in (_add_compress, _add_teach, _add_train, _add_finetune, _add_evaluate):
         add(commands)
     return parser
 
@@ -187,6 +187,29 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     flag("--seed", type=int, default=0, metavar="N", help="of everything random (default 0)")
     flag("--resume", action="store_true", help="go on with an interrupted run")
     parser.set_defaults(run=_train)
+
+
+def _add_finetune(commands: argparse._SubParsersAction) -> None:
+    parser = _command(
+        commands,
+        "finetune",
+        "learn from people's corrections and write a new checkpoint",
+        "  python -m annotations export corrections.jsonl\n"
+        "  python -m model finetune --corrections corrections.jsonl --out checkpoints/corrected\n"
+        "  python -m model compress prompt.txt --checkpoint checkpoints/corrected\n"
+        "the same command again goes on where it was interrupted.",
+    )
+    flag = parser.add_argument
+    flag("--corrections", type=Path, required=True, metavar="FILE", help="JSONL file that `annotations export` wrote")
+    flag("--out", type=Path, required=True, metavar="DIR", help="folder for the checkpoint; must not exist yet")
+    flag("--parent", "--checkpoint", type=Path, metavar="DIR", help="what to go on from (default: the shipped one)")
+    flag("--epochs", type=_count, metavar="N", help="passes over the corrections at the most")
+    flag("--rate", type=float, metavar="R", help="peak learning rate")
+    flag("--validation", type=float, default=0.2, metavar="R",
+         help="share of the prompts held out to measure with (default 0.2, at least one)")  # fmt: skip
+    flag("--seed", type=int, default=0, metavar="N", help="of the noise and of what is held out (default 0)")
+    flag("--json", action="store_true", help="print the result as a JSON record")
+    parser.set_defaults(run=_finetune)
 
 
 def _add_evaluate(commands: argparse._SubParsersAction) -> None:
@@ -310,6 +333,28 @@ def _train(arguments: argparse.Namespace) -> None:
             fit=FitConfig(epochs=arguments.epochs, tokens=arguments.tokens, rate=arguments.rate, seed=arguments.seed),
         )
     )
+
+
+def _finetune(arguments: argparse.Namespace) -> None:
+    from dataclasses import replace
+
+    from tqdm import tqdm
+
+    from model.finetune import FinetuneConfig, finetune
+
+    config = FinetuneConfig(
+        arguments.corrections, arguments.out, arguments.parent, arguments.validation, arguments.seed, resumable=True
+    )
+    given = {"epochs": arguments.epochs, "rate": arguments.rate}
+    fit = replace(config.fit, **{name: value for name, value in given.items() if value is not None})
+    with tqdm(unit="step", desc="learning") as bar:
+
+        def progress(step: int, total: int, loss: float) -> None:
+            bar.total, bar.n = total, step
+            bar.set_postfix(loss=f"{loss:.3f}")
+
+        made = finetune(replace(config, fit=fit), progress)
+    _print(json.dumps(made.to_json()) if arguments.json else made.summary())
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
