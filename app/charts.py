@@ -1,4 +1,4 @@
-"""Plotly figures of one run: how certain each token was over the steps, how many were decided, what each shot keeps."""
+"""Plotly figures: of one run (certainty of each token, tokens decided, what each shot keeps) and of fine-tuning."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from itertools import accumulate
 import plotly.graph_objects as go
 
 from app.view import shot_names
+from model.fit import Epoch
 from model.prompt import Prompt
 from model.sampler import Trace
 
@@ -70,6 +71,24 @@ def retention_per_shot(prompt: Prompt, trace: Trace) -> go.Figure:
     figure.add_scatter(x=names, y=own, name="shot's own score", mode="markers", marker=marker, hovertemplate=hover)
     figure.update_yaxes(tickformat=".0%", range=[0, 1.02])
     return _styled(figure, "What each part keeps")
+
+
+def loss_curve(epochs: Sequence[Epoch]) -> go.Figure:
+    """Lines: loss on what was learned and on what was held out, epoch by epoch; the best epoch is marked."""
+    x = [epoch.index + 1 for epoch in epochs]
+    best = min(range(len(epochs)), key=lambda i: epochs[i].valid_loss)
+    figure = go.Figure()
+    hover = "epoch %{x}: %{y:.3f}<extra></extra>"
+    learned = {"color": DROP, "width": 2, "dash": "dot"}
+    figure.add_scatter(x=x, y=[e.train_loss for e in epochs], name="learned", line=learned, hovertemplate=hover)
+    held = {"color": KEEP, "width": 3}
+    figure.add_scatter(x=x, y=[e.valid_loss for e in epochs], name="held out", line=held, hovertemplate=hover)
+    mark = {"size": 12, "color": KEEP, "symbol": "diamond"}
+    kept = epochs[best].valid_loss
+    figure.add_scatter(x=[x[best]], y=[kept], name="kept", mode="markers", marker=mark, hovertemplate=hover)
+    figure.update_xaxes(title_text="epoch", dtick=max(1, len(x) // 8))
+    figure.update_yaxes(title_text="loss", rangemode="tozero")
+    return _styled(figure, "Loss")
 
 
 def _styled(figure: go.Figure, title: str) -> go.Figure:

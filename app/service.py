@@ -8,10 +8,13 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from annotations.results import Saved
 from annotations.store import Store, open_store
 from app import view
+from app.finetuning import FineTuning
+from app.served import Served
 from app.settings import Settings
 from model.compress import MAX_CHARACTERS, Compressor
 from model.errors import InputError
@@ -79,6 +82,7 @@ class Studio:
 
     load: makes the model on first use, from a checkpoint's folder (None: the shipped one).
     open_store: makes the store on first use.
+    learn: fine-tunes, see `FineTuning`; None: `model.finetune`.
     """
 
     def __init__(
@@ -86,21 +90,20 @@ class Studio:
         settings: Settings,
         load: Callable[..., Compressor] = Compressor.load,
         open_store: Callable[[], Store] = open_store,
+        learn: Callable[..., Any] | None = None,
     ):
-        self.settings, self._load, self._open_store = settings, load, open_store
+        self.settings, self._open_store = settings, open_store
         self._store: Store | None = None
         self._store_lock = threading.Lock()
-        self._compressor: Compressor | None = None
+        self.served = Served(settings, load, lambda: self.store)
+        self.finetuning = FineTuning(self.served, lambda: self.store, learn)
         self._lock = threading.Lock()
         self._runs: OrderedDict[str, Run] = OrderedDict()
 
     @property
     def compressor(self) -> Compressor:
         """The served model, loaded on first use. Raises InputError when its checkpoint is missing or damaged."""
-        with self._lock:
-            if self._compressor is None:
-                self._compressor = self._load(self.settings.checkpoint)
-            return self._compressor
+        return self.served.compressor
 
     def warm_up(self) -> None:
         """Load the model and run it once, so that the first visitor does not wait. Never raises InputError."""

@@ -7,8 +7,10 @@ from typing import Any
 import gradio as gr
 
 from app.canvas import read_web, token_canvas
+from app.corrections_tab import corrections_tab
 from app.examples import EXAMPLES
 from app.handlers import Handlers
+from app.learn_tab import learn_tab
 from app.service import BREAKS, DIGITS, QUESTION, Studio
 from model.sampler import MAX_STEPS
 
@@ -28,7 +30,12 @@ def build(studio: Studio) -> gr.Blocks:
             with gr.Tab("Explore", id="explore"):
                 prompt, settings, correct_this = _explore_tab(answers)
             with gr.Tab("Correct", id="correct"):
-                opened = _correct_tab(answers, settings)
+                *opened, correcting = _correct_tab(answers, settings)
+            with gr.Tab("Corrections", id="corrections") as corrections:
+                name, *outputs = correcting
+                corrections_tab(studio, corrections, name, [tabs, *outputs])
+            with gr.Tab("Learn", id="learn") as learn:
+                learn_tab(studio, learn)
         text, percent, open_it = opened
         move = correct_this.click(
             lambda text, percent: (text, percent, gr.Tabs(selected="correct")),
@@ -47,8 +54,12 @@ def launch(studio: Studio, **options: Any) -> Any:
     page = build(studio)
     page.queue(default_concurrency_limit=1, max_size=64)
     return page.launch(
-        theme=theme(), css=read_web("page.css") + read_web("canvas.css"), footer_links=["api", "settings"], **options
+        theme=theme(), css=_css(), footer_links=["api", "settings"], **options
     )
+
+
+def _css() -> str:
+    return "".join(map(read_web, ("page.css", "canvas.css", "sheet.css", "learn.css")))
 
 
 def theme() -> gr.themes.Base:
@@ -115,8 +126,8 @@ def _settings() -> list[Any]:
     return [steps, threshold, seed, rules, words]
 
 
-def _correct_tab(answers: Handlers, settings: list[Any]) -> tuple[gr.Textbox, gr.Slider, Any]:
-    """The prompt, its retention, and a function that wires opening it to an event."""
+def _correct_tab(answers: Handlers, settings: list[Any]) -> tuple[gr.Textbox, gr.Slider, Any, list[Any]]:
+    """The prompt, its retention, a function that wires opening it to an event, and what Corrections needs of it."""
     text = gr.Textbox(
         label="Prompt to correct", lines=3, max_lines=5, elem_id="correct-prompt", placeholder="Paste a prompt"
     )
@@ -139,14 +150,14 @@ def _correct_tab(answers: Handlers, settings: list[Any]) -> tuple[gr.Textbox, gr
     saved = canvas.submit(answers.submit, [opened, name], [canvas, following], **quick)
     saved.then(answers.open_next, [following, percent, *settings[1:]], [canvas, opened, text], **shared)
     _remember_name(name)
-    return text, percent, open_on
+    return text, percent, open_on, [name, text, percent, canvas, opened]
 
 
 def _remember_name(name: gr.Textbox) -> None:
     """Keep a person's name in their browser."""
     kept = gr.BrowserState("", storage_key="diffumask-name", secret="diffumask")
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    name.blur(lambda name: name, name, kept, **quick)
+    name.change(lambda name: name, name, kept, trigger_mode="always_last", **quick)
     gr.on(None, lambda kept: kept or "", kept, name, **quick)  # on load
 
 

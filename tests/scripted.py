@@ -18,7 +18,7 @@ class ScriptedCompressor:
 
     def __init__(self, folder: object = None):
         tokenizer = lambda texts, **_: {"input_ids": [[0] * (1 + len(text) // 6) for text in texts]}  # noqa: E731
-        self.checkpoint: Any = SimpleNamespace(id="scripted", encoder=SimpleNamespace(tokenizer=tokenizer))
+        self.checkpoint: Any = SimpleNamespace(id="scripted", encoder=SimpleNamespace(tokenizer=tokenizer), meta={})
 
     def denoise(self, prompt: Prompt, config: SamplerConfig, pins: Mapping[int, bool] | None = None) -> Iterator[Step]:
         """Steps of the real sampler over scripted logits."""

@@ -1,0 +1,128 @@
+"""Which checkpoint is served: the one that was promoted last, kept in memory, exchanged in one step.
+
+A run that has begun keeps the model that it began with. The store remembers what was promoted, so that a restart
+serves it again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from annotations.errors import NotFoundError, RecordError, StoreError
+from annotations.results import Checkpoint
+from annotations.store import Store
+from app.settings import Settings
+from model.compress import Compressor
+from model.errors import InputError
+
+SHIPPED = "shipped"  # stands for a path in the store: the shipped weights lie wherever the program does
+
+
+class Served:
+    """The model in use. Safe to share between threads.
+
+    load: makes a model from a checkpoint's folder (None: the shipped one).
+    open_store: the store of the studio; a store that cannot be used stops nobody from compressing.
+    """
+
+    def __init__(self, settings: Settings, load: Callable[..., Compressor], open_store: Callable[[], Store]):
+        self.settings, self._load, self._open_store = settings, load, open_store
+        self._compressor: Compressor | None = None
+        self._note = ""
+        self._lock = threading.Lock()  # held while the first model is loaded, and for the exchange
+        self._changing = threading.Lock()  # one change at a time
+
+    @property
+    def compressor(self) -> Compressor:
+        """The model, loaded on first use. Raises InputError when there is none that can be loaded."""
+        with self._lock:
+            if self._compressor is None:
+                self._compressor = self._first()
+            return self._compressor
+
+    @property
+    def note(self) -> str:
+        """What people should know about the choice of the model, or ""."""
+        return self._note
+
+    def promote(self, id: str) -> str:
+        """Serve a registered checkpoint, now and after a restart; returns its id.
+
+        Raises StoreError when it is not registered, InputError when its folder is gone or the choice is not free.
+        """
+        with self._changing:
+            self._check_free()
+            compressor = self._open(self._open_store().checkpoint(id))
+            self._open_store().serve(compressor.checkpoint.id)
+            return self._exchange(compressor)
+
+    def roll_back(self) -> str:
+        """Serve the checkpoint that was served before; returns its id. Raises as `promote`, or when there is none."""
+        with self._changing:
+            self._check_free()
+            store = self._open_store()
+            before = store.served()
+            back = store.roll_back()
+            try:
+                return self._exchange(self._open(back))
+            except InputError:
+                if before is not None:
+                    store.serve(before.id)
+                raise
+
+    def folder(self, path: str) -> Path | None:
+        """Where a checkpoint of the store lies; None = the shipped one."""
+        return None if path == SHIPPED else self.settings.data_folder / path
+
+    def _check_free(self) -> None:
+        if self.settings.checkpoint is not None:
+            raise InputError(
+                "DIFFUMASK_CHECKPOINT says which model is served: start the studio without it to choose here."
+            )
+
+    def _exchange(self, compressor: Compressor) -> str:
+        with self._lock:
+            self._compressor, self._note = compressor, ""
+        return compressor.checkpoint.id
+
+    def _open(self, checkpoint: Checkpoint) -> Compressor:
+        compressor = self._load(self.folder(checkpoint.path))
+        if checkpoint.path == SHIPPED:  # another version of the program ships other weights
+            self._register(compressor, SHIPPED)
+        elif compressor.checkpoint.id != checkpoint.id:
+            raise InputError(f"{self.folder(checkpoint.path)} holds another model than checkpoint {checkpoint.id}")
+        return compressor
+
+    def _first(self) -> Compressor:
+        if self.settings.checkpoint is not None:
+            self._note = "DIFFUMASK_CHECKPOINT says which model is served; nothing can be promoted meanwhile."
+            compressor = self._load(self.settings.checkpoint)
+            self._register(compressor, str(self.settings.checkpoint.absolute()))
+            return compressor
+        promoted = None
+        with suppress(StoreError):
+            promoted = self._open_store().served()
+        if promoted is not None and promoted.path != SHIPPED:
+            try:
+                return self._open(promoted)
+            except InputError as error:
+                self._note = f"The promoted checkpoint {promoted.id} cannot be used, the shipped one is served: {error}"
+        compressor = self._load(None)
+        self._register(compressor, SHIPPED)
+        if promoted is None or promoted.path == SHIPPED:
+            with suppress(StoreError):
+                self._open_store().serve(compressor.checkpoint.id)
+        return compressor
+
+    def _register(self, compressor: Compressor, path: str) -> None:
+        """Make the store know the model; one that it knows under another path stays as it is."""
+        meta = compressor.checkpoint.meta
+        with suppress(StoreError, RecordError):
+            store = self._open_store()
+            try:
+                store.add_checkpoint(compressor.checkpoint.id, path, meta.get("parent"), meta.get("metrics"))
+            except NotFoundError:  # the parent was never here
+                store.add_checkpoint(compressor.checkpoint.id, path, None, meta.get("metrics"))
