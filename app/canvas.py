@@ -13,7 +13,7 @@ import gradio as gr
 
 WEB = Path(__file__).parent / "web"
 # Together one function body, in this order.
-_SCRIPTS = ("document.js", "paint.js", "player.js", "edit.js", "keys.js", "start.js")
+_SCRIPTS = ("document.js", "paint.js", "player.js", "edit.js", "keys.js", "review.js", "start.js")
 
 
 def read_web(name: str) -> str:
@@ -21,7 +21,9 @@ def read_web(name: str) -> str:
     return (WEB / name).read_text(encoding="utf-8")
 
 
-def token_canvas(*, editable: bool = False, slider: str = "", empty: str = "", **kwargs: Any) -> gr.HTML:
+def token_canvas(
+    *, editable: bool = False, reviewing: bool = False, slider: str = "", empty: str = "", **kwargs: Any
+) -> gr.HTML:
     """A prompt as chips, with the model's decisions. (No subclass: Gradio would write a stub file beside it.)
 
     Its value is a text in the format of `app.view`. Events: "resample" (the slider was let go), "redenoise" and
@@ -29,6 +31,7 @@ def token_canvas(*, editable: bool = False, slider: str = "", empty: str = "", *
 
     Args:
         editable: corrections by mouse and keyboard instead of a player.
+        reviewing: read only: a stored correction, its masks and their difference.
         slider: elem_id of the retention slider that the canvas listens to.
         empty: what to say before there is a prompt.
     """
@@ -38,6 +41,7 @@ def token_canvas(*, editable: bool = False, slider: str = "", empty: str = "", *
         js_on_load="\n".join(map(read_web, _SCRIPTS)),
         apply_default_css=False,
         editable=editable,
+        reviewing=reviewing,
         slider=slider,
         empty=empty,
         **kwargs,

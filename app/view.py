@@ -6,6 +6,7 @@ added to a text, so every step travels once; the browser reads only the lines th
     {"run": "5f2c", "tokens": ["Hi", ...], "gaps": ["", ...], "tail": "", "flags": "3...", "pins": "..K.", ...}
     {"step": 1, "decided": [4, 9], "keep": "10", "sure": "<base64>", "probability": "<base64>", "shots": [0.61]}
     {"end": true, "order": [9, 2, ...], "kept": 12, "seconds": 0.21, "checkpoint": "0a1b2c3d4e5f"}
+    {"model": "0110", "human": "0111", "pins": "...K"}    (a stored correction, in place of steps and end)
     {"error": "The prompt is empty: ..."}
 
 Bytes in base64 are one for each token: a confidence in [0.5, 1] or a probability in [0, 1] as 0-255.
@@ -86,6 +87,12 @@ def end_line(trace: Trace, seconds: float, checkpoint: str, **more: Any) -> str:
     """The last line of a run: in which order the slider gives tokens up, and where the mask comes from."""
     record = {"order": keep_order(trace), "kept": sum(trace.keep), "seconds": round(seconds, 3)}
     return _line({"end": True, **record, "checkpoint": checkpoint, **more})
+
+
+def masks_line(model: str, human: str, pins: Mapping[int, bool], **more: Any) -> str:
+    """Instead of steps: what a stored correction says, as masks of one character 0 or 1 a token."""
+    marks = "".join(_pin(pins.get(i), by_hand=True) for i in range(len(human)))
+    return _line({"model": model, "human": human, "pins": marks, **more})
 
 
 def error_line(message: str) -> str:

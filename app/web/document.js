@@ -3,6 +3,7 @@
 const $ = (selector) => element.querySelector(selector);
 const [OPEN, KEEP, DROP] = [0, 1, 2];
 const editable = Boolean(props.editable);
+const reviewing = Boolean(props.reviewing);
 const BLOCK = 100; // tokens that the browser may skip at once while they are off screen
 
 let doc = null; // the document line
@@ -46,6 +47,7 @@ function take(line) {
   if (line.error !== undefined) return refuse(line.error);
   if (line.saved !== undefined) return editable && onSaved(line.saved);
   if (line.run !== undefined) return takeDocument(line);
+  if (line.model !== undefined) return takeMasks(line);
   if (line.step !== undefined) return takeStep(line);
   if (line.end) return takeEnd(line);
 }
@@ -58,6 +60,7 @@ function takeDocument(line) {
   newRun();
   showError('');
   if (!same) build();
+  if (reviewing) return;
   editable ? onDocument(before, same) : startPlaying(same);
 }
 
@@ -81,6 +84,7 @@ function takeEnd(line) {
 
 function refuse(message) {
   showError(message);
+  if (reviewing) return;
   if (editable) onRefused();
   else if (run && !run.end) setPlaying(false);
   $('.dm').dataset.state = 'refused';

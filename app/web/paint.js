@@ -59,7 +59,10 @@ function showResult(isKept, title) {
   const price = Number($('.dm-price input').value) || 0;
   const saved = ((before - after) * price) / 1000;
   showText('.dm-money', '$' + (saved < 100 ? saved.toFixed(2) : number(Math.round(saved))));
-  if (run.end) {
+  if (run.end && run.end.model) {
+    showText('.dm-time', '–');
+    showText('.dm-time-note', 'opened from the store');
+  } else if (run.end) {
     const s = run.end.seconds;
     showText('.dm-time', s < 10 ? s.toFixed(2) + ' s' : Math.round(s) + ' s');
     showText('.dm-time-note', run.steps.length + (run.steps.length === 1 ? ' step' : ' steps') + ' of the model');

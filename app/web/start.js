@@ -14,6 +14,11 @@ const ACTS = {
   redenoise: () => ask('redenoise'),
   submit: () => ask('submit'),
   restore: restoreDraft,
+  difference: () => showMask('difference'),
+  model: () => showMask('model'),
+  person: () => showMask('person'),
+  before: () => jump(-1),
+  after: () => jump(1),
   discard: () => { dropDraft(); $('.dm-draft').hidden = true; },
 };
 
@@ -29,13 +34,13 @@ element.addEventListener('click', (event) => {
 });
 
 $('.dm-scroll').addEventListener('keydown', (event) => {
-  if (event.target.closest('button') || !run) return;
+  if (event.target.closest('button') || !run || reviewing) return;
   const taken = editable ? run.end && onEditKey(event) : onPlayerKey(event);
   if (taken) event.preventDefault();
 });
 
 $('.dm-price input').addEventListener('input', () => {
-  if (!run) return;
+  if (!run || reviewing) return;
   if (editable) drawEdit();
   else drawStep();
 });
@@ -66,12 +71,12 @@ function startEdit() {
   box.addEventListener('dragstart', (event) => event.preventDefault());
 }
 
-$('.dm').classList.add(editable ? 'is-edit' : 'is-view');
+$('.dm').classList.add(editable ? 'is-edit' : reviewing ? 'is-review' : 'is-view');
 $('.dm-scroll').setAttribute('role', editable ? 'application' : 'group');
-$('.dm-scroll').setAttribute('aria-label', editable ? 'Prompt; press ? for the keys' : 'Prompt; space plays, arrows step');
+$('.dm-scroll').setAttribute('aria-label', editable ? 'Prompt; press ? for the keys' : reviewing ? 'Prompt' : 'Prompt; space plays, arrows step');
 showText('.dm-empty-text', props.empty || '');
 if (editable) startEdit();
-else startView();
+else if (!reviewing) startView();
 window.addEventListener('resize', () => doc && fitHeight());
 watch('value', () => read(props.value || ''));
 read(props.value || '');
