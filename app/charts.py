@@ -87,7 +87,7 @@ def loss_curve(epochs: Sequence[Epoch]) -> go.Figure:
     kept = epochs[best].valid_loss
     figure.add_scatter(x=[x[best]], y=[kept], name="kept", mode="markers", marker=mark, hovertemplate=hover)
     figure.update_xaxes(title_text="epoch", dtick=max(1, len(x) // 8))
-    figure.update_yaxes(title_text="loss", rangemode="tozero")
+    figure.update_yaxes(title_text="loss")
     return _styled(figure, "Loss")
 
 

@@ -6,15 +6,16 @@ const change = (metrics, name) => {
   return typeof before === 'number' && typeof after === 'number' ? share(before) + ' → ' + share(after) : '–';
 };
 
-function cell(text, kind) {
+function cell(text, label, kind) {
   const box = document.createElement('td');
   box.textContent = text;
-  if (kind) box.className = kind;
+  box.className = (kind || '') + (text === '–' ? ' is-blank' : '');
+  if (label) box.dataset.label = label;
   return box;
 }
 
 function nameCell(one) {
-  const box = cell('', 'dl-name');
+  const box = cell('', '', 'dl-name');
   const name = document.createElement('code');
   name.textContent = one.id;
   box.append(name);
@@ -51,9 +52,13 @@ function show(text) {
     row.classList.toggle('is-served', one.served);
     const learned = one.corrections ? one.corrections + (one.corrections === 1 ? ' correction' : ' corrections') : '–';
     row.append(
-      nameCell(one), cell(one.lineage.slice(1).join(' ← ') || '–', 'dl-line'), cell(learned),
-      cell(change(one.metrics, 'agreement')), cell(change(one.metrics, 'edit_rate')),
-      cell(new Date(one.created_at).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' })), serveCell(one, free),
+      nameCell(one),
+      cell(one.lineage.slice(1).join(' ← ') || '–', 'Made from', 'dl-line'),
+      cell(learned, 'Learned from'),
+      cell(change(one.metrics, 'agreement'), 'Agreement'),
+      cell(change(one.metrics, 'edit_rate'), 'Edit rate'),
+      cell(new Date(one.created_at).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' }), 'Made'),
+      serveCell(one, free),
     );
     return row;
   }));

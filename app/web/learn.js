@@ -26,6 +26,11 @@ function tile(value, note) {
   return box;
 }
 
+function verdict({ edit_rate_before: before, edit_rate_after: after }) {
+  if (after < before) return 'Better: on corrections that it has not seen, people have less to change.';
+  return (after > before ? 'Worse' : 'No better') + ' on corrections that it has not seen: keep the old one, or correct more prompts.';
+}
+
 function show(text) {
   if (!text) return;
   const { job, note } = JSON.parse(text);
@@ -41,12 +46,16 @@ function show(text) {
   $('.dl-says').textContent = says(job);
   const { result } = job;
   $('.dm-tiles').hidden = !result;
-  $('.dl-choice').hidden = !result;
+  $('.dl-verdict').hidden = $('.dl-choice').hidden = !result;
   if (!result) return;
   $('.dm-tiles').replaceChildren(
     tile(share(result.agreement_before) + ' → ' + share(result.agreement_after), 'agreement with held-out corrections'),
     tile(share(result.edit_rate_before) + ' → ' + share(result.edit_rate_after), 'edit rate: tokens a person has to change'),
   );
+  const better = result.edit_rate_after < result.edit_rate_before;
+  $('.dl-verdict').textContent = verdict(result);
+  $('[data-act=promote]').classList.toggle('dm-primary', better || result.served);
+  $('[data-act=keep]').classList.toggle('dm-primary', !better && !result.served);
   $('[data-act=promote]').disabled = result.served;
   $('[data-act=promote]').textContent = result.served ? 'The new checkpoint is served' : 'Serve the new checkpoint';
   $('[data-act=promote]').dataset.id = result.checkpoint;
