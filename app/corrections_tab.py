@@ -207,7 +207,7 @@ def corrections_tab(studio: Studio, tab: gr.Tab, name: gr.Textbox, reopened: lis
                 with gr.Row():
                     accept = gr.Button("Accept", variant="primary", elem_id="accept", min_width=90)
                     reject = gr.Button("Reject", elem_id="reject", min_width=90)
-                    again = gr.Button("Open again", elem_id="open-again", min_width=110)
+                    again = gr.Button("Open again", elem_id="open-again", min_width=140)
                 said = sheet.sheet_component(elem_id="review-said")
     chosen = gr.State(None)
 
@@ -254,8 +254,8 @@ def _filters() -> list[Any]:
     with gr.Row(elem_classes="dm-filters"):
         done = [status for status in STATUSES if status != "draft"]
         statuses = gr.CheckboxGroup(STATUSES, value=done, label="Status", scale=3, min_width=260, elem_id="statuses")
-        since = gr.DateTime(label="From day", include_time=False, type="string", min_width=140)
-        until = gr.DateTime(label="To day", include_time=False, type="string", min_width=140)
+        since = gr.DateTime(label="From day", include_time=False, type="string", min_width=190)
+        until = gr.DateTime(label="To day", include_time=False, type="string", min_width=190)
     return [text, statuses, people, models, since, until]
 
 

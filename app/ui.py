@@ -8,6 +8,7 @@ import gradio as gr
 
 from app.canvas import read_web, token_canvas
 from app.corrections_tab import corrections_tab
+from app.endpoints import add_endpoints, mcp_is_there
 from app.examples import EXAMPLES
 from app.handlers import Handlers
 from app.learn_tab import learn_tab
@@ -15,6 +16,7 @@ from app.service import BREAKS, DIGITS, QUESTION, Studio
 from model.sampler import MAX_STEPS
 
 MODEL = "model"  # all events that run the model wait in one line
+MAX_UPLOAD = 200 * 2**20  # bytes of a file
 _TITLE = "DiffuMask Studio"
 _ABOUT = "Watch a diffusion model decide, step by step, which words of a prompt a language model really needs."
 _EMPTY = "Press Run. Every word starts undecided; the model then keeps or drops the ones it is most certain of."
@@ -46,6 +48,7 @@ def build(studio: Studio) -> gr.Blocks:
             api_visibility="private",
         )
         open_it(move.then)
+        add_endpoints(studio, MODEL)
     return page
 
 
@@ -53,9 +56,8 @@ def launch(studio: Studio, **options: Any) -> Any:
     """Serve the page; options go to Gradio's `launch`."""
     page = build(studio)
     page.queue(default_concurrency_limit=1, max_size=64)
-    return page.launch(
-        theme=theme(), css=_css(), footer_links=["api", "settings"], **options
-    )
+    options = {"mcp_server": mcp_is_there(), "max_file_size": MAX_UPLOAD, **options}
+    return page.launch(theme=theme(), css=_css(), footer_links=["api", "settings"], **options)
 
 
 def _css() -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from model.compress import Compressor
 from model.prompt import Prompt
 from model.sampler import SamplerConfig, Step, denoise
 from model.schedule import DROP, KEEP
@@ -33,5 +34,5 @@ class ScriptedCompressor:
 
         return denoise(predict, len(prompt), config, pins)
 
-    def compress(self, text: str, **_: Any) -> None:
-        """There is nothing to warm up."""
+    compress = Compressor.compress
+    _parse = Compressor._parse
