@@ -6,6 +6,7 @@ is text in the format of `app.view`, which the script reads with JSON.parse and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +23,26 @@ def read_web(name: str) -> str:
 
 
 def token_canvas(
-    *, editable: bool = False, reviewing: bool = False, slider: str = "", empty: str = "", **kwargs: Any
+    *,
+    editable: bool = False,
+    reviewing: bool = False,
+    slider: str = "",
+    empty: str = "",
+    counters: Sequence[str] = (),
+    **kwargs: Any,
 ) -> gr.HTML:
     """A prompt as chips, with the model's decisions. (No subclass: Gradio would write a stub file beside it.)
 
-    Its value is a text in the format of `app.view`. Events: "resample" (the slider was let go), "redenoise" and
-    "submit" (with `mask` and `pins` as text of one character a token).
+    Its value is a text in the format of `app.view`. Events: "resample" (the slider was let go); "redenoise", "draft"
+    and "submit" (with `mask` and `pins` as text of one character a token); "restore" and "discard" (of a draft);
+    "count" (with the `name` of a tokenizer).
 
     Args:
         editable: corrections by mouse and keyboard instead of a player.
         reviewing: read only: a stored correction, its masks and their difference.
         slider: elem_id of the retention slider that the canvas listens to.
         empty: what to say before there is a prompt.
+        counters: names of the tokenizers that tokens can be counted with.
     """
     return gr.HTML(
         "",
@@ -44,5 +53,11 @@ def token_canvas(
         reviewing=reviewing,
         slider=slider,
         empty=empty,
+        counters=list(counters),
         **kwargs,
     )
+
+
+def retention_slider(elem_id: str) -> gr.Slider:
+    """In percent; without Gradio's reset button, which the canvas would not hear of."""
+    return gr.Slider(5, 100, 50, step=1, label="Keep (% of words)", elem_id=elem_id, scale=4, min_width=260, buttons=[])

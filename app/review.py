@@ -188,9 +188,8 @@ def opened_again(correction: Correction, annotator: str) -> Opened:
         )
     own = correction.annotator == annotator
     mask = tuple(bit == "1" for bit in correction.model_mask)
-    return Opened(
-        correction.id if own else uuid.uuid4().hex, Ask(correction.prompt, config), mask, correction.checkpoint
-    )
+    id = correction.id if own else uuid.uuid4().hex
+    return Opened(id, Ask(correction.prompt, config), mask, correction.checkpoint, annotator)
 
 
 def edit_lines(correction: Correction, annotator: str, document: str) -> str:

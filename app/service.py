@@ -7,15 +7,18 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from annotations.results import Saved
 from annotations.store import Store, open_store
 from app import view
+from app.counting import OWN, Counters
 from app.finetuning import FineTuning
 from app.served import Served
 from app.settings import Settings
+from app.uncertainty import Gauge
 from model.compress import MAX_CHARACTERS, Compressor
 from model.errors import InputError
 from model.pins import pins_for_digits, pins_for_query, pins_for_words, pins_from_regex
@@ -55,12 +58,20 @@ class Opened:
         ask: what was asked of the model, without pins of a person.
         model_mask: what the model said before anybody touched it.
         checkpoint: of that model.
+        annotator: who opened it; somebody else's correction of it gets an id of its own. "" = anybody.
     """
 
     id: str
     ask: Ask
     model_mask: tuple[bool, ...]
     checkpoint: str
+    annotator: str = ""
+
+    def id_for(self, annotator: str) -> str:
+        """The correction's id when this person saves it: no id belongs to two people."""
+        if self.annotator in ("", annotator):
+            return self.id
+        return uuid.uuid5(uuid.UUID(self.id), annotator).hex
 
 
 @dataclass
@@ -97,6 +108,9 @@ class Studio:
         self._store_lock = threading.Lock()
         self.served = Served(settings, load, lambda: self.store)
         self.finetuning = FineTuning(self.served, lambda: self.store, learn)
+        self.gauge = Gauge(self.served, lambda: self.store, lambda: self._active > 0)
+        self.counters = Counters(self.subwords, settings.tokenizers)
+        self._active = 0  # runs that a visitor waits for
         self._lock = threading.Lock()
         self._runs: OrderedDict[str, Run] = OrderedDict()
 
@@ -129,7 +143,8 @@ class Studio:
         steps = compressor.denoise(run.prompt, run.ask.config, run.pins)
         while True:
             start = time.perf_counter()  # the page's own time does not count
-            step = next(steps, None)
+            with self._visited():
+                step = next(steps, None)
             run.seconds += time.perf_counter() - start
             if step is None:
                 break
@@ -137,6 +152,16 @@ class Studio:
             yield step
         run.trace = Trace.of(run.steps, run.ask.config, run.pins)
         self._remember(run)
+
+    @contextmanager
+    def _visited(self) -> Iterator[None]:
+        with self._lock:
+            self._active += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._active -= 1
 
     def run(self, run_id: str) -> Run | None:
         """A finished run of late, or None."""
@@ -149,9 +174,10 @@ class Studio:
         pieces = tokenizer([token.text for token in prompt.tokens], add_special_tokens=False)["input_ids"]
         return [max(1, len(ids)) for ids in pieces]
 
-    def document(self, run: Run, **more: object) -> str:
-        """The first line that the canvas gets of a run."""
-        subwords = self.subwords(run.prompt)
+    def document(self, run: Run, counter: str = OWN, **more: object) -> str:
+        """The first line that the canvas gets of a run; counter: one of `counters`. Raises InputError."""
+        subwords = self.counters.count(counter, run.prompt)
+        more["counter"] = counter
         return view.document_line(run.id, run.prompt, run.ask.config, run.pins, run.ask.pins, subwords, **more)
 
     @property
@@ -166,31 +192,43 @@ class Studio:
         self, opened: Opened, mask: Sequence[bool], pins: Mapping[int, bool], annotator: str, note: str, seconds: float
     ) -> Saved:
         """Store a correction; when this returns, the database has it. Raises StoreError or RecordError."""
-        prompt, config = parse(opened.ask.text), opened.ask.config
-        fields = {
-            "id": opened.id,
-            "prompt": prompt.text,
-            "offsets": [[token.start, token.end] for token in prompt.tokens],
-            "shot_starts": [shot.start for shot in prompt.shots],
-            "model_mask": bits(opened.model_mask),
-            "human_mask": bits(mask),
-            "pins": {str(i): keep for i, keep in pins.items()},
-            "retention": config.retention,
-            "steps": config.steps,
-            "threshold": config.threshold,
-            "seed": config.seed,
-            "checkpoint": opened.checkpoint,
-            "annotator": annotator,
-            "seconds": seconds,
-            "note": note,
-        }
-        return self.store.submit(fields)
+        return self.store.submit(correction_fields(opened, mask, pins, annotator, note, seconds))
+
+    def save_draft(
+        self, opened: Opened, mask: Sequence[bool], pins: Mapping[int, bool], annotator: str, note: str, seconds: float
+    ) -> Saved:
+        """Keep unfinished work, as `save` does what is finished."""
+        return self.store.save_draft(correction_fields(opened, mask, pins, annotator, note, seconds))
 
     def _remember(self, run: Run) -> None:
         with self._lock:
             self._runs[run.id] = run
             while len(self._runs) > REMEMBERED:
                 self._runs.popitem(last=False)
+
+
+def correction_fields(
+    opened: Opened, mask: Sequence[bool], pins: Mapping[int, bool], annotator: str, note: str, seconds: float
+) -> dict[str, Any]:
+    """What the store is given of a correction."""
+    prompt, config = parse(opened.ask.text), opened.ask.config
+    return {
+        "id": opened.id_for(annotator),
+        "prompt": prompt.text,
+        "offsets": [[token.start, token.end] for token in prompt.tokens],
+        "shot_starts": [shot.start for shot in prompt.shots],
+        "model_mask": bits(opened.model_mask),
+        "human_mask": bits(mask),
+        "pins": {str(i): keep for i, keep in pins.items()},
+        "retention": config.retention,
+        "steps": config.steps,
+        "threshold": config.threshold,
+        "seed": config.seed,
+        "checkpoint": opened.checkpoint,
+        "annotator": annotator,
+        "seconds": seconds,
+        "note": note,
+    }
 
 
 def bits(mask: Sequence[bool]) -> str:

@@ -17,6 +17,8 @@ class Settings:
     Attributes:
         checkpoint: folder of the model to serve, whatever was promoted; None: the promoted one, or else the shipped
             one (DIFFUMASK_CHECKPOINT).
+        tokenizers: folders of tokenizers to count tokens with, besides those of the target LLMs that were fetched
+            (DIFFUMASK_TOKENIZERS, separated like PATH).
         data: folder for what must outlive the program, such as checkpoints; None: `annotations.db.data_dir()`.
 
     Where the corrections lie is decided by `annotations.db` (DIFFUMASK_DATABASE_URL, DIFFUMASK_DATA).
@@ -24,6 +26,7 @@ class Settings:
 
     checkpoint: Path | None = None
     data: Path | None = None
+    tokenizers: tuple[Path, ...] = ()
 
     @property
     def data_folder(self) -> Path:
@@ -34,4 +37,8 @@ class Settings:
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """The settings of this process; an empty variable counts as not set."""
         checkpoint = environ.get("DIFFUMASK_CHECKPOINT")
-        return cls(Path(checkpoint) if checkpoint else None)
+        tokenizers = environ.get("DIFFUMASK_TOKENIZERS", "").split(os.pathsep)
+        return cls(
+            Path(checkpoint) if checkpoint else None,
+            tokenizers=tuple(Path(folder).expanduser() for folder in tokenizers if folder),
+        )

@@ -6,21 +6,21 @@ from typing import Any
 
 import gradio as gr
 
-from app.canvas import read_web, token_canvas
+from app.canvas import read_web, retention_slider, token_canvas
+from app.correct_tab import correct_tab
 from app.corrections_tab import corrections_tab
+from app.counting import OWN
 from app.endpoints import add_endpoints, mcp_is_there
 from app.examples import EXAMPLES
-from app.handlers import Handlers
+from app.handlers import MODEL, Handlers
 from app.learn_tab import learn_tab
 from app.service import BREAKS, DIGITS, QUESTION, Studio
 from model.sampler import MAX_STEPS
 
-MODEL = "model"  # all events that run the model wait in one line
 MAX_UPLOAD = 200 * 2**20  # bytes of a file
 _TITLE = "DiffuMask Studio"
 _ABOUT = "Watch a diffusion model decide, step by step, which words of a prompt a language model really needs."
 _EMPTY = "Press Run. Every word starts undecided; the model then keeps or drops the ones it is most certain of."
-_EMPTY_CORRECT = "Open a prompt: the model proposes what to keep, you click the words it got wrong."
 
 
 def build(studio: Studio) -> gr.Blocks:
@@ -28,17 +28,17 @@ def build(studio: Studio) -> gr.Blocks:
     answers = Handlers(studio)
     with gr.Blocks(title=_TITLE, analytics_enabled=False) as page:
         gr.HTML(f"<h1>{_TITLE}</h1><p>{_ABOUT}</p>", elem_id="masthead")
+        counter = gr.State(OWN)  # the tokenizer that the visitor wants tokens counted with
         with gr.Tabs() as tabs:
             with gr.Tab("Explore", id="explore"):
-                prompt, settings, correct_this = _explore_tab(answers)
-            with gr.Tab("Correct", id="correct"):
-                *opened, correcting = _correct_tab(answers, settings)
+                prompt, settings, correct_this = _explore_tab(answers, counter)
+            with gr.Tab("Correct", id="correct") as correct:
+                (name, *opened), open_it = correct_tab(studio, page, correct, counter, settings)
             with gr.Tab("Corrections", id="corrections") as corrections:
-                name, *outputs = correcting
-                corrections_tab(studio, corrections, name, [tabs, *outputs])
+                corrections_tab(studio, corrections, name, [tabs, *opened])
             with gr.Tab("Learn", id="learn") as learn:
                 learn_tab(studio, learn)
-        text, percent, open_it = opened
+        text, percent, *_ = opened
         move = correct_this.click(
             lambda text, percent: (text, percent, gr.Tabs(selected="correct")),
             [prompt, settings[0]],
@@ -71,7 +71,7 @@ def theme() -> gr.themes.Base:
     return gr.themes.Default(primary_hue="sky", neutral_hue="slate", radius_size="md", font=sans, font_mono=mono)
 
 
-def _explore_tab(answers: Handlers) -> tuple[gr.Textbox, list[Any], gr.Button]:
+def _explore_tab(answers: Handlers, counter: gr.State) -> tuple[gr.Textbox, list[Any], gr.Button]:
     """The prompt, the settings that the model takes, and the button that leads to Correct."""
     with gr.Row(elem_classes="dm-examples"):
         buttons = [gr.Button(name, size="sm", min_width=60) for name in EXAMPLES]
@@ -79,18 +79,19 @@ def _explore_tab(answers: Handlers) -> tuple[gr.Textbox, list[Any], gr.Button]:
     prompt = gr.Textbox(first, label="Prompt", lines=3, max_lines=5, elem_id="prompt", placeholder="Paste a prompt")
     with gr.Row(equal_height=True, elem_classes="dm-controls"):
         run = gr.Button("Run", variant="primary", elem_id="run", scale=1, min_width=110)
-        percent = _retention("retention")
+        percent = retention_slider("retention")
         correct_this = gr.Button("Correct this by hand", elem_id="correct-this", scale=1, min_width=150)
     with gr.Accordion("Settings", open=False):
         settings = [percent, *_settings()]
-    canvas = token_canvas(slider="retention", empty=_EMPTY, elem_id="explore-canvas")
+    counters = answers.studio.counters.names
+    canvas = token_canvas(slider="retention", empty=_EMPTY, counters=counters, elem_id="explore-canvas")
     with gr.Accordion("Charts of this run", open=False, elem_id="charts"):
         heat = gr.Plot(label="Keep probability", show_label=False)
         with gr.Row():
             bars, shots = gr.Plot(show_label=False), gr.Plot(show_label=False)
     last_run = gr.State(None)
 
-    inputs, outputs = [prompt, *settings], [canvas, last_run]
+    inputs, outputs = [counter, prompt, *settings], [canvas, last_run]
     shared: dict[str, Any] = {
         "concurrency_id": MODEL,
         "show_progress": "hidden",
@@ -98,6 +99,7 @@ def _explore_tab(answers: Handlers) -> tuple[gr.Textbox, list[Any], gr.Button]:
     }
     runs = [run.click(answers.run, inputs, outputs, **shared)]
     runs.append(canvas.resample(answers.resample, inputs, outputs, trigger_mode="always_last", **shared))
+    canvas.count(answers.count, last_run, [canvas, counter], show_progress="hidden", api_visibility="private")
     for button, text in zip(buttons, EXAMPLES.values(), strict=True):
         filled = button.click(
             lambda text=text: text, None, prompt, queue=False, show_progress="hidden", api_visibility="private"
@@ -126,43 +128,3 @@ def _settings() -> list[Any]:
         rules = gr.CheckboxGroup([DIGITS, BREAKS, QUESTION], value=[QUESTION], label="Always keep")
         words = gr.Textbox(label="Always keep these words", placeholder=r"not, never, Ann   or a pattern: /\bANN-\d+/")
     return [steps, threshold, seed, rules, words]
-
-
-def _correct_tab(answers: Handlers, settings: list[Any]) -> tuple[gr.Textbox, gr.Slider, Any, list[Any]]:
-    """The prompt, its retention, a function that wires opening it to an event, and what Corrections needs of it."""
-    text = gr.Textbox(
-        label="Prompt to correct", lines=3, max_lines=5, elem_id="correct-prompt", placeholder="Paste a prompt"
-    )
-    with gr.Row(equal_height=True, elem_classes="dm-controls"):
-        button = gr.Button("Open", variant="primary", elem_id="open", scale=1, min_width=110)
-        percent = _retention("correct-retention")
-        name = gr.Textbox(label="Your name", max_length=80, elem_id="annotator", placeholder="anonymous", min_width=150)
-    canvas = token_canvas(editable=True, empty=_EMPTY_CORRECT, elem_id="correct-canvas")
-    opened = gr.State(None)
-    quick: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    shared: dict[str, Any] = {"concurrency_id": MODEL, **quick}
-
-    def open_on(event: Any) -> None:
-        event(answers.open_prompt, [text, percent, *settings[1:]], [canvas, opened], **shared)
-
-    open_on(button.click)
-    open_on(canvas.restore(answers.draft_prompt, None, [text, percent], **quick).then)
-    canvas.redenoise(answers.redenoise, opened, [canvas, opened], **shared)
-    following = gr.State("")
-    saved = canvas.submit(answers.submit, [opened, name], [canvas, following], **quick)
-    saved.then(answers.open_next, [following, percent, *settings[1:]], [canvas, opened, text], **shared)
-    _remember_name(name)
-    return text, percent, open_on, [name, text, percent, canvas, opened]
-
-
-def _remember_name(name: gr.Textbox) -> None:
-    """Keep a person's name in their browser."""
-    kept = gr.BrowserState("", storage_key="diffumask-name", secret="diffumask")
-    quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    name.change(lambda name: name, name, kept, trigger_mode="always_last", **quick)
-    gr.on(None, lambda kept: kept or "", kept, name, **quick)  # on load
-
-
-def _retention(elem_id: str) -> gr.Slider:
-    """In percent; without Gradio's reset button, which the canvas would not hear of."""
-    return gr.Slider(5, 100, 50, step=1, label="Keep (% of words)", elem_id=elem_id, scale=4, min_width=260, buttons=[])

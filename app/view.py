@@ -105,6 +105,21 @@ def saved_line(message: str) -> str:
     return _line({"saved": message, "at": uuid.uuid4().hex})
 
 
+def drafted_line(message: str) -> str:
+    """Said once the store has a draft, or why it has not."""
+    return _line({"drafted": message, "at": uuid.uuid4().hex})
+
+
+def offer_line(start: str) -> str:
+    """There is a draft to go on with; start: of its prompt, "" = there is none."""
+    return _line({"offer": start, "at": uuid.uuid4().hex})
+
+
+def counted_line(subwords: Sequence[int], counter: str) -> str:
+    """The same prompt, counted by another tokenizer: tokens of its own for each prompt token."""
+    return _line({"subwords": list(subwords), "counter": counter, "at": uuid.uuid4().hex})
+
+
 def keep_order(trace: Trace) -> list[int]:
     """Token indices, the ones to keep longest first.
 

@@ -97,3 +97,9 @@ def pins(page: Any) -> set[int]:
     """The tokens that wear a pin in the Correct tab."""
     script = "spans => spans.filter(s => s.classList.contains('pin')).map(s => Number(s.dataset.i))"
     return set(page.locator("#correct-canvas .dm-scroll .t").evaluate_all(script))
+
+
+def wait_for_text(page: Any, selector: str, start: str) -> None:
+    """Until the first element's text begins like this."""
+    script = "([selector, start]) => (document.querySelector(selector)?.textContent || '').trim().startsWith(start)"
+    page.wait_for_function(script, arg=[selector, start])

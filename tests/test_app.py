@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from browsing import correct, explore, needs_chromium, pins, states, token
+from browsing import correct, explore, needs_chromium, pins, states, token, wait_for_text
 from scripted import ScriptedCompressor
 
 from annotations.store import Store
@@ -164,30 +164,36 @@ def test_redenoise_keeps_the_pins_and_shows_what_moved(page: Any) -> None:
     assert page.locator("#correct-canvas .t.moved").count() > 0
 
 
-def test_saved_is_said_once_the_store_has_it_and_a_draft_survives_a_reload(page: Any, store: Store) -> None:
+def test_a_draft_survives_a_reload_and_saved_is_said_once_the_store_has_it(page: Any, store: Store) -> None:
     text = "Keep it short.\n\nQ: one and one?\nA: two\n\nQ: two and two?\nA:"
     correct(page, text)
+    name = page.input_value("#annotator textarea, #annotator input")
+    assert name.startswith("guest-")
     token(page, "correct-canvas", 2).click()
+    page.locator("#correct-canvas .dm-note").fill("=1+1 note")
     corrected = states(page, "correct-canvas")
-    store.add_prompts([("Q: the next one?\nA: yes\n\nQ: and then?\nA:", 0.5)])
-    page.wait_for_function("() => localStorage.getItem('diffumask-draft')")
+    wait_for_text(page, "#correct-canvas .dm-saved", "Draft kept")
     page.reload()
     page.get_by_role("tab", name="Correct", exact=True).click()
+    wait_for_text(page, "#correct-canvas .dm-draft-start", "Keep it short.")
     page.click("#correct-canvas [data-act=restore]")
     page.wait_for_selector('#correct-canvas .dm[data-state="done"]')
     assert states(page, "correct-canvas") == corrected and pins(page) == {2}
-    page.fill("#annotator input, #annotator textarea", "Ann")
-    page.locator("#correct-canvas .dm-note").fill("=1+1 note")
+    assert page.input_value("#correct-prompt textarea") == text
+    store.add_prompts([("Q: the next one?\nA: yes\n\nQ: and then?\nA:", 0.5)])
     page.locator("#correct-canvas .dm-scroll").press("Enter")
-    page.wait_for_function("() => document.querySelector('#correct-canvas .dm-saved').textContent.startsWith('Saved')")
+    wait_for_text(page, "#correct-canvas .dm-saved", "Saved")
     (entry,) = store.find().entries
     saved = store.get(entry.id)
-    assert saved.prompt == text and saved.annotator == "Ann" and saved.note == "=1+1 note" and saved.edits == 1
+    assert saved.prompt == text and saved.annotator == name and saved.note == "=1+1 note" and saved.edits == 1
     assert saved.human_mask == corrected.replace("k", "1").replace("d", "0") and set(saved.pins) == {2}
     page.wait_for_function("() => document.querySelector('#correct-prompt textarea').value.startsWith('Q: the next')")
     page.wait_for_selector('#correct-canvas .dm[data-state="done"]')
     assert page.locator("#correct-canvas .dm-scroll .t").first.inner_text() == "Q"
-    assert page.evaluate("() => localStorage.getItem('diffumask-draft')") is None
+    page.reload()
+    page.get_by_role("tab", name="Correct", exact=True).click()
+    page.wait_for_function("() => document.querySelector('#annotator textarea, #annotator input').value")
+    assert not page.locator("#correct-canvas .dm-draft").is_visible()
 
 
 def test_a_narrow_window_scrolls_only_down(page: Any) -> None:

@@ -46,6 +46,9 @@ function read(value) {
 function take(line) {
   if (line.error !== undefined) return refuse(line.error);
   if (line.saved !== undefined) return editable && onSaved(line.saved);
+  if (line.drafted !== undefined) return editable && onDrafted(line.drafted);
+  if (line.offer !== undefined) return editable && onOffer(line.offer);
+  if (line.run === undefined && line.subwords) return takeCounts(line);
   if (line.run !== undefined) return takeDocument(line);
   if (line.model !== undefined) return takeMasks(line);
   if (line.step !== undefined) return takeStep(line);
@@ -62,6 +65,13 @@ function takeDocument(line) {
   if (!same) build();
   if (reviewing) return;
   editable ? onDocument(before, same) : startPlaying(same);
+}
+
+// The same prompt, counted by another tokenizer.
+function takeCounts(line) {
+  if (!doc || line.subwords.length !== doc.tokens.length) return;
+  Object.assign(doc, { subwords: line.subwords, counter: line.counter });
+  redraw();
 }
 
 function takeStep(line) {

@@ -12,14 +12,15 @@ const edit = {
   since: 0, // when the person began, for the time spent
   waiting: '', // what the server was asked for
   draft: null, // an earlier correction to go on with
+  kept: false, // the server has a draft of it
 };
 
 function onDocument(before, same) {
   if (same && edit.waiting === 'redenoise') return;
-  $('.dm-draft').hidden = true;
+  clearTimeout(draftTimer);
   const n = doc.tokens.length;
   Object.assign(edit, { mask: new Uint8Array(n), pin: new Uint8Array(n), undo: [], redo: [], cursor: 0, anchor: 0 });
-  Object.assign(edit, { moved: new Set(), since: Date.now(), waiting: '' });
+  Object.assign(edit, { moved: new Set(), since: Date.now(), waiting: '', kept: false });
   showText('.dm-moved', '');
   if ($('.dm').dataset.state !== 'saved') showText('.dm-saved', ''); // else it says so of the prompt before
   showText('.dm-out', '');
@@ -148,11 +149,14 @@ function ask(what) {
   edit.waiting = what;
   $('.dm').dataset.state = what;
   showText(what === 'submit' ? '.dm-saved' : '.dm-moved', what === 'submit' ? 'Sending…' : 'Denoising around your pins…');
-  const body = { mask: maskText(), pins: pinText(), run: doc.run };
-  if (what === 'redenoise') return trigger('redenoise', body);
-  body.note = $('.dm-note').value;
-  body.seconds = Math.round((Date.now() - edit.since) / 100) / 10;
-  trigger('submit', body);
+  if (what === 'submit') clearTimeout(draftTimer);
+  trigger(what, edits());
+}
+
+// What the person has done, as the server takes it.
+function edits() {
+  const seconds = Math.round((Date.now() - edit.since) / 100) / 10;
+  return { mask: maskText(), pins: pinText(), note: $('.dm-note').value, seconds, correction: doc.correction || doc.run };
 }
 
 function onSaved(message) {
@@ -160,7 +164,7 @@ function onSaved(message) {
   $('.dm').dataset.state = 'saved';
   showText('.dm-saved', message);
   $('.dm-note').value = '';
-  dropDraft();
+  edit.kept = false;
 }
 
 function onRefused() {
@@ -215,47 +219,34 @@ function onPointerCancel() { // the page scrolls instead
   drawEdit();
 }
 
-// --- a draft survives a reload, and the server's end ---
+// --- a draft: the server keeps it, under the person's name ---
 
-const draftKey = 'diffumask-draft';
+const QUIET = 700; // milliseconds without an edit, after which the draft is sent
 let draftTimer = 0;
 
 function saveDraft() {
   clearTimeout(draftTimer);
-  draftTimer = setTimeout(() => {
-    if (!edit.undo.length) return;
-    const text = doc.tokens.map((token, i) => doc.gaps[i] + token).join('') + doc.tail;
-    const draft = { text, mask: maskText(), pins: pinText(), retention: doc.retention, note: $('.dm-note').value };
-    try {
-      localStorage.setItem(draftKey, JSON.stringify(draft));
-    } catch { /* storage is full or forbidden: no draft, nothing else is lost */ }
-  }, 300);
+  if (!edit.undo.length && !edit.kept && !$('.dm-note').value) return;
+  edit.kept = true;
+  draftTimer = setTimeout(() => trigger('draft', edits()), QUIET);
 }
 
-function readDraft() {
-  try {
-    return JSON.parse(localStorage.getItem(draftKey));
-  } catch {
-    return null;
-  }
+function onDrafted(message) {
+  if (!edit.waiting && $('.dm').dataset.state !== 'saved') showText('.dm-saved', message);
 }
 
-function restoreDraft() {
-  edit.draft = readDraft();
-  if (edit.draft) trigger('restore', { text: edit.draft.text, retention: edit.draft.retention });
+// There is a draft to go on with ("" = none): said as long as no prompt is open.
+function onOffer(start) {
+  $('.dm-draft').hidden = !start;
+  $('.dm-draft-start').textContent = start;
 }
 
-// The model has read the draft's prompt again: put the person's edits back, as one edit.
+// An earlier state of the prompt that was just opened: put the person's edits back, as one edit.
 function applyDraft() {
   const { draft } = edit;
   edit.draft = null;
   if (!draft || draft.mask.length !== spans.length || draft.pins.length !== spans.length) return;
   change(Array.from(draft.mask, (bit, i) => [i, Number(bit), draft.pins[i] === '.' ? 0 : 1]));
   $('.dm-note').value = draft.note || '';
-  showText('.dm-moved', 'Your edits are back.');
-}
-
-function dropDraft() {
-  clearTimeout(draftTimer);
-  try { localStorage.removeItem(draftKey); } catch { /* as above */ }
+  edit.since -= 1000 * (draft.seconds || 0);
 }

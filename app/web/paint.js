@@ -55,7 +55,9 @@ function showResult(isKept, title) {
     if (isKept(i)) after += doc.subwords[i];
   }
   showText('.dm-after', number(before) + ' → ' + number(after));
-  showText('.dm-after-note', 'model tokens, ' + percent(before - after, before) + ' fewer');
+  $('.dm-counter select').value = doc.counter;
+  const kind = $('.dm-counter').hidden ? 'model' : doc.counter;
+  showText('.dm-after-note', kind + ' tokens, ' + percent(before - after, before) + ' fewer');
   const price = Number($('.dm-price input').value) || 0;
   const saved = ((before - after) * price) / 1000;
   showText('.dm-money', '$' + (saved < 100 ? saved.toFixed(2) : number(Math.round(saved))));

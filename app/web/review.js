@@ -11,8 +11,9 @@ function takeMasks(line) {
   }
   run.end = line;
   if (reviewing) return onReview();
-  edit.draft = { mask: line.human, pins: line.pins, note: line.note };
+  edit.draft = { mask: line.human, pins: line.pins, note: line.note, seconds: line.seconds };
   onDecided();
+  clearTimeout(draftTimer); // it is in the store already
   showText('.dm-moved', line.said);
 }
 

@@ -13,13 +13,13 @@ const ACTS = {
   help: toggleHelp,
   redenoise: () => ask('redenoise'),
   submit: () => ask('submit'),
-  restore: restoreDraft,
+  restore: () => trigger('restore', {}),
   difference: () => showMask('difference'),
   model: () => showMask('model'),
   person: () => showMask('person'),
   before: () => jump(-1),
   after: () => jump(1),
-  discard: () => { dropDraft(); $('.dm-draft').hidden = true; },
+  discard: () => trigger('discard', {}),
 };
 
 element.addEventListener('click', (event) => {
@@ -39,10 +39,20 @@ $('.dm-scroll').addEventListener('keydown', (event) => {
   if (taken) event.preventDefault();
 });
 
-$('.dm-price input').addEventListener('input', () => {
+function redraw() {
   if (!run || reviewing) return;
   if (editable) drawEdit();
   else drawStep();
+}
+
+$('.dm-price input').addEventListener('input', redraw);
+
+const counters = props.counters || [];
+$('.dm-counter').hidden = counters.length < 2;
+for (const name of counters) $('.dm-counter select').add(new Option(name, name));
+$('.dm-counter select').addEventListener('change', (event) => {
+  showText('.dm-after-note', 'counting…');
+  trigger('count', { name: event.target.value });
 });
 
 function startView() {
@@ -62,7 +72,7 @@ function startView() {
 
 function startEdit() {
   fillKeys();
-  $('.dm-draft').hidden = !readDraft();
+  $('.dm-note').addEventListener('input', () => run && run.end && saveDraft());
   const box = $('.dm-scroll');
   box.addEventListener('pointerdown', onPointerDown);
   box.addEventListener('pointermove', onPointerMove);
