@@ -201,7 +201,7 @@ def test_gradients_reach_every_weight_and_training_learns() -> None:
     values = []
     for _ in range(40):
         token, shot = denoiser(encoded, states, torch.tensor([0.5]))
-        value = loss(token, shot, encoded, clean, states, torch.ones(1))
+        value = loss(token, shot, encoded, clean, states, torch.ones(1), shot_weight=0.1)
         optimiser.zero_grad()
         value.backward()
         optimiser.step()
