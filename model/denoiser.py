@@ -103,7 +103,7 @@ class Encoder:
         shot = torch.zeros(len(prompts), longest, dtype=torch.long)
         real = torch.zeros(len(prompts), longest, dtype=torch.bool)
         for i, prompt in enumerate(prompts):
-            shot[i, : len(prompt)] = torch.tensor([x.shot for x in prompt.tokens])
+            shot[i, : len(prompt)] = torch.tensor(prompt.shot_of)
             real[i, : len(prompt)] = True
         owner = torch.tensor([i for i, _, _ in windows])
         lengths = torch.tensor([len(ids) + 2 for _, ids, _ in windows])
@@ -196,7 +196,7 @@ def keep_logits(token: Tensor, shot: Tensor, shot_of: Tensor) -> Tensor:
 
 def loss(
     token: Tensor, shot: Tensor, encoded: Encoded, clean: Tensor, states: Tensor, times: Tensor,
-    weight: Tensor | None = None, shot_weight: float = 0.5, anti_mask: float = 1.0,
+    weight: Tensor | None = None, shot_weight: float = 0.1, anti_mask: float = 1.0,
 ) -> Tensor:  # fmt: skip
     """Training loss, averaged over prompts.
 
@@ -216,10 +216,10 @@ def loss(
         each = each * weight
     length = encoded.real.sum(1).float()
     diffusion = (each.sum(1) / (times * length)).mean()
-    # 2. shots: the share of each shot that is kept
+    # 2. shots: the share of each shot that is kept (less its entropy, so that 0 is perfect)
     shots = shot.shape[1]
     share, count = _shot_share(goal, encoded, shots)
-    by_shot = F.binary_cross_entropy_with_logits(shot, share, reduction="none")
+    by_shot = F.binary_cross_entropy_with_logits(shot, share, reduction="none") - _entropy(share)
     by_shot = (by_shot * (count > 0)).sum() / (count > 0).sum()
     # 3. anti-mask penalty: dropping more of the hidden tokens than asked, which would prune everything
     kept = (torch.sigmoid(logits) * hidden).sum(1)
@@ -234,6 +234,11 @@ def _shot_share(goal: Tensor, encoded: Encoded, shots: int) -> tuple[Tensor, Ten
     real = encoded.real.float()
     count = zeros.scatter_add(1, encoded.shot, real)
     return zeros.scatter_add(1, encoded.shot, goal * real) / count.clamp_min(1), count
+
+
+def _entropy(share: Tensor) -> Tensor:
+    """Of a coin that shows 1 with this probability, in nats."""
+    return -(torch.xlogy(share, share) + torch.xlogy(1 - share, 1 - share))
 
 
 def _situation(encoded: Encoded, states: Tensor, retention: Tensor) -> Tensor:

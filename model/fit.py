@@ -271,7 +271,7 @@ def agreement(checkpoint: Checkpoint, items: Sequence[Item], steps: int) -> floa
     same = total = 0
     for item in items:
         predict = checkpoint.predictor(item.prompt, item.retention)
-        *_, last = denoise(predict, len(item.prompt), SamplerConfig(item.retention, steps))
+        *_, last = denoise(predict, len(item.prompt), SamplerConfig(item.retention, steps), None, item.prompt.shot_of)
         same += sum((s == KEEP) == k for s, k in zip(last.states, item.keep, strict=True))
         total += len(item.keep)
     return same / total

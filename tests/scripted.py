@@ -31,7 +31,7 @@ class ScriptedCompressor:
             near = torch.roll(pull, 1) + torch.roll(pull, -1)
             return own + near, shots
 
-        return denoise(predict, len(prompt), config, pins)
+        return denoise(predict, len(prompt), config, pins, prompt.shot_of)
 
     def compress(self, text: str, **_: Any) -> None:
         """There is nothing to warm up."""
