@@ -113,11 +113,7 @@ def budget(n: int, retention: float, pins: Mapping[int, bool]) -> int:
 
 @torch.inference_mode()
 def denoise(
-    predict: Predict,
-    n: int,
-    config: SamplerConfig,
-    pins: Mapping[int, bool] | None = None,
-    shots: Sequence[int] | None = None,
+    predict: Predict, shots: Sequence[int], config: SamplerConfig, pins: Mapping[int, bool] | None = None
 ) -> Iterator[Step]:
     """Yield the steps of one run, each as soon as it is decided.
 
@@ -131,10 +127,10 @@ def denoise(
     a step may decide less than the schedule allows; what it leaves is made up for later.
 
     Args:
-        shots: [n] the shot of each token; None = there is only one.
+        shots: [n] the shot of each token.
     """
+    n, shot_of = len(shots), torch.tensor(shots)
     pins = _checked(pins or {}, n)
-    shot_of = torch.tensor(shots) if shots is not None else torch.zeros(n, dtype=torch.long)
     noise = config.temperature * _gumbel(n, config.seed)
     states = torch.full((n,), MASK)
     for i, keep in pins.items():

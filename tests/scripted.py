@@ -31,7 +31,7 @@ class ScriptedCompressor:
             near = torch.roll(pull, 1) + torch.roll(pull, -1)
             return own + near, shots
 
-        return denoise(predict, len(prompt), config, pins, prompt.shot_of)
+        return denoise(predict, prompt.shot_of, config, pins)
 
     def compress(self, text: str, **_: Any) -> None:
         """There is nothing to warm up."""

@@ -49,7 +49,7 @@ def runs(draw: st.DrawFn) -> tuple[int, SamplerConfig, dict[int, bool], Predict]
 
 
 def run(n: int, config: SamplerConfig, pins: dict[int, bool], predict: Predict) -> tuple[list[Step], Trace]:
-    steps = list(denoise(predict, n, config, pins, shots_of(n)))
+    steps = list(denoise(predict, shots_of(n), config, pins))
     return steps, Trace.of(steps, config, pins)
 
 
@@ -153,7 +153,7 @@ def competing(states: Tensor) -> tuple[Tensor, Tensor]:
 
 def test_steps_agree_on_shots_where_one_pass_mixes_them() -> None:
     def kept_shots(steps: int) -> int:
-        decided = list(denoise(competing, 20, SamplerConfig(0.5, steps), None, [i // 5 for i in range(20)]))
+        decided = list(denoise(competing, [i // 5 for i in range(20)], SamplerConfig(0.5, steps)))
         return sum(any(s == KEEP for s in decided[-1].states[i : i + 5]) for i in range(0, 20, 5))
 
     assert kept_shots(1) == 4
@@ -213,4 +213,4 @@ def test_wrong_settings(wrong: dict[str, float], message: str) -> None:
 @pytest.mark.parametrize("pin", [-1, 5])
 def test_pin_outside_the_prompt(pin: int) -> None:
     with pytest.raises(InputError, match=f"pin {pin} is not a token of this prompt; it has tokens 0 to 4"):
-        list(denoise(scripted(5, 0), 5, SamplerConfig(), {pin: True}))
+        list(denoise(scripted(5, 0), [0] * 5, SamplerConfig(), {pin: True}))
