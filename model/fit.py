@@ -59,7 +59,7 @@ class FitConfig:
     patience: int = 6
     tokens: int = 512
     rate: float = 1e-4
-    head_factor: float = 5.0
+    head_factor: float = 1.0
     vary: float = 0.6
     seed: int = 0
 
