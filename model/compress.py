@@ -120,7 +120,7 @@ class Compressor:
         self, prompt: Prompt, config: SamplerConfig, pins: Mapping[int, bool] | None = None
     ) -> Iterator[Step]:
         """The steps of one run, each as soon as it is decided (for those who want to watch)."""
-        return denoise(self.checkpoint.predictor(prompt, config.retention), len(prompt), config, pins)
+        return denoise(self.checkpoint.predictor(prompt, config.retention), prompt.shot_of, config, pins)
 
     def compress_prompt(
         self, context: str | Sequence[str], instruction: str = "", question: str = "", **options: Any

@@ -136,7 +136,8 @@ def _tsv(path: Path, split: str, labels: tuple[str, ...]) -> list[Example]:
                 raise InputError(f"{path} line {i + 2} has no tab between a text and its label")
             if not label.strip().isdecimal() or int(label) >= len(labels):
                 raise InputError(f"{path} line {i + 2}: {label!r} is not a label from 0 to {len(labels) - 1}")
-            examples.append(Example(f"{split}:{i}", text.strip(), labels[int(label)], int(label)))
+            if text.strip():  # some files have a row or two without
+                examples.append(Example(f"{split}:{i}", text.strip(), labels[int(label)], int(label)))
     return examples
 
 

@@ -1,12 +1,15 @@
 """The denoiser: a bidirectional encoder that reads a prompt with a half-decided mask and says what else to keep.
 
 Input: the prompt's subwords, plus an embedding of the state (MASK, KEEP, DROP) of the prompt token each belongs to,
-plus an embedding of the requested retention. Output: one logit per prompt token and one per shot; a token's keep
-probability is sigmoid(token + its shot), so the shot logit is the hierarchical part of the decision.
+plus an embedding of the requested retention, plus one of the token's situation: where in its shot it stands, how large
+the shot is against the budget, and how much of shot and prompt is decided. Output: one logit per prompt token and one
+per shot; a token's keep probability is sigmoid(token + its shot), so the shot logit is the hierarchical part of the
+decision. Shots attend to each other before they are judged, for which are kept is a choice among them.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,6 +20,9 @@ from torch.nn import functional as F
 
 from model.errors import InputError
 from model.prompt import Prompt
+from model.schedule import KEEP, MASK
+
+SITUATION = 9  # numbers that describe a token's situation, see `_situation`
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,7 @@ class Encoder:
         shot = torch.zeros(len(prompts), longest, dtype=torch.long)
         real = torch.zeros(len(prompts), longest, dtype=torch.bool)
         for i, prompt in enumerate(prompts):
-            shot[i, : len(prompt)] = torch.tensor([x.shot for x in prompt.tokens])
+            shot[i, : len(prompt)] = torch.tensor(prompt.shot_of)
             real[i, : len(prompt)] = True
         owner = torch.tensor([i for i, _, _ in windows])
         lengths = torch.tensor([len(ids) + 2 for _, ids, _ in windows])
@@ -136,10 +142,12 @@ class Denoiser(nn.Module):
         self.backbone: Any = backbone
         self.state = nn.Embedding(3, embedding)
         self.retention = nn.Sequential(nn.Linear(8, embedding), nn.GELU(), nn.Linear(embedding, embedding))
+        self.situation = nn.Sequential(nn.Linear(SITUATION, embedding), nn.GELU(), nn.Linear(embedding, embedding))
         self.token_head = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, 1))
+        self.shot_attention = nn.MultiheadAttention(width, math.gcd(width, 4), batch_first=True)
         self.shot_head = nn.Sequential(nn.Linear(2 * width + embedding, width), nn.GELU(), nn.Linear(width, 1))
         nn.init.normal_(self.state.weight, std=0.02)
-        for layers in (self.retention, self.token_head, self.shot_head):
+        for layers in (self.retention, self.situation, self.token_head, self.shot_head):
             last = layers[-1]
             assert isinstance(last, nn.Linear)
             nn.init.normal_(last.weight, std=0.02)  # start as the plain encoder, undecided
@@ -159,25 +167,26 @@ class Denoiser(nn.Module):
         real = encoded.token >= 0
         owner = encoded.token.clamp_min(0)
         level = self.retention(_fourier(retention))  # [batch, d]
+        situation = self.situation(_situation(encoded, states, retention))  # [batch, n, d]
+        given = self.state(states) + situation + level[:, None]
         embeds = self.backbone.get_input_embeddings()(encoded.ids)
-        embeds = embeds + self.state(states.reshape(-1)[owner]) * real[..., None] + level[encoded.prompt][:, None]
+        embeds = embeds + given.view(batch * n, -1)[owner] * real[..., None]
         out = self.backbone(inputs_embeds=embeds, attention_mask=encoded.attention.long())
         hidden = out.last_hidden_state
         tokens = _weighted_mean(hidden[real], owner[real], encoded.weight[real], batch * n).view(batch, n, -1)
         return self.token_head(tokens).squeeze(-1), self._shot_logits(tokens, encoded, level)
 
     def _shot_logits(self, tokens: Tensor, encoded: Encoded, level: Tensor) -> Tensor:
-        """A shot is judged by its mean token against the whole prompt's mean token: [batch, shots]."""
-        batch, n, width = tokens.shape
+        """A shot is judged by its mean token and by what it sees of the other shots': [batch, shots]."""
+        batch, _, width = tokens.shape
         shots = int(encoded.shot.max()) + 1
         rows = (torch.arange(batch, device=tokens.device)[:, None] * shots + encoded.shot)[encoded.real]
         kept = tokens[encoded.real]
-        one = kept.new_ones(len(kept))
-        by_shot = _weighted_mean(kept, rows, one, batch * shots).view(batch, shots, width)
-        prompt = torch.arange(batch, device=tokens.device)[:, None].expand(batch, n)[encoded.real]
-        whole = _weighted_mean(kept, prompt, one, batch)
-        context = torch.cat([whole, level], -1)[:, None].expand(-1, shots, -1)
-        return self.shot_head(torch.cat([by_shot, context], -1)).squeeze(-1)
+        each = _weighted_mean(kept, rows, kept.new_ones(len(kept)), batch * shots).view(batch, shots, width)
+        absent = kept.new_ones(batch * shots, dtype=torch.bool).index_fill_(0, rows, False).view(batch, shots)
+        others, _ = self.shot_attention(each, each, each, key_padding_mask=absent, need_weights=False)
+        context = level[:, None].expand(-1, shots, -1)
+        return self.shot_head(torch.cat([each, others, context], -1)).squeeze(-1)
 
 
 def keep_logits(token: Tensor, shot: Tensor, shot_of: Tensor) -> Tensor:
@@ -199,7 +208,7 @@ def loss(
         weight: [batch, n] how much each token counts (human edits count more); None = 1.
     """
     goal = clean.float()
-    hidden = ((states == 0) & encoded.real).float()
+    hidden = ((states == MASK) & encoded.real).float()
     logits = keep_logits(token, shot, encoded.shot)
     # 1. absorbing diffusion: 1/t-weighted cross-entropy on the hidden positions (MDLM, arXiv 2406.07524, eq. 10)
     each = F.binary_cross_entropy_with_logits(logits, goal, reduction="none") * hidden
@@ -207,10 +216,10 @@ def loss(
         each = each * weight
     length = encoded.real.sum(1).float()
     diffusion = (each.sum(1) / (times * length)).mean()
-    # 2. shots: the share of each shot that is kept
+    # 2. shots: the share of each shot that is kept (less its entropy, so that 0 is perfect)
     shots = shot.shape[1]
     share, count = _shot_share(goal, encoded, shots)
-    by_shot = F.binary_cross_entropy_with_logits(shot, share, reduction="none")
+    by_shot = F.binary_cross_entropy_with_logits(shot, share, reduction="none") - _entropy(share)
     by_shot = (by_shot * (count > 0)).sum() / (count > 0).sum()
     # 3. anti-mask penalty: dropping more of the hidden tokens than asked, which would prune everything
     kept = (torch.sigmoid(logits) * hidden).sum(1)
@@ -225,6 +234,46 @@ def _shot_share(goal: Tensor, encoded: Encoded, shots: int) -> tuple[Tensor, Ten
     real = encoded.real.float()
     count = zeros.scatter_add(1, encoded.shot, real)
     return zeros.scatter_add(1, encoded.shot, goal * real) / count.clamp_min(1), count
+
+
+def _entropy(share: Tensor) -> Tensor:
+    """Of a coin that shows 1 with this probability, in nats."""
+    return -(torch.xlogy(share, share) + torch.xlogy(1 - share, 1 - share))
+
+
+def _situation(encoded: Encoded, states: Tensor, retention: Tensor) -> Tensor:
+    """What the budget and the decisions so far mean for each token: [batch, n, SITUATION], each about -1 to 1.
+
+    A bidirectional encoder has it all before it, but counts badly.
+    """
+    shots = int(encoded.shot.max()) + 1
+    real = encoded.real.float()
+    zeros = real.new_zeros(len(real), shots)
+
+    def of_shot(what: Tensor) -> Tensor:
+        """[batch, n] summed over each token's shot: [batch, n]"""
+        return zeros.scatter_add(1, encoded.shot, what * real).gather(1, encoded.shot)
+
+    size = of_shot(torch.ones_like(real)).clamp_min(1)
+    index = torch.arange(real.shape[1], device=real.device).float().expand_as(real)
+    place = index - of_shot(index) / size + (size - 1) / 2  # shots are contiguous: 0 ... size - 1
+    kept, hidden = of_shot((states == KEEP).float()), of_shot((states == MASK).float())
+    length = real.sum(1, keepdim=True)
+    budget = (retention[:, None] * length).clamp_min(1)
+    left = (budget - ((states == KEEP) * real).sum(1, keepdim=True)).clamp_min(0)
+    undecided = ((states == MASK) * real).sum(1, keepdim=True).clamp_min(1)
+    features = [
+        place / size,
+        torch.log1p(place.clamp_min(0)) / 5,
+        torch.log1p((size - 1 - place).clamp_min(0)) / 5,
+        (torch.log(size / budget) / 3).clamp(-1, 1),
+        (torch.log((hidden + 1) / (left + 1)) / 3).clamp(-1, 1),
+        kept / size,
+        hidden / size,
+        (left / undecided).clamp_max(1).expand_as(real),
+        torch.log(length / size) / 5,
+    ]
+    return torch.stack(features, -1) * encoded.real[..., None]
 
 
 def _weighted_mean(values: Tensor, index: Tensor, weight: Tensor, size: int) -> Tensor:

@@ -59,7 +59,7 @@ class FitConfig:
     patience: int = 6
     tokens: int = 512
     rate: float = 1e-4
-    head_factor: float = 5.0
+    head_factor: float = 1.0
     vary: float = 0.6
     seed: int = 0
 
@@ -96,7 +96,7 @@ def fit(
         raise InputError(f"{len(items)} training and {len(valid)} validation items: at least one of each is needed")
     accelerator = Accelerator(mixed_precision="bf16" if has_fast_bfloat16(pick_device()) else "no")
     denoiser, encoder = checkpoint.denoiser, checkpoint.encoder
-    per_epoch = len(_batches(items, config, random.Random(config.seed)))
+    per_epoch = len(_batches(items, replace(config, vary=0.0), random.Random(config.seed)))
     total = per_epoch * config.epochs
     optimiser = torch.optim.AdamW(_groups(denoiser, config), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda s: _warm_then_linear(s, total))
@@ -120,7 +120,7 @@ def fit(
         history.append(Epoch(index, sum(losses) / len(losses), score))
         run.remember(history, state)
     run.recall()
-    accelerator.unwrap_model(model).eval()
+    accelerator.unwrap_model(model, keep_fp32_wrapper=False).eval()  # from here on it computes in fp32 again
     return history
 
 
@@ -271,7 +271,7 @@ def agreement(checkpoint: Checkpoint, items: Sequence[Item], steps: int) -> floa
     same = total = 0
     for item in items:
         predict = checkpoint.predictor(item.prompt, item.retention)
-        *_, last = denoise(predict, len(item.prompt), SamplerConfig(item.retention, steps))
+        *_, last = denoise(predict, item.prompt.shot_of, SamplerConfig(item.retention, steps))
         same += sum((s == KEEP) == k for s, k in zip(last.states, item.keep, strict=True))
         total += len(item.keep)
     return same / total

@@ -101,6 +101,11 @@ class Prompt:
     def __len__(self) -> int:
         return len(self.tokens)
 
+    @property
+    def shot_of(self) -> list[int]:
+        """The shot of each token."""
+        return [token.shot for token in self.tokens]
+
     def render(self, keep: Sequence[bool]) -> str:
         """The text of the kept tokens; byte for byte the original when all are kept.
 

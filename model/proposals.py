@@ -6,43 +6,69 @@ coherent mask looks like before it learns which one the targets want.
 
 from __future__ import annotations
 
+import itertools
+import math
 import random
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from model.data import Dataset, draw
+from model.prompt import Prompt, parse
 from model.score import Case
 
-SCATTERED = 0.3  # share of random masks that keep words here and there instead of a text's beginning
 FILL = (0.7, 2.6)  # tokens in a set of shots / tokens to keep: less needs filling up, more breaks the shots
+BEST_FILL = 1.7  # template, answers and half of the texts: what small targets made most of on the training tasks
 
 
 def propose(data: Dataset, rng: random.Random) -> tuple[Case, list[bool]]:
-    """A random prompt of the data set and a random coherent mask for it, at a random retention from 10 to 80 %."""
+    """A random prompt of the data set and a random coherent mask for it, at a random retention from 10 to 80 %.
+
+    Which shots stay is left to chance: a denoiser that learns from it must wait and see which of them are kept.
+    """
     case = Case.of(draw(data, rng), data)
+    shots = case.prompt.shots
     budget = max(1, round(rng.uniform(0.1, 0.8) * len(case.prompt)))
-    ranking = rng.sample(range(len(case.prompt.shots)), len(case.prompt.shots))
-    orders = structural_orders(case)
-    name = rng.choice(sorted(orders))
-    order = orders[name]
-    if rng.random() < SCATTERED:
-        frame, _, answer_place = roles(case)
-        noise = torch.rand(len(order), generator=torch.Generator().manual_seed(rng.randrange(2**31)))
-        order = frame + (answer_place >= 0).float() * bool(case.labels) + noise
-    return case, rng.choice(candidates(case, ranking, {name: order}, budget))[1]
+    ranking = rng.sample(range(len(shots)), len(shots))
+    sizes = list(itertools.accumulate(shots[s].last - shots[s].first for s in ranking))
+    count = 1 + min(range(len(shots)), key=lambda m: abs(math.log(sizes[m] / budget / BEST_FILL)))
+    return case, choose(case, ranking, count, head_first(case), budget)
 
 
-def structural_orders(case: Case) -> dict[str, Tensor]:
-    """Orders that need no target, each [n], higher = kept longer: template, answers, beginnings of texts."""
+def propose_text(data: Dataset, information: Mapping[str, float], rng: random.Random) -> tuple[Prompt, list[bool]]:
+    """Texts of the data set without answers, as a plain document, and the mask that keeps its most informative words.
+
+    information: see `self_information`.
+    """
+    examples = rng.sample(data.examples, min(rng.randint(1, 6), len(data.examples)))
+    prompt = parse("\n\n".join(example.text for example in examples))
+    budget = max(1, round(rng.uniform(0.1, 0.8) * len(prompt)))
+    order = torch.tensor([information.get(token.text.lower(), math.inf) for token in prompt.tokens])
+    chosen = torch.zeros(len(prompt), dtype=torch.bool)
+    chosen[order.sort(descending=True, stable=True).indices[:budget]] = True
+    return prompt, chosen.tolist()
+
+
+def self_information(sets: Iterable[Dataset]) -> dict[str, float]:
+    """Word -> bits, -log2 of its share of all tokens; a number has the most, for nothing else can stand for it.
+
+    What Selective-Context (Li et al. 2023, arXiv 2310.06201) asks a language model, asked of plain counts.
+    """
+    counts: Counter[str] = Counter()
+    for data in sets:
+        for example in data.examples[:2000]:
+            counts.update(token.text.lower() for token in parse(example.text, [0]).tokens)
+    total = counts.total()
+    bits = {word: -math.log2(count / total) for word, count in counts.items()}
+    return {word: math.inf if word[-1].isdigit() else value for word, value in bits.items()}
+
+
+def head_first(case: Case) -> Tensor:
+    """An order that needs no target, [n], higher = kept longer: template, then answers, then beginnings of texts."""
     frame, text_place, answer_place = roles(case)
-    answer = (answer_place >= 0).float()
-    place = _within(text_place) + _within(answer_place)
-    if case.labels:
-        return {"head": 3 * frame + 2 * answer - place}
-    # Long answers: the format and the reasoning live there, so the question may go first.
-    return {"head": 3 * frame - place, "answer": 3 * frame + 2 * answer - place}
+    return 3 * frame + 2 * (answer_place >= 0).float() - _within(text_place) - _within(answer_place)
 
 
 def roles(case: Case) -> tuple[Tensor, Tensor, Tensor]:
@@ -74,7 +100,6 @@ def candidates(
 
     Sets that are smaller than the budget are filled up from the next shot of the ranking.
     """
-    of = torch.tensor([t.shot for t in case.prompt.tokens])
     sizes = {s: shot.last - shot.first for s, shot in enumerate(case.prompt.shots)}
     found: dict[tuple[bool, ...], str] = {}
     most = len(ranking)
@@ -82,10 +107,17 @@ def candidates(
     sensible = [m for m in fill if FILL[0] <= fill[m] <= FILL[1]] or [min(fill, key=lambda m: abs(fill[m] - 1.5))]
     for m in sensible[:2] + sensible[2:][-1:]:
         for name, order in orders.items():
-            rank = torch.full((len(of),), 0.0)
-            for place, s in enumerate(ranking):
-                rank[of == s] = 0.0 if place < m else -100.0 * (place - m + 1)
-            chosen = torch.zeros(len(of), dtype=torch.bool)
-            chosen[(order + rank).topk(budget).indices] = True
-            found.setdefault(tuple(chosen.tolist()), f"{m} shots, {name}")
+            found.setdefault(tuple(choose(case, ranking, m, order, budget)), f"{m} shots, {name}")
     return [(name, list(mask)) for mask, name in found.items()]
+
+
+def choose(case: Case, ranking: Sequence[int], count: int, order: Tensor, budget: int) -> list[bool]:
+    """The `budget` tokens that the order ranks highest in the first `count` shots of the ranking; if those are too
+    short, the rest comes from the next shot."""
+    of = torch.tensor(case.prompt.shot_of)
+    rank = torch.zeros(len(of))
+    for place, s in enumerate(ranking[count:], start=1):
+        rank[of == s] = -100.0 * place
+    chosen = torch.zeros(len(of), dtype=torch.bool)
+    chosen[(order + rank).topk(budget).indices] = True
+    return chosen.tolist()

@@ -113,14 +113,23 @@ def budget(n: int, retention: float, pins: Mapping[int, bool]) -> int:
 
 @torch.inference_mode()
 def denoise(
-    predict: Predict, n: int, config: SamplerConfig, pins: Mapping[int, bool] | None = None
+    predict: Predict, shots: Sequence[int], config: SamplerConfig, pins: Mapping[int, bool] | None = None
 ) -> Iterator[Step]:
     """Yield the steps of one run, each as soon as it is decided.
 
     Every step: predict; put the cut-off where the budget that is left would be used up; commit the most confident
     undecided tokens, as many as the schedule allows and only those above the threshold. The last step commits the
     rest. Keeps lie above the cut-off and drops below it, so the budget is met exactly at the end.
+
+    Shots compete for the budget, so what is likely in each of them is not likely in all of them together. Who is not
+    sure therefore waits, but for the tokens to keep in the leading shot, whose undecided tokens are the most likely;
+    once they are kept, the next prediction is surer of the others. How sure one must be falls from step to step, and
+    a step may decide less than the schedule allows; what it leaves is made up for later.
+
+    Args:
+        shots: [n] the shot of each token.
     """
+    n, shot_of = len(shots), torch.tensor(shots)
     pins = _checked(pins or {}, n)
     noise = config.temperature * _gumbel(n, config.seed)
     states = torch.full((n,), MASK)
@@ -133,16 +142,19 @@ def denoise(
         ranked, margin = _rank((token + noise), states, left)
         confidence = torch.sigmoid(margin.abs()).clamp_max(1 - 1e-6)  # 1 is for pins alone
         quota += count  # what earlier steps were too unsure to decide is made up for
-        last = index == config.steps
-        count = len(ranked) if last else int((confidence[:quota] >= config.threshold).sum())
-        decided, keeps = ranked[:count], margin[:count] > 0
+        if index < config.steps:
+            sure = 1 - 0.5 * index / config.steps
+            ready = (confidence >= config.threshold) & _in_turn(ranked, margin > 0, token, shot_of, sure)
+            first = ready.nonzero()[:quota, 0]
+            ranked, margin, confidence = ranked[first], margin[first], confidence[first]
+        decided, keeps = ranked, margin > 0
         states[decided] = torch.where(keeps, KEEP, DROP)
         left -= int(keeps.sum())
-        quota -= count
+        quota -= len(decided)
         yield Step(
             index,
             tuple(decided.tolist()),
-            tuple(confidence[:count].tolist()),
+            tuple(confidence.tolist()),
             tuple(torch.sigmoid(token).tolist()),
             tuple(torch.sigmoid(shot).tolist()),
             tuple(states.tolist()),
@@ -166,6 +178,16 @@ def _rank(logits: Tensor, states: Tensor, left: int) -> tuple[Tensor, Tensor]:
     margin[left:] *= -1
     by_confidence = margin.abs().sort(descending=True, stable=True).indices
     return undecided[order[by_confidence]], margin[by_confidence]
+
+
+def _in_turn(ranked: Tensor, keeps: Tensor, logits: Tensor, shot_of: Tensor, sure: float) -> Tensor:
+    """Which of the ranked tokens may be decided now: those that are sure, and those to keep in the leading shot."""
+    likely, shot = torch.sigmoid(logits[ranked]), shot_of[ranked]
+    waits = torch.where(keeps, likely, 1 - likely) < sure
+    zeros = likely.new_zeros(int(shot_of.max()) + 1)
+    mean = zeros.index_add(0, shot, likely * waits) / zeros.index_add(0, shot, waits.float()).clamp_min(1)
+    lead = (mean * (zeros.index_add(0, shot, (waits & keeps).float()) > 0)).argmax()
+    return ~waits | (keeps & (shot == lead))
 
 
 def _checked(pins: Mapping[int, bool], n: int) -> dict[int, bool]:

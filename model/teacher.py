@@ -17,7 +17,7 @@ from torch import Tensor
 from model.data import Dataset, Example, FewShot, balanced
 from model.errors import InputError
 from model.gates import gate_gradient, gate_search
-from model.proposals import candidates, roles, structural_orders
+from model.proposals import candidates, head_first, roles
 from model.score import Case, Goals, full_prompt_goals, gold_goals, score
 from model.targets import Target
 
@@ -138,7 +138,7 @@ def rank_shots(scorer: Scorer) -> list[int]:
     """
     prompt = scorer.case.prompt
     shots = range(len(prompt.shots))
-    of = [t.shot for t in prompt.tokens]
+    of = prompt.shot_of
     value = {s: scorer([o == s for o in of]) for s in shots}
     if 2 < len(shots) <= 4:
         value = {s: v - scorer([o != s for o in of]) for s, v in value.items()}
@@ -150,7 +150,7 @@ def rank_shots(scorer: Scorer) -> list[int]:
 def token_orders(scorer: Scorer) -> dict[str, Tensor]:
     """Ways to rank the tokens inside the chosen shots, each [n], higher = kept longer."""
     case, config = scorer.case, scorer.config
-    orders = structural_orders(case)
+    orders = {"head": head_first(case)}
     if not config.gate_steps:
         return orders
     if config.gate_steps == 1:

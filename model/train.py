@@ -20,7 +20,7 @@ from model.errors import InputError
 from model.fit import FitConfig, Item, agreement, fit
 from model.pairs import Pair, read_pairs
 from model.prompt import Prompt
-from model.proposals import propose
+from model.proposals import propose, propose_text, self_information
 
 
 @dataclass(frozen=True)
@@ -106,12 +106,20 @@ def _bar(name: str) -> Iterator[Callable[[int, int, float], None]]:
 
 
 def warm_up_items(config: TrainConfig) -> list[Item]:
-    """Random prompts of all training tasks with random coherent masks."""
+    """Random prompts of all training tasks with random coherent masks; one in five is a plain text."""
     rng = random.Random(f"warm-up:{config.fit.seed}")
-    short = [name for name in TRAIN_TASKS if name != "gsm8k"]  # GSM8K's prompts are five times as long
-    sets = [load_dataset(config.data, name) for name in (*TRAIN_TASKS, *short)]
-    drawn = (propose(sets[i % len(sets)], rng) for i in range(config.warm_up))
-    return [Item(case.prompt, keep) for case, keep in drawn]
+    sets = [load_dataset(config.data, name) for name in TRAIN_TASKS]
+    short = [data for data in sets if data.labels]  # GSM8K's prompts are five times as long
+    information = self_information(sets)
+    items = []
+    for i in range(config.warm_up):
+        if i % 5 == 4:
+            prompt, keep = propose_text(short[i // 5 % len(short)], information, rng)
+        else:
+            case, keep = propose([*sets, *short][i % (len(sets) + len(short))], rng)
+            prompt = case.prompt
+        items.append(Item(prompt, keep))
+    return items
 
 
 def split(config: TrainConfig) -> tuple[list[Item], list[Item]]:

@@ -32,7 +32,7 @@ class ScriptedCompressor:
             near = torch.roll(pull, 1) + torch.roll(pull, -1)
             return own + near, shots
 
-        return denoise(predict, len(prompt), config, pins)
+        return denoise(predict, prompt.shot_of, config, pins)
 
     compress = Compressor.compress
     _parse = Compressor._parse

@@ -280,7 +280,7 @@ def test_candidates_have_exactly_the_budget_and_fill_up_shot_by_shot(
     scorer = scorer_for(tiny_target, data, name, replace(SMALL, gate_steps=gate_steps), shots=4)
     case, n = scorer.case, len(scorer.case.prompt)
     orders = token_orders(scorer)
-    assert len(orders) == 1 + (name == "gsm8k") + (gate_steps > 0) * (1 + (name == "sst-2"))
+    assert len(orders) == 1 + (gate_steps > 0) * (1 + (name == "sst-2"))
     ranking = random.Random(0).sample(range(len(case.prompt.shots)), len(case.prompt.shots))
     of = [t.shot for t in case.prompt.tokens]
     sizes = Counter(of)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,6 +26,7 @@ from model.errors import InputError
 from model.fit import Epoch, FitConfig, Item, agreement, fit
 from model.pairs import Pair
 from model.prompt import Prompt, Token
+from model.proposals import propose_text, self_information
 from model.score import Case
 from model.teacher import Labelled
 from model.train import TrainConfig, split, train, warm_up_items
@@ -142,8 +144,8 @@ def test_a_varied_copy_keeps_the_same_words_of_each_demonstration(data: Path, na
 def test_a_handful_of_prompts_can_be_learnt_by_heart(loaded: Dataset) -> None:
     items, checkpoint = items_for(loaded), calm_checkpoint()
     before = agreement(checkpoint, items, 4)
-    history = fit(checkpoint, items, items, replace(QUICK, epochs=20, patience=20))
-    assert [e.index for e in history] == list(range(20))
+    history = fit(checkpoint, items, items, replace(QUICK, epochs=40, patience=40))
+    assert [e.index for e in history] == list(range(40))
     assert history[-1].train_loss < history[0].train_loss / 2
     assert history[-1].valid_loss < history[0].valid_loss / 2
     assert agreement(checkpoint, items, 4) > max(before, 0.95)
@@ -444,14 +446,24 @@ def test_a_warm_up_mask_is_coherent(config: TrainConfig) -> None:
     items = warm_up_items(replace(config, warm_up=300))
     assert items == warm_up_items(replace(config, warm_up=300)) and len(items) == 300
     assert items != warm_up_items(replace(config, warm_up=300, fit=replace(config.fit, seed=1)))
-    assert all(0.05 < i.retention < 0.85 for i in items)
+    assert all(0.05 < i.retention < 0.85 for i in items if len(i.keep) > 20)
     retentions = sorted(i.retention for i in items)
     assert retentions[30] < 0.25 and retentions[-30] > 0.65
     shares = []
     for item in items:
         shown = {t.shot for t, k in zip(item.prompt.tokens, item.keep, strict=True) if k}
         shares.append(len(shown) / len(item.prompt.shots))
-    assert sum(r < 1 for r in shares) > 150  # most leave out whole shots
+    assert sum(r < 1 for r in shares) > 100  # many leave out whole shots
+
+
+def test_a_plain_text_keeps_its_rare_words_and_numbers(data: Path) -> None:
+    sets = [load_dataset(data, name) for name in ("sst-2", "gsm8k")]
+    bits = self_information(sets)
+    prompt, keep = propose_text(sets[0], bits, random.Random(1))
+    kept = [bits[t.text.lower()] for t, k in zip(prompt.tokens, keep, strict=True) if k and not t.text.isspace()]
+    gone = [bits[t.text.lower()] for t, k in zip(prompt.tokens, keep, strict=True) if not k]
+    assert kept and gone and min(kept) >= max(gone)
+    assert math.inf in bits.values()
 
 
 def test_no_pairs_file(config: TrainConfig, tmp_path: Path) -> None:
