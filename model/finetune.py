@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -22,7 +23,7 @@ from model.corrections import Correction, read_corrections
 from model.devices import pick_device
 from model.errors import InputError
 from model.fit import Epoch, FitConfig, Item, fit
-from model.pins import pins_for_query
+from model.pins import pins_for_task
 from model.sampler import SamplerConfig, denoise
 from model.schedule import KEEP
 
@@ -145,7 +146,7 @@ def finetune(config: FinetuneConfig, progress: Progress | None = None) -> FineTu
     }
     new = save_checkpoint(config.out, checkpoint.denoiser, checkpoint.encoder.tokenizer, meta)
     if state is not None:
-        state.unlink(missing_ok=True)
+        _forget_states(config.out)
     seconds = time.perf_counter() - start
     return FineTuned(
         new, config.out, checkpoint.id, len(learnt), len(held),
@@ -158,6 +159,13 @@ def _state(config: FinetuneConfig, data: str, parent: str) -> Path:
     config.out.parent.mkdir(parents=True, exist_ok=True)
     run = json.dumps([data, parent, config.validation, config.seed, asdict(config.fit)])
     return config.out.with_name(f"{config.out.name}.{hashlib.sha256(run.encode()).hexdigest()[:8]}.state")
+
+
+def _forget_states(out: Path) -> None:
+    """Remove the states of all runs that would have made this checkpoint."""
+    for path in out.parent.iterdir():
+        if re.fullmatch(rf"{re.escape(out.name)}\.[0-9a-f]{{8}}\.state", path.name):
+            path.unlink(missing_ok=True)
 
 
 # --- what is learnt ----------------------------------------------------------------------------------------
@@ -222,10 +230,10 @@ def _differing(checkpoint: Checkpoint, corrections: Sequence[Correction], asked:
 def _sampled(
     checkpoint: Checkpoint, correction: Correction, config: SamplerConfig, pins: Mapping[int, bool]
 ) -> list[bool]:
-    """The model's mask. A question that the model's mask kept whole was pinned by rule then, and is here."""
+    """The model's mask. Instruction and question, if the model's mask kept them whole, were pinned by rule, as here."""
     prompt = correction.prompt
-    question = pins_for_query(prompt)
-    ruled = question if all(correction.model[i] for i in question) else {}
+    task = pins_for_task(prompt)
+    ruled = task if all(correction.model[i] for i in task) else {}
     predict = checkpoint.predictor(prompt, config.retention)
-    *_, last = denoise(predict, len(prompt), config, {**ruled, **pins})
+    *_, last = denoise(predict, prompt.shot_of, config, {**ruled, **pins})
     return [state == KEEP for state in last.states]

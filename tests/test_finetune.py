@@ -1,0 +1,511 @@
+"""Learning from corrections: what is read and refused, what is held out, and that a person's rule is learnt."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny import tiny_checkpoint
+from torch import nn
+
+import model.finetune
+from annotations import record
+from model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from model.cli import main
+from model.compress import Compressor
+from model.corrections import NEEDED, OPTIONAL, Correction, read_corrections
+from model.errors import InputError
+from model.finetune import TOUCHED, FinetuneConfig, agreement, edit_rate, finetune, items_of, split
+from model.fit import FitConfig
+from model.prompt import Prompt, Token, parse
+
+Rule = Callable[[Token], bool]
+QUICK = FitConfig(epochs=3, patience=3, tokens=150, rate=0.01, head_factor=1.0)
+WORDS = "ask bake call dig eat find give hold iron jump keep lift make note open pack quit read sell tell".split()
+
+
+def is_sign(token: Token) -> bool:
+    return not token.text.isalpha()
+
+
+def text_for(seed: int) -> str:
+    """Sentences of words and signs, no two seeds alike."""
+    rng = random.Random(seed)
+    one, two, three, four = (rng.choice(WORDS) for _ in range(4))
+    return f"{one} {two}, {three} {seed}{rng.choice('.!?')} {four}: {two} {rng.randrange(10)}!"
+
+
+def bits(mask: Any) -> str:
+    return "".join("01"[bool(keep)] for keep in mask)
+
+
+def fields_for(parsed: Prompt, before: Any, after: Any, **given: Any) -> dict[str, Any]:
+    """A record as the export writes it; what changed is pinned."""
+    pairs = zip(before, after, strict=True)
+    return {
+        "id": uuid.uuid4().hex,
+        "revision": 1,
+        "status": "submitted",
+        "prompt": parsed.text,
+        "prompt_sha256": hashlib.sha256(parsed.text.encode()).hexdigest(),
+        "offsets": [[token.start, token.end] for token in parsed.tokens],
+        "shot_starts": [shot.start for shot in parsed.shots],
+        "model_mask": bits(before),
+        "human_mask": bits(after),
+        "pins": {str(i): bool(human) for i, (model, human) in enumerate(pairs) if model != human},
+        "retention": 0.5,
+        "steps": 4,
+        "threshold": 0.0,
+        "seed": 3,
+        "checkpoint": "tiny",
+        "annotator": "Ann",
+        "seconds": 2.5,
+        "note": "",
+        "reviewer": "",
+        "review_note": "",
+        "created_at": "2026-11-22T03:05:00.000000Z",
+    } | given
+
+
+def plain(**given: Any) -> dict[str, Any]:
+    """A correction of "Be brief." that keeps the second word instead of the first."""
+    return fields_for(parse("Be brief."), [1, 0, 1], [0, 1, 1], **given)
+
+
+def write(path: Path, *records: Any) -> Path:
+    lines = (r if isinstance(r, str) else json.dumps(r) for r in records)
+    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def read(tmp_path: Path, *records: Any) -> list[Correction]:
+    return read_corrections(write(tmp_path / "corrections.jsonl", *records))[0]
+
+
+# --- reading -----------------------------------------------------------------------------------------------
+
+
+def test_the_fields_are_those_of_the_contract() -> None:
+    assert set(NEEDED) | set(OPTIONAL) == set(record.NAMES) and not set(NEEDED) & set(OPTIONAL)
+    bare = {name: value for name, value in plain().items() if name in NEEDED}
+    record.checked(bare)
+    for name in NEEDED:
+        with pytest.raises(record.RecordError):
+            record.checked({k: v for k, v in bare.items() if k != name})
+
+
+def test_a_record_that_the_store_made_is_read_as_it_was_meant(tmp_path: Path) -> None:
+    offsets = [[0, 2], [3, 8], [8, 9], [9, 10]]
+    given = record.checked(
+        plain(prompt="Sé breve.\U0001f600", prompt_sha256=None, offsets=offsets, shot_starts=[3])
+        | {"model_mask": "1011", "human_mask": "0110"}
+    )
+    path = write(tmp_path / "c.jsonl", record.to_line(given), "")
+    (found,), digest = read_corrections(path)
+    assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (found.id, found.revision, found.sha256) == (given.id, 1, given.prompt_sha256)
+    assert [t.text for t in found.prompt.tokens] == ["Sé", "breve", ".", "\U0001f600"]
+    assert [t.shot for t in found.prompt.tokens] == [0, 1, 1, 1]
+    assert bits(found.model) == "1011" and bits(found.keep) == "0110" and found.pins == {0: False, 1: True}
+    assert bits(found.touched) == "1101"
+    asked = found.asked
+    assert (asked.retention, asked.steps, asked.threshold, asked.seed, asked.temperature) == (0.5, 4, 0, 3, 0)
+
+
+def test_no_shot_starts_mean_one_shot(tmp_path: Path) -> None:
+    text = "Q: 1?\nA: 2\n\nQ: 3?\nA:"
+    one, two = parse(text, []), parse(text)
+    found = read(tmp_path, *(fields_for(p, [1] * len(p), [1] * len(p)) for p in (one, two)))
+    assert [len(c.prompt.shots) for c in found] == [1, 2]
+
+
+def test_a_pin_on_a_token_that_was_right_is_touched_too(tmp_path: Path) -> None:
+    (found,) = read(tmp_path, plain(pins={"2": True}))
+    assert found.pins == {2: True} and found.touched == [True, True, True]
+
+
+def test_the_latest_revision_counts_in_any_order_and_drafts_and_rejected_do_not(tmp_path: Path) -> None:
+    edited, rejected, drafted, fresh = (uuid.uuid4().hex for _ in range(4))
+    pinless: dict[str, Any] = {"pins": {}}
+    found = read(
+        tmp_path,
+        plain(id=edited, revision=2, human_mask="110", status="accepted", **pinless),
+        plain(id=edited, revision=1),
+        plain(id=edited, revision=0, status="draft", human_mask="001", **pinless),
+        plain(id=rejected, revision=1),
+        plain(id=rejected, revision=2, status="rejected"),
+        plain(id=drafted, revision=0, status="draft"),
+        plain(id=fresh, revision=1, status="rejected"),
+        plain(id=fresh, revision=2, status="submitted"),
+    )
+    assert [(c.id, c.revision, bits(c.keep)) for c in found] == [(edited, 2, "110"), (fresh, 2, "011")]
+
+
+def test_the_same_line_twice_is_one_correction_but_two_truths_are_refused(tmp_path: Path) -> None:
+    line = plain()
+    assert len(read(tmp_path, line, line)) == 1
+    with pytest.raises(InputError, match=r"corrections.jsonl line 2: id: revision 1 .* twice"):
+        read(tmp_path, line, line | {"note": "other"})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"prompt_sha256": "0" * 64}, "prompt_sha256: is not that of the prompt"),
+        ({"id": "x"}, "id: is not 32 hex"),
+        ({"status": "fine"}, "status: is not one of"),
+        ({"status": "draft"}, "revision: is 0 for a draft"),
+        ({"revision": 0}, "revision: is 0 for a draft"),
+        ({"revision": True}, "revision: is not a whole number"),
+        ({"prompt": 5}, "prompt: is not a text"),
+        ({"prompt": " ", "prompt_sha256": None}, "The prompt is empty"),
+        ({"prompt": "Be \ud800 brief.", "prompt_sha256": None}, "half a character"),
+        ({"shot_starts": 3}, "shot_starts: is not a list"),
+        ({"shot_starts": [99]}, "Shot start 99"),
+        ({"offsets": []}, "offsets: is not a list"),
+        ({"offsets": [[0, 2], [1, 8], [8, 9]]}, "offsets: token 1 is empty, overlaps"),
+        ({"offsets": [[0, 2], [3, 8], [8, 10]]}, "offsets: token 2 is empty, overlaps .* outside"),
+        ({"offsets": [[0, 2], [3, 3], [8, 9]]}, "offsets: token 1 is empty"),
+        ({"offsets": [[0, 2], [3.0, 8], [8, 9]]}, r"offsets: token 1 is not \[start, end\]"),
+        ({"model_mask": "10"}, "model_mask: has 2 marks, but there are 3 tokens"),
+        ({"human_mask": "0111"}, "human_mask: has 4 marks, but there are 3 tokens"),
+        ({"human_mask": "01x"}, "human_mask: is not a text of 0 and 1"),
+        ({"human_mask": "000", "pins": {}}, "human_mask: keeps no token"),
+        ({"pins": []}, "pins: is not an object"),
+        ({"pins": {"3": True}}, "pins: '3' is not the index"),
+        ({"pins": {"-1": True}}, "pins: '-1' is not the index"),
+        ({"pins": {"0": 0}}, "pins: token 0 is not true or false"),
+        ({"pins": {"0": True}}, "pins: token 0 is pinned to keep, but human_mask differs"),
+        ({"retention": 0}, "retention 0 must be above 0"),
+        ({"retention": 1.5}, "retention: is not a number from 0 to 1"),
+        ({"retention": "0.5"}, "retention: is not a number"),
+        ({"steps": 65}, "steps 65 must be from 1 to 64"),
+        ({"threshold": 1}, "threshold 1 must be"),
+        ({"seed": -1}, "seed: is not a whole number"),
+        ({"pin": {}}, "'pin' is not a field"),
+    ],
+)  # fmt: skip
+def test_a_wrong_record_is_refused_by_its_line(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=rf"corrections.jsonl line 3: .*{message}"):
+        read(tmp_path, plain(), "", plain() | change)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("nonsense", "is not JSON"),
+        ("[1]", "is not an object"),
+        ("{}", "id: is missing"),
+        ('{"id": 1, "id": 1}', "has a field twice"),
+        ('{"seconds": NaN}', "holds NaN"),
+        ("[" * 100_000, "is not JSON"),
+    ],
+)
+def test_a_line_that_is_no_record(tmp_path: Path, line: str, message: str) -> None:
+    with pytest.raises(InputError, match=f"line 2: {message}"):
+        read(tmp_path, plain(), line)
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot read the corrections"):
+        read_corrections(tmp_path / "missing.jsonl")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="is not UTF-8"):
+        read_corrections(tmp_path / "binary")
+
+
+def test_other_tokens_take_the_mask_over_by_their_characters(tmp_path: Path) -> None:
+    text = "Pay 5-6 now"  # here: Pay 5 - 6 now; in the record: Pay 5-6 n ow
+    given = {"offsets": [[0, 3], [4, 7], [8, 9], [9, 11]], "model_mask": "1100", "human_mask": "0111",
+             "pins": {"2": True, "3": True}}  # fmt: skip
+    base = fields_for(parse(text), [1] * 5, [1] * 5)
+    (found,) = read(tmp_path, base | given)
+    assert [t.text for t in found.prompt.tokens] == ["Pay", "5", "-", "6", "now"]
+    assert bits(found.keep) == "01111" and bits(found.model) == "11110" and found.pins == {4: True}
+    assert bits(found.touched) == "10001"
+
+
+@pytest.mark.parametrize(
+    ("offsets", "mask", "message"),
+    [
+        ([[0, 3], [4, 7], [8, 9], [9, 11]], "1101", "of characters 8 to 11, .* says both keep and drop"),
+        ([[0, 3], [8, 11]], "11", "of characters 4 to 5, .* says nothing"),
+    ],
+)
+def test_tokens_that_cannot_take_it_over_are_refused(
+    tmp_path: Path, offsets: list[list[int]], mask: str, message: str
+) -> None:
+    base = fields_for(parse("Pay 5-6 now"), [1] * 5, [1] * 5)
+    with pytest.raises(InputError, match=f"line 1: offsets: another version .*{message}"):
+        read(tmp_path, base | {"offsets": offsets, "model_mask": mask, "human_mask": mask})
+
+
+# --- what is learnt and what is held out -------------------------------------------------------------------
+
+
+def many(tmp_path: Path, prompts: int, annotators: int = 1) -> list[Correction]:
+    """Corrections of so many prompts by several people: signs are kept, words are dropped."""
+    found = []
+    for seed in range(prompts):
+        prompt = parse(text_for(seed))
+        human = [is_sign(t) for t in prompt.tokens]
+        found += [fields_for(prompt, [1] * len(prompt), human, annotator=name) for name in "abc"[:annotators]]
+    return read(tmp_path, *found)
+
+
+@pytest.mark.parametrize(
+    ("prompts", "share", "held"), [(2, 0.2, 1), (3, 0.2, 1), (10, 0.2, 2), (10, 0.5, 5), (4, 0.99, 3)]
+)
+def test_a_prompt_is_wholly_learnt_or_wholly_held_out(tmp_path: Path, prompts: int, share: float, held: int) -> None:
+    corrections = many(tmp_path, prompts, annotators=3)
+    chosen = set()
+    for seed in range(12):
+        config = FinetuneConfig(Path("c"), Path("o"), validation=share, seed=seed)
+        parts = split(corrections, config)
+        assert [len(part) for part in parts] == [3 * (prompts - held), 3 * held]
+        assert not {c.sha256 for c in parts[0]} & {c.sha256 for c in parts[1]}
+        assert split(corrections[::-1], config)[1] == parts[1][::-1]  # whatever the order of the file
+        chosen.add(frozenset(c.sha256 for c in parts[1]))
+    assert len(chosen) > 1
+
+
+@pytest.mark.parametrize(("prompts", "message"), [(0, "no submitted or accepted"), (1, "3 corrections of one prompt")])
+def test_nothing_can_be_held_out_of_a_single_prompt(tmp_path: Path, prompts: int, message: str) -> None:
+    with pytest.raises(InputError, match=f"c.jsonl holds {message}.*at least 2 prompts"):
+        split(many(tmp_path, prompts, annotators=3), FinetuneConfig(Path("c.jsonl"), Path("o")))
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_the_held_out_share_must_leave_something_on_both_sides(share: float) -> None:
+    with pytest.raises(InputError, match="between 0 and 1"):
+        FinetuneConfig(Path("c"), Path("o"), validation=share)
+
+
+def test_what_the_person_touched_weighs_more_and_holds_at_every_length(tmp_path: Path) -> None:
+    prompt = parse(text_for(1) + " " + text_for(2))
+    n = len(prompt)
+    before = [i % 2 == 0 for i in range(n)]
+    human = [k != (i in (0, 3)) for i, k in enumerate(before)]  # 0 dropped, 3 kept, n - 1 confirmed
+    (correction,) = read(tmp_path, fields_for(prompt, before, human, pins={str(n - 1): human[-1]}))
+    own, *others = items_of(correction, tiny_checkpoint())
+    assert list(own.keep) == human and len(others) >= 3
+    lengths = [round(item.retention, 1) for item in others]
+    assert lengths == sorted(set(lengths)) and lengths[0] < own.retention < lengths[-1]
+    for item in (own, *others):
+        assert item.weight == [TOUCHED if i in (0, 3, n - 1) else 1.0 for i in range(n)] and TOUCHED > 1
+        assert [item.keep[i] for i in (0, 3, n - 1)] == [False, True, human[-1]]
+
+
+# --- how good it is ----------------------------------------------------------------------------------------
+
+
+def corrected(compressor: Compressor, prompt: Prompt, rule: Rule, retention: float = 0.5, query: bool = True) -> dict:
+    """What the model proposes, corrected by a rule, whatever length comes out."""
+    trace = compressor.compress(prompt, retention, 4, keep_task=query).trace
+    return fields_for(prompt, trace.keep, [rule(t) for t in prompt.tokens], retention=retention, seed=0)
+
+
+def calm_checkpoint() -> Checkpoint:
+    """The tiny checkpoint with small weights, as training begins with."""
+    checkpoint = tiny_checkpoint()
+    generator = torch.Generator().manual_seed(0)
+    for weights in checkpoint.denoiser.parameters():
+        if weights.dim() > 1:
+            nn.init.normal_(weights, std=0.1, generator=generator)
+    return checkpoint
+
+
+def test_the_edit_rate_is_what_the_person_changed_then(tmp_path: Path) -> None:
+    checkpoint = tiny_checkpoint()
+    compressor = Compressor(checkpoint, torch.device("cpu"))
+    prompts = [parse(text_for(1)), parse("Q: 2+2?\nA: 4\n\nQ: 3-1?\nA: 2\n\nQ: 3+4?\nA:")]
+    records = [corrected(compressor, p, is_sign, r) for p, r in zip(prompts, (0.3, 0.7), strict=True)]
+    corrections = read(tmp_path, *records)
+    changed = sum(a != b for c in corrections for a, b in zip(c.model, c.keep, strict=True))
+    assert prompts[1].shots[-1].kind == "query" and changed
+    assert edit_rate(checkpoint, corrections) == changed / sum(len(c.keep) for c in corrections)
+
+
+def test_agreement_asks_for_a_mask_as_long_as_the_persons(tmp_path: Path) -> None:
+    checkpoint = tiny_checkpoint()
+    compressor = Compressor(checkpoint, torch.device("cpu"))
+    records = []
+    for seed in range(3):
+        prompt = parse(text_for(seed))
+        mask = compressor.compress(prompt, 0.4, 4).trace.keep
+        records.append(fields_for(prompt, mask, mask, retention=0.8, seed=0))
+    corrections = read(tmp_path, *records)
+    assert agreement(checkpoint, corrections) == 1
+    assert edit_rate(checkpoint, corrections) >= 0.3  # 80 % were asked for, 40 % wanted
+
+
+# --- from corrections to a checkpoint ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> FinetuneConfig:
+    """Ten corrections by a rule that can be learnt: signs are kept."""
+    parent = tmp_path / "parent"
+    start = calm_checkpoint()
+    save_checkpoint(parent, start.denoiser, start.encoder.tokenizer, {"base": "tiny", "licence": "none"})
+    compressor = Compressor.load(parent, "cpu")
+    records = [corrected(compressor, parse(text_for(seed)), is_sign) for seed in range(10)]
+    file = write(tmp_path / "corrections.jsonl", *records)
+    return FinetuneConfig(file, tmp_path / "new" / "mine", parent, validation=0.3, fit=QUICK)
+
+
+def left(config: FinetuneConfig) -> list[str]:
+    return sorted(p.name for p in config.out.parent.iterdir()) if config.out.parent.exists() else []
+
+
+def test_a_rule_is_learnt_and_the_lineage_told(config: FinetuneConfig) -> None:
+    calls: list[tuple[int, int, float]] = []
+    config = replace(config, fit=replace(QUICK, epochs=25, patience=25))
+    made = finetune(config, lambda *call: calls.append(call))
+    assert made.edit_rate_before > 0.25 and made.agreement_before < 0.75
+    assert made.edit_rate_after < made.edit_rate_before / 2 and made.agreement_after > 0.85
+    assert (made.train, made.held_out, made.folder) == (7, 3, config.out)
+    assert [e.index for e in made.epochs] == list(range(25))
+    assert calls[-1][0] == calls[-1][1] and [c[0] for c in calls] == sorted({c[0] for c in calls})
+    child, parent = load_checkpoint(config.out), load_checkpoint(config.parent)
+    assert (made.checkpoint, made.parent) == (child.id, parent.id) and child.id != parent.id
+    assert child.meta["parent"] == parent.id and child.meta["base"] == "tiny" and child.meta["licence"] == "none"
+    assert child.meta["data"] == made.data == hashlib.sha256(config.corrections.read_bytes()).hexdigest()
+    assert child.meta["corrections"] == {"train": 7, "held_out": 3}
+    held = split(read_corrections(config.corrections)[0], config)[1]
+    for name, measure in (("agreement", agreement), ("edit_rate", edit_rate)):
+        before, after = measure(parent, held), measure(child, held)  # of what is on disk, to the token
+        assert (getattr(made, f"{name}_before"), getattr(made, f"{name}_after")) == (before, after)
+        assert child.meta["metrics"][f"{name}_after"] == round(after, 4)
+    assert len(child.meta["metrics"]["epochs"]) == 25 and made.seconds > 0
+    assert left(config) == ["mine"]
+
+
+def test_the_seed_decides(config: FinetuneConfig) -> None:
+    config = replace(config, fit=replace(QUICK, epochs=1))
+    made = [finetune(replace(config, out=config.out.with_name(str(i)), seed=s)) for i, s in enumerate((0, 0, 1))]
+    assert made[0].checkpoint == made[1].checkpoint != made[2].checkpoint
+
+
+def test_two_corrections_are_enough_to_learn_something(config: FinetuneConfig) -> None:
+    lines = config.corrections.read_text(encoding="utf-8").splitlines()
+    write(config.corrections, *lines[:2])
+    made = finetune(replace(config, fit=replace(QUICK, epochs=1)))
+    assert (made.train, made.held_out) == (1, 1)
+
+
+def test_an_existing_folder_is_never_overwritten(config: FinetuneConfig) -> None:
+    config.out.mkdir(parents=True)
+    (config.out / "precious.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(InputError, match="mine is there already; checkpoints are never overwritten"):
+        finetune(config)
+    assert [p.name for p in config.out.iterdir()] == ["precious.txt"] and left(config) == ["mine"]
+
+
+class Cancelled(Exception):
+    pass
+
+
+def cancel_at(wanted: int) -> Callable[[int, int, float], None]:
+    def progress(step: int, total: int, loss: float) -> None:
+        if step >= wanted:
+            raise Cancelled
+
+    return progress
+
+
+@pytest.mark.parametrize("part", [0.0, 0.5, 1.0])
+def test_a_cancelled_run_leaves_nothing(config: FinetuneConfig, part: float) -> None:
+    totals: list[int] = []
+    finetune(replace(config, out=config.out.with_name("whole")), lambda step, total, loss: totals.append(total))
+    with pytest.raises(Cancelled):
+        finetune(config, cancel_at(int(part * totals[0])))
+    assert left(config) == ["whole"]
+    assert load_checkpoint(config.parent).meta["base"] == "tiny"
+
+
+def test_an_interrupted_run_goes_on_and_ends_the_same(config: FinetuneConfig) -> None:
+    steps: list[int] = []
+    whole = finetune(replace(config, out=config.out.with_name("whole")), lambda step, total, loss: steps.append(step))
+    resumable = replace(config, resumable=True)
+    with pytest.raises(Cancelled):
+        finetune(resumable, cancel_at(steps[-1] // 3 + 1))  # in the second of three epochs
+    assert len(left(config)) == 2 and left(config)[0].endswith(".state")
+    other = replace(resumable, seed=7)  # another run does not go on from it
+    with pytest.raises(Cancelled):
+        finetune(other, cancel_at(1))
+    again: list[int] = []
+    made = finetune(resumable, lambda step, total, loss: again.append(step))
+    assert made.checkpoint == whole.checkpoint and made.epochs == whole.epochs
+    assert again == steps[-len(again) :] and len(again) < len(steps)
+    assert left(config) == ["mine", "whole"]
+
+
+def test_changed_corrections_do_not_go_on_from_the_old_state(config: FinetuneConfig) -> None:
+    resumable = replace(config, resumable=True)
+    total: list[int] = []
+    with pytest.raises(Cancelled):
+        finetune(resumable, cancel_at(3 * 2))
+    config.corrections.write_text(config.corrections.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    finetune(resumable, lambda step, of, loss: total.append(step))
+    assert total[0] == 1
+    assert left(config) == ["mine"]
+
+
+# --- the command line --------------------------------------------------------------------------------------
+
+
+def test_the_command_line_learns_and_the_new_model_compresses(
+    config: FinetuneConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--corrections", str(config.corrections), "--out", str(config.out), "--parent", str(config.parent)]
+    assert main(["finetune", *flags, "--epochs", "2", "--rate", "0.01", "--seed", "5", "--json"]) == 0
+    out = json.loads(capsys.readouterr().out)
+    assert out["checkpoint"] == load_checkpoint(config.out).id and out["folder"] == str(config.out)
+    assert len(out["epochs"]) == 2 and (out["train"], out["held_out"]) == (8, 2)
+    assert load_checkpoint(config.out).meta["fit"]["seed"] == 5
+    assert left(config) == ["mine"]
+    prompt = config.out.with_name("prompt.txt")
+    prompt.write_text(text_for(3), encoding="utf-8")
+    assert main(["compress", str(prompt), "--checkpoint", str(config.out)]) == 0
+    assert capsys.readouterr().out.strip()
+    assert main(["finetune", *flags]) == 2
+    error = capsys.readouterr().err
+    assert "is there already" in error and "Traceback" not in error
+
+
+def test_the_command_line_goes_on_where_it_was_interrupted(
+    config: FinetuneConfig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--corrections", str(config.corrections), "--out", str(config.out), "--checkpoint", str(config.parent),
+             "--epochs", "3", "--rate", "0.01"]  # fmt: skip
+    fit: Any = model.finetune.fit
+
+    def stopping(*args: Any) -> Any:
+        def progress(step: int, total: int, loss: float) -> None:
+            if step == total:
+                raise KeyboardInterrupt
+
+        return fit(*args[:5], progress)
+
+    monkeypatch.setattr(model.finetune, "fit", stopping)
+    assert main(["finetune", *flags]) == 130
+    assert len(left(config)) == 1 and left(config)[0].startswith("mine.")
+    monkeypatch.undo()
+    assert main(["finetune", *flags]) == 0
+    assert left(config) == ["mine"] and "edit rate" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("flags", [[], ["--corrections", "c"], ["--corrections", "c", "--out", "o", "--epochs", "0"]])
+def test_a_wrong_command_line_is_told_in_one_line(flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["finetune", *flags])
+    assert end.value.code == 2 and capsys.readouterr().err.count("\n") == 1
