@@ -9,4 +9,5 @@ from app.ui import launch
 if __name__ == "__main__":
     studio = Studio(Settings.from_env())
     threading.Thread(target=studio.warm_up, daemon=True).start()
+    studio.gauge.start()
     launch(studio)

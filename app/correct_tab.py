@@ -111,9 +111,10 @@ class Correcting:
 
     # --- drafts --------------------------------------------------------------------------------------------
 
-    def greet(self, kept: str) -> str:
-        """The person's name as their browser keeps it, or one that nobody else has."""
-        return kept or f"guest-{uuid.uuid4().hex[:6]}"
+    def greet(self, kept: str) -> tuple[str, str, Any]:
+        """The page was opened: the name that the browser keeps, or one that nobody else has; it again; the canvas."""
+        name = kept or f"guest-{uuid.uuid4().hex[:6]}"
+        return name, name, self.offer(None, name)
 
     def offer(self, opened: Opened | None, name: str) -> Any:
         """Tell the canvas of the person's newest draft."""
@@ -344,7 +345,7 @@ def correct_tab(
     canvas.count(answers.count, opened, [canvas, counter], **quick)
     canvas.discard(answers.discard, name, canvas, **quick)
     name.change(answers.offer, [opened, name], canvas, trigger_mode="always_last", **quick)
-    _remember_name(answers, page, name)
+    _remember_name(answers, page, name, canvas)
     tab.select(answers.queue, name, progress, **quick)
     wire_adding(name, progress, quick)
     return [name, text, percent, canvas, opened], open_on
@@ -384,9 +385,9 @@ def _adding(answers: Correcting) -> tuple[gr.Number, Any]:
     return people, wire
 
 
-def _remember_name(answers: Correcting, page: gr.Blocks, name: gr.Textbox) -> None:
-    """Keep a person's name in their browser."""
+def _remember_name(answers: Correcting, page: gr.Blocks, name: gr.Textbox, canvas: gr.HTML) -> None:
+    """Keep a person's name in their browser. (A box in a tab that was not open yet tells of no change.)"""
     kept = gr.BrowserState("", storage_key="diffumask-name", secret="diffumask")
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     name.change(lambda name: name, name, kept, trigger_mode="always_last", **quick)
-    page.load(answers.greet, kept, name, **quick)
+    page.load(answers.greet, kept, [name, kept, canvas], **quick)

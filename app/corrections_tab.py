@@ -240,7 +240,7 @@ def corrections_tab(studio: Studio, tab: gr.Tab, name: gr.Textbox, reopened: lis
         made.success(None, None, None, js=_DOWNLOAD, **quick)
     imported = upload.change(answers.import_from, upload, report, show_progress="minimal", api_visibility="private")
     imported.then(answers.refresh, filters, fresh, **quick)
-    _one_name(name, reviewer)
+    _one_name(tab, name, reviewer)
 
 
 def _filters() -> list[Any]:
@@ -266,8 +266,8 @@ def _exporter(answers: Reviewing, suffix: str) -> Any:
     return write
 
 
-def _one_name(name: gr.Textbox, reviewer: gr.Textbox) -> None:
+def _one_name(tab: gr.Tab, name: gr.Textbox, reviewer: gr.Textbox) -> None:
     """The name is one, wherever it is written; the Correct tab's box keeps it in the browser."""
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    name.change(lambda name: name, name, reviewer, **quick)
+    gr.on([name.change, tab.select], lambda name: name, name, reviewer, **quick)
     reviewer.blur(lambda name: name, reviewer, name, **quick)

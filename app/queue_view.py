@@ -18,9 +18,10 @@ def progress_sheet(progress: Progress, unmeasured: int) -> str:
     parts = [f"{progress.done:,} of {progress.total:,} done"]
     if progress.assigned:
         parts.append(f"{progress.assigned:,} in hand")
-    if progress.mine_done or progress.mine_skipped:
-        mine = f"you did {progress.mine_done:,}"
-        parts.append(mine + (f" and skipped {progress.mine_skipped:,}" if progress.mine_skipped else ""))
+    if progress.mine_done:
+        parts.append(f"you did {progress.mine_done:,}")
+    if progress.mine_skipped:
+        parts.append(f"you skipped {progress.mine_skipped:,}")
     if unmeasured:
         parts.append(f"{unmeasured:,} not measured yet")
     return sheet.sheet(sheet.text(" · ".join(parts) + ". Most uncertain first."))

@@ -26,16 +26,22 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 @pytest.fixture(scope="module")
-def url(store: Store) -> Iterator[str]:
-    """Where the module's studio is served."""
+def url(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the module's studio is served; besides its own it has the tokenizer "tiny" to count with."""
     import gradio as gr
+    from conftest import tiny_tokenizer
+    from gradio import networking
     from scripted import ScriptedCompressor
 
     from app.service import Studio
     from app.settings import Settings
     from app.ui import launch
 
-    studio = Studio(Settings(), load=ScriptedCompressor, open_store=lambda: store)  # type: ignore[arg-type]
+    data = tmp_path_factory.mktemp("data")
+    tiny_tokenizer().save_pretrained(data / "tiny")
+    settings = Settings(data=data, tokenizers=(data / "tiny",))
+    studio = Studio(settings, load=ScriptedCompressor, open_store=lambda: store)  # type: ignore[arg-type]
+    networking.url_ok = lambda url: True  # Gradio gives a busy machine three seconds
     _, address, _ = launch(studio, prevent_thread_lock=True, quiet=True)
     yield address
     gr.close_all(verbose=False)

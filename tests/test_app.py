@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
 from typing import Any
 
 from browsing import correct, explore, needs_chromium, pins, states, token, wait_for_text
+from conftest import tiny_tokenizer
 from scripted import ScriptedCompressor
 
+from annotations.results import Filter
 from annotations.store import Store
+from app.counting import counts
 from app.view import keep_order
-from model.pins import pins_for_query
+from model.pins import pins_for_task
 from model.prompt import parse
 from model.sampler import SamplerConfig, Trace, budget
 
@@ -32,7 +37,7 @@ def slide(page: Any, percent: int, kind: str) -> None:
 
 def scripted_trace(text: str, retention: float) -> tuple[Any, Trace]:
     prompt = parse(text)
-    config, fixed = SamplerConfig(retention, 8), pins_for_query(prompt)
+    config, fixed = SamplerConfig(retention, 8), pins_for_task(prompt)
     return prompt, Trace.of(list(ScriptedCompressor().denoise(prompt, config, fixed)), config, fixed)
 
 
@@ -159,9 +164,51 @@ def test_redenoise_keeps_the_pins_and_shows_what_moved(page: Any) -> None:
     after = states(page, "correct-canvas")
     assert all(after[i] == state for i, state in chosen.items()) and pins(page) == pinned
     prompt = parse(PROMPT)
-    fixed = {**pins_for_query(prompt), **{i: state == "k" for i, state in chosen.items()}}
+    fixed = {**pins_for_task(prompt), **{i: state == "k" for i, state in chosen.items()}}
     assert after.count("k") == budget(len(prompt), 0.5, fixed) < kept
     assert page.locator("#correct-canvas .t.moved").count() > 0
+
+
+def test_prompts_are_uploaded_corrected_and_the_next_one_comes(page: Any, store: Store, tmp_path: Path) -> None:
+    file = tmp_path / "prompts.csv"
+    texts = [f"Q: number {i}?\nA: {HOSTILE}\n\nQ: and then?\nA:" for i in range(2)]
+    with open(file, "w", newline="", encoding="utf-8") as out:
+        csv.writer(out).writerows([["id", "prompt"], *([str(i), text] for i, text in enumerate(texts)), ["7", ""]])
+    page.get_by_role("tab", name="Correct", exact=True).click()
+    wait_for_text(page, "#queue-progress", "The queue is empty")
+    page.get_by_text("Add prompts to the queue").click()
+    page.set_input_files("#queue-file input[type=file]", file)
+    wait_for_text(page, "#queue-report", "2 prompts added, 1 refused.")
+    assert "prompt: is empty" in page.inner_text("#queue-report")
+    page.click("#next")
+    page.wait_for_selector('#correct-canvas .dm[data-state="done"]')
+    first = page.input_value("#correct-prompt textarea")
+    assert first in texts
+    token(page, "correct-canvas", 3).click()
+    page.locator("#correct-canvas .dm-scroll").press("Enter")
+    page.wait_for_function("text => document.querySelector('#correct-prompt textarea').value !== text", arg=first)
+    wait_for_text(page, "#queue-progress", "1 of 2 done")
+    page.wait_for_selector('#correct-canvas .dm[data-state="done"]')
+    second = page.input_value("#correct-prompt textarea")
+    assert {first, second} == set(texts) and page.title() == "DiffuMask Studio"
+    page.click("#skip")
+    wait_for_text(page, "#queue-progress", "1 of 2 done · you did 1 · you skipped 1")
+    (entry,) = store.find(Filter(text="number")).entries
+    assert store.get(entry.id).prompt == first
+
+
+def test_tokens_are_counted_by_the_tokenizer_that_is_chosen(page: Any) -> None:
+    explore(page, PROMPT)
+    prompt, trace = scripted_trace(PROMPT, 0.5)
+    page.locator("#explore-canvas .dm-counter select").select_option("tiny")
+    wait_for_text(page, "#explore-canvas .dm-after-note", "tiny tokens")
+    made = counts(tiny_tokenizer().backend_tokenizer, prompt)
+    kept = sum(count for count, keep in zip(made, trace.keep, strict=True) if keep)
+    assert page.inner_text("#explore-canvas .dm-after") == f"{sum(made)} → {kept}"
+    page.fill("#explore-canvas .dm-price input", "1000")
+    assert page.inner_text("#explore-canvas .dm-money") == f"${sum(made) - kept}.00"
+    explore(page, PROMPT + " More.")
+    assert page.inner_text("#explore-canvas .dm-after-note").startswith("tiny tokens"), "the choice stays"
 
 
 def test_a_draft_survives_a_reload_and_saved_is_said_once_the_store_has_it(page: Any, store: Store) -> None:
@@ -183,7 +230,7 @@ def test_a_draft_survives_a_reload_and_saved_is_said_once_the_store_has_it(page:
     store.add_prompts([("Q: the next one?\nA: yes\n\nQ: and then?\nA:", 0.5)])
     page.locator("#correct-canvas .dm-scroll").press("Enter")
     wait_for_text(page, "#correct-canvas .dm-saved", "Saved")
-    (entry,) = store.find().entries
+    (entry,) = store.find(Filter(annotator=name)).entries
     saved = store.get(entry.id)
     assert saved.prompt == text and saved.annotator == name and saved.note == "=1+1 note" and saved.edits == 1
     assert saved.human_mask == corrected.replace("k", "1").replace("d", "0") and set(saved.pins) == {2}

@@ -17,7 +17,7 @@ from scripted import ScriptedCompressor
 from annotations.store import Store, open_store
 from app.correct_tab import Correcting
 from app.counting import OWN, Counters, counts
-from app.service import QUESTION, Ask, Studio
+from app.service import TASK, Ask, Studio
 from app.settings import Settings
 from app.uncertainty import uncertainty
 from model.errors import InputError
@@ -25,7 +25,7 @@ from model.prompt import parse
 from model.sampler import SamplerConfig
 
 TEXT = "Sort.\n\nQ: a cat?\nA: animal\n\nQ: an oak?\nA:"
-ASKED = (50, 8, 0, 0, [QUESTION], "")  # retention, steps, threshold, seed, rules, words
+ASKED = (50, 8, 0, 0, [TASK], "")  # retention, steps, threshold, seed, rules, words
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_the_queue_is_taken_in_order_skipped_and_counted(tab: Correcting, store:
     assert tab.take(id, "Ann", 1, made)[0] == "", "it is in hand already"
     assert tab.take("", "Ben", 1, None)[0] != text, "nobody gets what another has in hand"
     second, second_id, progress = tab.skip(id, "Ann", 1, made)
-    assert second not in ("", text) and "skipped 1" in progress
+    assert second not in ("", text) and "you skipped 1" in progress
     _, made = opened(tab, "Ann", second)
     _, third, _, progress = tab.submit(made, "Ann", 1, edit(made))
     assert "1 of 3 done" in progress and third == "", "the other two are skipped or in Ben's hands"
