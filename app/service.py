@@ -21,11 +21,11 @@ from app.settings import Settings
 from app.uncertainty import Gauge
 from model.compress import MAX_CHARACTERS, Compressor
 from model.errors import InputError
-from model.pins import pins_for_digits, pins_for_query, pins_for_words, pins_from_regex
+from model.pins import pins_for_digits, pins_for_task, pins_for_words, pins_from_regex
 from model.prompt import Prompt, parse
 from model.sampler import SamplerConfig, Step, Trace
 
-DIGITS, BREAKS, QUESTION = "numbers", "line breaks", "the question"  # what can be kept by rule
+DIGITS, BREAKS, TASK = "numbers", "line breaks", "instruction and question"  # what can be kept by rule
 REMEMBERED = 64  # finished runs, for charts
 _WARM_UP = "Q: 1 + 1?\nA: 2\n\nQ: 2 + 2?\nA:"
 
@@ -37,14 +37,14 @@ class Ask:
     Attributes:
         text: the prompt.
         config: how to denoise it.
-        rules: some of DIGITS, BREAKS, QUESTION: tokens that are always kept.
+        rules: some of DIGITS, BREAKS, TASK: tokens that are always kept.
         words: always kept, too: words separated by commas, or one regular expression between slashes.
         pins: token -> keep, as the person fixed them; over all rules.
     """
 
     text: str
     config: SamplerConfig
-    rules: tuple[str, ...] = (QUESTION,)
+    rules: tuple[str, ...] = (TASK,)
     words: str = ""
     pins: Mapping[int, bool] = field(default_factory=dict)
 
@@ -251,8 +251,8 @@ def pins_by_rule(prompt: Prompt, rules: tuple[str, ...], words: str) -> dict[int
         pins |= pins_for_digits(prompt)
     if BREAKS in rules:
         pins |= {i: True for i, token in enumerate(prompt.tokens) if token.text[0].isspace()}
-    if QUESTION in rules:
-        pins |= pins_for_query(prompt)
+    if TASK in rules:
+        pins |= pins_for_task(prompt)
     words = words.strip()
     if len(words) > 2 and words.startswith("/") and words.endswith("/"):
         return pins | pins_from_regex(prompt, words[1:-1])

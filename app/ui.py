@@ -14,7 +14,7 @@ from app.endpoints import add_endpoints, mcp_is_there
 from app.examples import EXAMPLES
 from app.handlers import MODEL, Handlers
 from app.learn_tab import learn_tab
-from app.service import BREAKS, DIGITS, QUESTION, Studio
+from app.service import BREAKS, DIGITS, TASK, Studio
 from model.sampler import MAX_STEPS
 
 MAX_UPLOAD = 200 * 2**20  # bytes of a file
@@ -125,6 +125,6 @@ def _settings() -> list[Any]:
         )
         seed = gr.Number(0, label="Seed", precision=0, minimum=0, info="The same seed gives the same mask")
     with gr.Row():
-        rules = gr.CheckboxGroup([DIGITS, BREAKS, QUESTION], value=[QUESTION], label="Always keep")
+        rules = gr.CheckboxGroup([DIGITS, BREAKS, TASK], value=[TASK], label="Always keep")
         words = gr.Textbox(label="Always keep these words", placeholder=r"not, never, Ann   or a pattern: /\bANN-\d+/")
     return [steps, threshold, seed, rules, words]

@@ -13,7 +13,7 @@ from app.background import stand_back
 from app.served import Served
 from model.compress import MAX_CHARACTERS, Compressor
 from model.errors import InputError
-from model.pins import pins_for_query
+from model.pins import pins_for_task
 from model.prompt import parse
 from model.sampler import SamplerConfig, Trace
 
@@ -30,7 +30,7 @@ def uncertainty(compressor: Compressor, text: str) -> float:
     if len(text) > MAX_CHARACTERS:
         raise InputError(f"The prompt has {len(text):,} characters; at most {MAX_CHARACTERS:,} are compressed at once.")
     prompt = parse(text)
-    pins = pins_for_query(prompt)
+    pins = pins_for_task(prompt)
     trace = Trace.of(list(compressor.denoise(prompt, _ASKED, pins)), _ASKED, pins)
     free = [2 * (1 - trace.confidence[i]) for i in range(len(prompt)) if i not in pins]
     return sum(free) / len(free) if free else 0.0

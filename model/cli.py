@@ -113,7 +113,7 @@ def _add_compress(commands: argparse._SubParsersAction) -> None:
     )
     flag("--seed", type=int, default=0, metavar="N", help="of that noise (default 0)")
     flag("--keep", metavar="REGEX", help="keep every token that a match touches")
-    flag("--drop-query", action="store_true", help="do not keep a last, unanswered question whole")
+    flag("--drop-task", action="store_true", help="do not keep the instruction and an open question whole")
     flag("--json", action="store_true", help="print a JSON record with every token and its decision")
     flag("--checkpoint", type=Path, metavar="DIR", help="folder of a checkpoint (default: the shipped one)")
     _add_device(parser)
@@ -291,7 +291,7 @@ def _compress(arguments: argparse.Namespace) -> None:
         temperature=arguments.temperature,
         seed=arguments.seed,
         keep=arguments.keep,
-        keep_query=not arguments.drop_query,
+        keep_task=not arguments.drop_task,
     )
     _print(json.dumps(compressed.to_json(), ensure_ascii=False) if arguments.json else compressed.text)
 

@@ -13,7 +13,7 @@ import torch
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.devices import pick_device
 from model.errors import InputError
-from model.pins import pins_for_query, pins_from_regex
+from model.pins import pins_for_task, pins_from_regex
 from model.prompt import Prompt, parse
 from model.sampler import SamplerConfig, Step, Trace, denoise
 
@@ -90,7 +90,7 @@ class Compressor:
         temperature: float = 0.0,
         seed: int = 0,
         keep: str | None = None,
-        keep_query: bool = True,
+        keep_task: bool = True,
         pins: Mapping[int, bool] | None = None,
     ) -> Compressed:
         """Drop tokens until `retention` of them is left.
@@ -99,14 +99,15 @@ class Compressor:
             text: the prompt, or one that `parse` has split already.
             retention, steps, threshold, temperature, seed: see `SamplerConfig`.
             keep: regular expression; tokens that it touches are kept.
-            keep_query: keep a last shot that waits for its answer whole. It counts towards the retention.
+            keep_task: keep the instruction before the demonstrations, and a last shot that waits for its answer,
+                whole. They count towards the retention.
             pins: token index -> keep; over everything else.
         Raises InputError when the text is empty or too long, or a number is out of range.
         """
         config = SamplerConfig(retention, steps, threshold, temperature, seed)
         prompt = self._parse(text)
         fixed = {
-            **(pins_for_query(prompt) if keep_query else {}),
+            **(pins_for_task(prompt) if keep_task else {}),
             **(pins_from_regex(prompt, keep) if keep else {}),
             **(pins or {}),
         }

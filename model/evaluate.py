@@ -267,7 +267,7 @@ def _diffumask(config: EvaluateConfig, steps: int) -> Baseline:
     compressor = Compressor.load(config.checkpoint, config.device)
 
     def compress(text: str, retention: float) -> str:
-        return compressor.compress(text, retention, steps, seed=config.seed, keep_query=False).text
+        return compressor.compress(text, retention, steps, seed=config.seed, keep_task=False).text
 
     return compress
 

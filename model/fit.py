@@ -120,7 +120,7 @@ def fit(
         history.append(Epoch(index, sum(losses) / len(losses), score))
         run.remember(history, state)
     run.recall()
-    accelerator.unwrap_model(model, keep_fp32_wrapper=False).eval()  # from here on it computes in fp32 again
+    accelerator.unwrap_model(model).eval()  # from here on it computes in fp32 again
     return history
 
 

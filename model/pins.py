@@ -57,10 +57,15 @@ def pins_for_digits(prompt: Prompt) -> dict[int, bool]:
     return {i: True for i, token in enumerate(prompt.tokens) if any(map(str.isdigit, token.text))}
 
 
-def pins_for_query(prompt: Prompt) -> dict[int, bool]:
-    """Pin the tokens of the last shot if it is a query; otherwise nothing."""
-    last = prompt.shots[-1]
-    return dict.fromkeys(range(last.first, last.last), True) if last.kind == "query" else {}
+def pins_for_task(prompt: Prompt) -> dict[int, bool]:
+    """Pin what says what is to be done: the instruction before the demonstrations and the open question after them.
+
+    >>> from model.prompt import parse
+    >>> sorted(pins_for_task(parse("Add.\\n\\nQ: 1\\nA: 1\\n\\nQ: 2\\nA:")))
+    [0, 1, 2, 11, 12, 13, 14, 15, 16]
+    """
+    told = [shot for shot in prompt.shots if shot.kind in ("instruction", "query")]
+    return {i: True for shot in told for i in range(shot.first, shot.last)}
 
 
 def _occurrences(text: str, word: str) -> Iterator[tuple[int, int]]:

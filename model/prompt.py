@@ -39,6 +39,7 @@ _TOKEN = regex.compile(
              | {_WORD}++(?:{_INNER})*+ )
   | [\U0001F1E6-\U0001F1FF]{{2}}
   | ([\p{{P}}$+<=>^`|~\u2500-\u257f])\3*(?![\p{{M}}\u200d])
+  | \p{{Grapheme_Cluster_Break=Prepend}}++(?=[\s\x1c-\x1f])  # \X would take the space, too
   | (?![\s\x1f])\X
     """,
     _V,

@@ -57,10 +57,10 @@ def test_compress_prints_what_the_api_gives(
     prompt: str, checkpoint: str, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     flags = ["--retention", "0.6", "--steps", "3", "--threshold", "0.6", "--temperature", "0.5", "--seed", "7"]
-    assert run("compress", prompt, "--checkpoint", checkpoint, *flags, "--keep", "2", "--drop-query") == 0
+    assert run("compress", prompt, "--checkpoint", checkpoint, *flags, "--keep", "2", "--drop-task") == 0
     out, err = capfdbinary.readouterr()
     short = Compressor.load(checkpoint).compress(
-        PROMPT, 0.6, 3, threshold=0.6, temperature=0.5, seed=7, keep="2", keep_query=False
+        PROMPT, 0.6, 3, threshold=0.6, temperature=0.5, seed=7, keep="2", keep_task=False
     )
     assert out.decode() == short.text + "\n" and err == b""
 

@@ -340,7 +340,7 @@ def test_agreement_asks_for_a_mask_as_long_as_the_persons(tmp_path: Path) -> Non
     records = []
     for seed in range(3):
         prompt = parse(text_for(seed))
-        mask = compressor.compress(prompt, 0.4, 4).trace.keep
+        mask = compressor.compress(prompt, round(0.4 * len(prompt)) / len(prompt), 4).trace.keep
         records.append(fields_for(prompt, mask, mask, retention=0.8, seed=0))
     corrections = read(tmp_path, *records)
     assert agreement(checkpoint, corrections) == 1

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import model.pins
 import model.prompt
 from model.errors import InputError
-from model.pins import pins_for_digits, pins_for_query, pins_for_words, pins_from_regex
+from model.pins import pins_for_digits, pins_for_task, pins_for_words, pins_from_regex
 from model.prompt import WORD_LIMIT, Prompt, parse
 
 PIECES = [
@@ -239,8 +239,8 @@ def test_pins() -> None:
         return [texts[i] for i in sorted(pins)]
 
     assert pinned(pins_for_digits(prompt)) == ["12", "13th"]
-    assert pinned(pins_for_query(prompt)) == ["Q", ":", "New", "York", "\n", "A", ":"]
-    assert pins_for_query(parse("plain text")) == {}
+    assert pinned(pins_for_task(prompt)) == ["Q", ":", "New", "York", "\n", "A", ":"]
+    assert pins_for_task(parse("plain text")) == {}
     assert pinned(pins_for_words(prompt, ["New York", "at", "(", ""])) == ["cats", "New", "York"]
     assert pinned(pins_from_regex(prompt, r"\d+(?= c)|(?i)new")) == ["12", "New"]
     assert pinned(pins_from_regex(prompt, r"(?r)A:")) == ["A", ":", "A", ":"]

@@ -296,14 +296,14 @@ def test_a_checkpoint_agrees_with_its_own_masks(loaded: Dataset, steps: int) -> 
     compressor = Compressor(checkpoint, torch.device("cpu"))
     items = []
     for item in items_for(loaded):
-        found = compressor.compress(item.prompt, item.retention, steps, keep_query=False)
+        found = compressor.compress(item.prompt, item.retention, steps, keep_task=False)
         items.append(Item(item.prompt, list(found.trace.keep)))
     assert agreement(checkpoint, items, steps) == 1
     flipped = [replace(i, keep=[not items[0].keep[0], *i.keep[1:]]) if i is items[0] else i for i in items]
     wrong = agreement(checkpoint, flipped, steps)
     assert 0 < wrong < 1
     prompt = items[0].prompt
-    half = compressor.compress(prompt, (len(prompt) // 2) / len(prompt), steps, keep_query=False).trace.keep
+    half = compressor.compress(prompt, (len(prompt) // 2) / len(prompt), steps, keep_task=False).trace.keep
     if len(prompt) % 2 == 0:
         assert agreement(checkpoint, [Item(prompt, [not k for k in half])], steps) == 0
 
