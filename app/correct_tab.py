@@ -189,9 +189,11 @@ class Correcting:
 
     def open_next(self, text: str, name: str, counter: str, *values: Any) -> Iterator[Shown]:
         """Open the prompt that comes after a submitted one, if there is one: canvas, Opened, retention, prompt box."""
-        if text:
-            for shown in self.open(None, name, counter, text, *values):
-                yield *shown, text
+        if not text:
+            yield gr.skip(), gr.skip(), gr.skip(), gr.skip()  # without a value Gradio would empty the slider
+            return
+        for shown in self.open(None, name, counter, text, *values):
+            yield *shown, text
 
     def take(self, current: str, name: str, people: float, opened: Opened | None) -> Shown:
         """Next was pressed: the text of the person's next prompt (or ""), its id, the queue."""
@@ -298,11 +300,12 @@ def _read_remarks(event: gr.EventData) -> tuple[str, float]:
 
 
 def correct_tab(
-    studio: Studio, page: gr.Blocks, tab: gr.Tab, counter: gr.State, settings: list[Any]
+    studio: Studio, page: gr.Blocks, tab: gr.Tab, kept: gr.BrowserState, counter: gr.State, settings: list[Any]
 ) -> tuple[list[Any], Any]:
     """Lay the tab out, inside it, and wire it.
 
     Args:
+        kept: the visitor's name, in their browser.
         counter: name of the tokenizer that tokens are counted with.
         settings: of Explore, as `read_ask` takes them after the prompt; the first, the retention, is the tab's own.
     Returns name, prompt, retention, canvas and Opened, and a function that makes an event open the prompt.
@@ -345,7 +348,10 @@ def correct_tab(
     canvas.count(answers.count, opened, [canvas, counter], **quick)
     canvas.discard(answers.discard, name, canvas, **quick)
     name.change(answers.offer, [opened, name], canvas, trigger_mode="always_last", **quick)
-    _remember_name(answers, page, name, canvas)
+    # A box in a tab that was not open yet tells of no change, so the page says it once more when it is loaded.
+    browser: dict[str, Any] = {"queue": False, **quick}
+    name.change(lambda name: name, name, kept, trigger_mode="always_last", **browser)
+    page.load(answers.greet, kept, [name, kept, canvas], **browser)
     tab.select(answers.queue, name, progress, **quick)
     wire_adding(name, progress, quick)
     return [name, text, percent, canvas, opened], open_on
@@ -383,11 +389,3 @@ def _adding(answers: Correcting) -> tuple[gr.Number, Any]:
         again.click(answers.again, [people, name], [report, progress, people], **quick)
 
     return people, wire
-
-
-def _remember_name(answers: Correcting, page: gr.Blocks, name: gr.Textbox, canvas: gr.HTML) -> None:
-    """Keep a person's name in their browser. (A box in a tab that was not open yet tells of no change.)"""
-    kept = gr.BrowserState("", storage_key="diffumask-name", secret="diffumask")
-    quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    name.change(lambda name: name, name, kept, trigger_mode="always_last", **quick)
-    page.load(answers.greet, kept, [name, kept, canvas], **quick)

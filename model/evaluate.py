@@ -98,7 +98,7 @@ class EvaluateConfig:
         return self.json.with_name(f"{self.json.name}.cells.jsonl") if self.json else None
 
     def to_json(self) -> dict[str, Any]:
-        return {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}
+        return {k: v.name if isinstance(v, Path) else v for k, v in asdict(self).items()}  # no machine's folders
 
 
 def evaluate(
