@@ -267,7 +267,8 @@ def _exporter(answers: Reviewing, suffix: str) -> Any:
 
 
 def _one_name(tab: gr.Tab, name: gr.Textbox, reviewer: gr.Textbox) -> None:
-    """The name is one, wherever it is written; the Correct tab's box keeps it in the browser."""
+    """The name is one, whichever box it is written in, and stays in the browser under the key of the Correct tab."""
+    kept = gr.BrowserState("", storage_key="diffumask-name", secret="diffumask")
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    gr.on([name.change, tab.select], lambda name: name, name, reviewer, **quick)
-    reviewer.blur(lambda name: name, reviewer, name, **quick)
+    tab.select(lambda name: name, name, reviewer, **quick)
+    reviewer.blur(lambda name: (name, name), reviewer, [name, kept], **quick)
