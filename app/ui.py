@@ -28,14 +28,16 @@ def build(studio: Studio) -> gr.Blocks:
     answers = Handlers(studio)
     with gr.Blocks(title=_TITLE, analytics_enabled=False) as page:
         gr.HTML(f"<h1>{_TITLE}</h1><p>{_ABOUT}</p>", elem_id="masthead")
+        # Outside the tabs: what is in a tab is not there until the tab is opened.
+        kept = gr.BrowserState("", storage_key="diffumask-name", secret="diffumask")
         counter = gr.State(OWN)  # the tokenizer that the visitor wants tokens counted with
         with gr.Tabs() as tabs:
             with gr.Tab("Explore", id="explore"):
                 prompt, settings, correct_this = _explore_tab(answers, counter)
             with gr.Tab("Correct", id="correct") as correct:
-                (name, *opened), open_it = correct_tab(studio, page, correct, counter, settings)
+                (name, *opened), open_it = correct_tab(studio, page, correct, kept, counter, settings)
             with gr.Tab("Corrections", id="corrections") as corrections:
-                corrections_tab(studio, corrections, name, [tabs, *opened])
+                corrections_tab(studio, corrections, name, kept, [tabs, *opened])
             with gr.Tab("Learn", id="learn") as learn:
                 learn_tab(studio, learn)
         text, percent, *_ = opened
