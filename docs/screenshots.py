@@ -25,7 +25,7 @@ from app.settings import Settings
 from app.ui import launch
 
 WIDE, NARROW = (1280, 960), (390, 900)
-PATIENCE = 120_000  # milliseconds
+PATIENCE = 200_000  # milliseconds
 
 
 def main() -> None:
@@ -39,9 +39,9 @@ def main() -> None:
         _, url, _ = launch(Studio(Settings()), prevent_thread_lock=True, quiet=True)
         with sync_playwright() as engine:
             browser = engine.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-            tour(visitor(browser, url, "light", WIDE), out, "light", learn=True)
-            tour(visitor(browser, url, "dark", WIDE), out, "dark")
+            explore(visitor(browser, url, "dark", WIDE), out / "explore-dark.png")
             explore(visitor(browser, url, "light", NARROW), out / "explore-narrow.png")
+            tour(visitor(browser, url, "light", WIDE), out)
             browser.close()
 
 
@@ -53,21 +53,20 @@ def visitor(browser: Any, url: str, theme: str, size: tuple[int, int]) -> Any:
     return page
 
 
-def tour(page: Any, out: Path, theme: str, learn: bool = False) -> None:
-    explore(page, out / f"explore-{theme}.png")
-    for i, text in enumerate(list(EXAMPLES.values())[: 3 if learn else 1]):
-        correct(page, text, None if i else out / f"correct-{theme}.png")
+def tour(page: Any, out: Path) -> None:
+    explore(page, out / "explore-light.png")
+    for i, text in enumerate(list(EXAMPLES.values())[:3]):
+        correct(page, text, None if i else out / "correct-light.png")
     page.get_by_role("tab", name="Corrections").click()
     page.locator("#corrections-list tbody tr, #corrections-list [role=row], #corrections-list button").first.click()
     page.wait_for_selector('#review-canvas .dm[data-state="done"]')
-    picture(page, out / f"corrections-{theme}.png")
+    picture(page, out / "corrections-light.png")
     page.get_by_role("tab", name="Learn").click()
     page.wait_for_timeout(1500)
-    if learn:
-        page.click("#fine-tune")
-        page.wait_for_selector("#loss .js-plotly-plot")
-        page.wait_for_timeout(1500)
-    picture(page, out / f"learn-{theme}.png")
+    page.click("#fine-tune")
+    page.wait_for_selector("#loss .js-plotly-plot")
+    page.wait_for_timeout(1500)
+    picture(page, out / "learn-light.png")
 
 
 def explore(page: Any, file: Path) -> None:
