@@ -175,11 +175,12 @@ def _refused(error: object) -> str:
     return sheet.sheet(sheet.text(str(error), "error"))
 
 
-def corrections_tab(studio: Studio, tab: gr.Tab, name: gr.Textbox, reopened: list[Any]) -> None:
+def corrections_tab(studio: Studio, tab: gr.Tab, name: gr.Textbox, kept: gr.BrowserState, reopened: list[Any]) -> None:
     """Lay out and wire the tab.
 
     Args:
         name: the box with the visitor's name in the Correct tab.
+        kept: the name in their browser.
         reopened: where a correction goes that is opened again: tabs, prompt, percent, canvas, Opened.
     """
     answers = Reviewing(studio)
@@ -240,7 +241,7 @@ def corrections_tab(studio: Studio, tab: gr.Tab, name: gr.Textbox, reopened: lis
         made.success(None, None, None, js=_DOWNLOAD, **quick)
     imported = upload.change(answers.import_from, upload, report, show_progress="minimal", api_visibility="private")
     imported.then(answers.refresh, filters, fresh, **quick)
-    _one_name(tab, name, reviewer)
+    _one_name(tab, name, kept, reviewer)
 
 
 def _filters() -> list[Any]:
@@ -266,9 +267,8 @@ def _exporter(answers: Reviewing, suffix: str) -> Any:
     return write
 
 
-def _one_name(tab: gr.Tab, name: gr.Textbox, reviewer: gr.Textbox) -> None:
-    """The name is one, whichever box it is written in, and stays in the browser under the key of the Correct tab."""
-    kept = gr.BrowserState("", storage_key="diffumask-name", secret="diffumask")
+def _one_name(tab: gr.Tab, name: gr.Textbox, kept: gr.BrowserState, reviewer: gr.Textbox) -> None:
+    """The name is one, whichever box it is written in."""
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     tab.select(lambda name: name, name, reviewer, **quick)
     reviewer.blur(lambda name: (name, name), reviewer, [name, kept], **quick)
