@@ -165,7 +165,7 @@ def test_redenoise_keeps_the_pins_and_shows_what_moved(page: Any) -> None:
     assert all(after[i] == state for i, state in chosen.items()) and pins(page) == pinned
     prompt = parse(PROMPT)
     fixed = {**pins_for_task(prompt), **{i: state == "k" for i, state in chosen.items()}}
-    assert after.count("k") == budget(len(prompt), 0.5, fixed) < kept
+    assert after.count("k") == budget(len(prompt), 0.5, fixed) != kept
     assert page.locator("#correct-canvas .t.moved").count() > 0
 
 
@@ -227,7 +227,7 @@ def test_a_draft_survives_a_reload_and_saved_is_said_once_the_store_has_it(page:
     page.wait_for_selector('#correct-canvas .dm[data-state="done"]')
     assert states(page, "correct-canvas") == corrected and pins(page) == {2}
     assert page.input_value("#correct-prompt textarea") == text
-    store.add_prompts([("Q: the next one?\nA: yes\n\nQ: and then?\nA:", 0.5)])
+    store.add_prompts([("Q: the next one?\nA: yes\n\nQ: and then?\nA:", 2.0)])
     page.locator("#correct-canvas .dm-scroll").press("Enter")
     wait_for_text(page, "#correct-canvas .dm-saved", "Saved")
     (entry,) = store.find(Filter(annotator=name)).entries

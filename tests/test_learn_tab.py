@@ -26,20 +26,23 @@ from model.sampler import SamplerConfig
 
 pytestmark = needs_chromium
 
-PROMPT = "Sort.\n\nQ: is it a cat or a dog?\nA: animal\n\nQ: is it an oak?\nA:"
+PROMPT = (
+    "Sort.\n\nQ: is it a cat or a dog?\nA: animal\n\nQ: is it a rose or a lily?\nA: plant\n\n"
+    "Q: is it a trout or a carp?\nA: animal\n\nQ: is it an oak?\nA:"
+)
 go_on = threading.Event()  # cleared: the job waits at its first step
 
 
 def learn(
     file: Path, out: Path, parent: Path | None, lesson: Lesson, progress: Callable[[int, int, float], None], tiny: Path
 ) -> FineTuned:
-    """As in earnest, but from the tiny model, and so fast that three epochs show."""
+    """As in earnest, but from the tiny model, and so fast that ten epochs show."""
 
     def wait(step: int, total: int, loss: float) -> None:
         assert go_on.wait(120)
         progress(step, total, loss)
 
-    fit = FitConfig(epochs=3, patience=3, rate=1e-2)
+    fit = FitConfig(epochs=10, patience=10, rate=1e-2)
     return finetune(FinetuneConfig(file, out, parent or tiny, lesson.held_out, lesson.seed, fit=fit), wait)
 
 
@@ -131,7 +134,7 @@ def test_learn_promote_see_the_new_mask_and_roll_back(page: Any, studio: Studio,
     page.wait_for_selector(f'#checkpoints tr.is-served[data-id="{new}"]')
     wait_for_text(page, "#learn-count", "0 corrections to learn from. Left out: 4 learned already.")
 
-    page.get_by_role("tab", name="Explore", exact=True).click()
+    page.reload()
     explore(page, PROMPT)
     after = states(page, "explore-canvas")
     kept = Compressor.load(data / "checkpoints" / new, "cpu").compress(PROMPT, 0.5, 8).trace.keep
@@ -141,7 +144,7 @@ def test_learn_promote_see_the_new_mask_and_roll_back(page: Any, studio: Studio,
     page.click("#checkpoints [data-act=back]")
     page.wait_for_selector(f'#checkpoints tr.is-served[data-id="{shipped}"]')
     assert "rolled back" in page.inner_text(f'#checkpoints tr[data-id="{new}"]')
-    page.get_by_role("tab", name="Explore", exact=True).click()
+    page.reload()
     explore(page, PROMPT)
     assert states(page, "explore-canvas") == before
 
