@@ -26,9 +26,15 @@ function tile(value, note) {
   return box;
 }
 
-function verdict({ edit_rate_before: before, edit_rate_after: after }) {
-  if (after < before) return 'Better: on corrections that it has not seen, people have less to change.';
-  return (after > before ? 'Worse' : 'No better') + ' on corrections that it has not seen: keep the old one, or correct more prompts.';
+// Above 0 = better: what people have to change counts, and agreement where that is the same.
+function gain(result) {
+  return result.edit_rate_before - result.edit_rate_after || result.agreement_after - result.agreement_before;
+}
+
+function verdict(result) {
+  const unseen = ' on corrections that it has not seen';
+  if (gain(result) > 0) return 'Better' + unseen + '.';
+  return (gain(result) < 0 ? 'Worse' : 'No better') + unseen + ': keep the old one, or correct more prompts.';
 }
 
 function show(text) {
@@ -52,8 +58,9 @@ function show(text) {
     tile(share(result.agreement_before) + ' → ' + share(result.agreement_after), 'agreement with held-out corrections'),
     tile(share(result.edit_rate_before) + ' → ' + share(result.edit_rate_after), 'edit rate: tokens a person has to change'),
   );
-  const better = result.edit_rate_after < result.edit_rate_before;
+  const better = gain(result) > 0;
   $('.dl-verdict').textContent = verdict(result);
+  $('.dl-verdict').hidden = result.served;
   $('[data-act=promote]').classList.toggle('dm-primary', better || result.served);
   $('[data-act=keep]').classList.toggle('dm-primary', !better && !result.served);
   $('[data-act=promote]').disabled = result.served;
