@@ -149,14 +149,15 @@ def test_what_was_corrected_before_goes_to_other_people(tab: Correcting, store: 
 
 
 def test_uncertainty_is_measured_when_no_visitor_waits(tab: Correcting, store: Store) -> None:
-    studio = tab.studio
-    sure, unsure = uncertainty(studio.compressor, "aaaaaaaaaaaa b aaaaaaaaaaaa b"), uncertainty(studio.compressor, TEXT)
+    studio, text = tab.studio, "ab cd ef gh ij kl mn op"
+    alike = "aaaa bbbb cccc dddd"
+    sure, unsure = (uncertainty(studio.compressor, text) for text in ("aaaaaaaaaaaa b aaaaaaaaaaaa b", alike))
     assert 0 < sure < unsure < 1
-    steps = studio.denoise(studio.start(Ask(TEXT, SamplerConfig(0.5, 8))))
+    steps = studio.denoise(studio.start(Ask(text, SamplerConfig(0.5, 8))))
     next(steps)  # a visitor who looks at a step keeps nobody waiting
     measured, go = threading.Event(), threading.Event()
     with studio._visited():
-        store.add_prompts([(TEXT, None), (" \u200b", None)])
+        store.add_prompts([(alike, None), (" \u200b", None)])
         studio.gauge.start()
         assert not measured.wait(0.3) and store.unmeasured()
         go.set()
