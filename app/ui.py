@@ -83,7 +83,7 @@ def _explore_tab(answers: Handlers, counter: gr.State) -> tuple[gr.Textbox, list
         run = gr.Button("Run", variant="primary", elem_id="run", scale=1, min_width=110)
         percent = retention_slider("retention")
         correct_this = gr.Button("Correct this by hand", elem_id="correct-this", scale=1, min_width=150)
-    with gr.Accordion("Settings", open=False):
+    with gr.Accordion("Settings", open=False, elem_id="settings"):
         settings = [percent, *_settings()]
     counters = answers.studio.counters.names
     canvas = token_canvas(slider="retention", empty=_EMPTY, counters=counters, elem_id="explore-canvas")

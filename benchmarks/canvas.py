@@ -6,25 +6,20 @@ playwright. Prints one line for each figure and exits with 1 when one misses its
 
 from __future__ import annotations
 
-import os
-import shutil
+import math
 import statistics
 import sys
 from typing import Any
-
-import gradio as gr
-from playwright.sync_api import sync_playwright
 
 from annotations.store import open_store
 from app.examples import EXAMPLES
 from app.service import Studio
 from app.settings import Settings
-from app.ui import launch
+from benchmarks.visitor import verdict, visit
 from model.prompt import parse
 from tests.scripted import ScriptedCompressor
 
 TOKENS = 4_000
-CHROMIUM = shutil.which(os.environ.get("CHROMIUM", "chromium"))
 
 # Each returns milliseconds; a frame is painted once the task after the next animation frame runs.
 PAINTED = "const painted = () => new Promise(r => requestAnimationFrame(() => setTimeout(r, 0)));"
@@ -77,23 +72,14 @@ FRAMES = """async () => {
 
 
 def main() -> int:
-    text = long_prompt()
     studio = Studio(Settings(), load=ScriptedCompressor, open_store=lambda: open_store("sqlite://"))  # type: ignore
-    _, url, _ = launch(studio, prevent_thread_lock=True, quiet=True)
-    try:
-        with sync_playwright() as engine:
-            options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-            page = engine.chromium.launch(executable_path=CHROMIUM, args=options).new_page()
-            page.set_default_timeout(300_000)
-            page.goto(url)
-            return report(page, text)
-    finally:
-        gr.close_all(verbose=False)
+    with visit(studio) as page:
+        return report(page, long_prompt())
 
 
 def report(page: Any, text: str) -> int:
     """Measure and print; 1 when a limit is missed."""
-    page.get_by_text("Settings", exact=True).first.click()
+    page.click("#settings button")
     page.get_by_label("Steps", exact=False).first.fill("32")
     page.fill("#prompt textarea", text)
     page.click("#run")
@@ -115,15 +101,14 @@ def report(page: Any, text: str) -> int:
     ]
     steps = page.locator("#explore-canvas .dm-scrub").get_attribute("max")
     print(f"{count} tokens, {steps} steps, {len(frames)} frames")
-    for name, value, limit, unit in rows:
-        print(f"{name:40} {value:8.1f} {unit:3} (limit {limit:g}) {'ok' if value <= limit else 'MISSED'}")
-    return int(any(value > limit for _, value, limit, _ in rows))
+    return verdict(rows)
 
 
 def long_prompt() -> str:
-    """The examples over and over, until there are about TOKENS tokens."""
+    """The examples over and over, cut to TOKENS tokens."""
     text = "\n\n".join(EXAMPLES.values())
-    return "\n\n".join([text] * max(1, round(TOKENS / len(parse(text)))))
+    prompt = parse("\n\n".join([text] * math.ceil(TOKENS / len(parse(text)))))
+    return prompt.text[: prompt.tokens[TOKENS - 1].end]
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ def test_what_cannot_be_done_is_said_in_one_line_and_nothing_is_lost(page: Any) 
             "says => document.querySelector('#explore-canvas .dm-error').textContent.includes(says)", arg=says
         )
         assert states(page, "explore-canvas") == before
-    page.get_by_text("Settings", exact=True).first.click()
+    page.click("#settings button")
     page.get_by_label("Always keep these words").fill("/(/")
     page.fill("#prompt textarea", PROMPT)
     page.click("#run")
