@@ -179,11 +179,12 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
         help="encoder to start from: minilm, a Hugging Face name or a folder (default minilm)",
     )
     flag("--parent", type=Path, metavar="DIR", help="checkpoint to go on from, instead of --base")
-    flag("--warm-up", type=int, default=2000, metavar="N",
-         help="random coherent masks that a new denoiser learns first (default 2000; none with --parent)")  # fmt: skip
+    flag("--warm-up", type=int, metavar="N",
+         help="random coherent masks to learn first (default 2000; with --parent 0)")  # fmt: skip
+    flag("--warm-up-rate", type=float, default=1e-4, metavar="R", help="peak learning rate of that (default 1e-4)")
     flag("--epochs", type=_count, default=30, metavar="N", help="passes over the pairs at the most (default 30)")
     flag("--tokens", type=_count, default=512, metavar="N", help="prompt tokens per optimiser step (default 512)")
-    flag("--rate", type=float, default=1e-4, metavar="R", help="peak learning rate (default 1e-4)")
+    flag("--rate", type=float, default=3e-5, metavar="R", help="peak learning rate on the pairs (default 3e-5)")
     flag("--seed", type=int, default=0, metavar="N", help="of everything random (default 0)")
     flag("--resume", action="store_true", help="go on with an interrupted run")
     parser.set_defaults(run=_train)
@@ -329,6 +330,7 @@ def _train(arguments: argparse.Namespace) -> None:
             base=arguments.base,
             parent=arguments.parent,
             warm_up=arguments.warm_up,
+            warm_up_rate=arguments.warm_up_rate,
             resume=arguments.resume,
             fit=FitConfig(epochs=arguments.epochs, tokens=arguments.tokens, rate=arguments.rate, seed=arguments.seed),
         )

@@ -20,6 +20,20 @@ from model.prompt import Prompt, parse
 from model.score import Case
 
 FILL = (0.7, 2.6)  # tokens in a set of shots / tokens to keep: less needs filling up, more breaks the shots
+CLASSIFY = (
+    "Classify each text as one of: {labels}.",
+    "Which of these classes does the text belong to? {labels}",
+    "You are given examples of texts and their labels. Label the last one.",
+    "Decide between {labels}. Answer with one word.",
+    "Read the text, then give its category. The categories are {labels}. Do not explain your answer.",
+    "Assign the correct label to the input.",
+)
+SOLVE = (
+    "Solve the problem step by step.",
+    "Answer the following questions. Show your work and give the final number on a line of its own.",
+    "You are a careful maths tutor. Reason before you answer.",
+    "Here are some word problems with worked solutions. Solve the last one in the same way.",
+)
 BEST_FILL = 1.7  # template, answers and half of the texts: what small targets made most of on the training tasks
 
 
@@ -35,6 +49,20 @@ def propose(data: Dataset, rng: random.Random) -> tuple[Case, list[bool]]:
     sizes = list(itertools.accumulate(shots[s].last - shots[s].first for s in ranking))
     count = 1 + min(range(len(shots)), key=lambda m: abs(math.log(sizes[m] / budget / BEST_FILL)))
     return case, choose(case, ranking, count, head_first(case), budget)
+
+
+def with_task(case: Case, keep: list[bool], data: Dataset, rng: random.Random) -> tuple[Prompt, list[bool]]:
+    """The demonstrations behind an instruction, before an open question, or both; they are kept whole, as
+    `model.pins.pins_for_task` keeps them."""
+    before = rng.choice(CLASSIFY if case.labels else SOLVE).format(labels=", ".join(case.labels)) + "\n\n"
+    after = case.shot.query(rng.choice(data.examples))
+    before, after = rng.choice(((before, ""), ("", after), (before, after)))
+    text = before + case.prompt.text + after
+    starts = [len(before) + shot.start for shot in case.prompt.shots]
+    prompt = parse(text, [0, *starts, *([len(text) - len(after)] if after else [])])
+    first = sum(token.end <= len(before) for token in prompt.tokens)
+    last = len(prompt) - first - len(keep)
+    return prompt, [True] * first + keep + [True] * last
 
 
 def propose_text(data: Dataset, information: Mapping[str, float], rng: random.Random) -> tuple[Prompt, list[bool]]:
@@ -66,9 +94,15 @@ def self_information(sets: Iterable[Dataset]) -> dict[str, float]:
 
 
 def head_first(case: Case) -> Tensor:
-    """An order that needs no target, [n], higher = kept longer: template, then answers, then beginnings of texts."""
+    """An order that needs no target, [n], higher = kept longer: template, then answers, then beginnings of texts.
+
+    A label goes before the template, for "Answer:" without it would teach a target to say nothing. Of a free answer
+    the last line, where the result stands, goes before the rest.
+    """
     frame, text_place, answer_place = roles(case)
-    return 3 * frame + 2 * (answer_place >= 0).float() - _within(text_place) - _within(answer_place)
+    answer = (answer_place >= 0).float()
+    order = 3 * frame + (4.0 if case.labels else 2.0) * answer - _within(text_place) - _within(answer_place)
+    return order + 2 * _last_lines(case, answer_place)
 
 
 def roles(case: Case) -> tuple[Tensor, Tensor, Tensor]:
@@ -85,6 +119,16 @@ def roles(case: Case) -> tuple[Tensor, Tensor, Tensor]:
             counts[token.shot, kind] = counts.get((token.shot, kind), 0) + inside
         frame.append(float(text[-1] < 0 and answer[-1] < 0))
     return torch.tensor(frame), torch.tensor(text), torch.tensor(answer)
+
+
+def _last_lines(case: Case, answer_place: Tensor) -> Tensor:
+    """1 on the last line of every answer that has more than one, and on the break before it: [n]."""
+    tokens, last = case.prompt.tokens, torch.zeros(len(answer_place))
+    for field in case.fields:
+        inside = [i for i, token in enumerate(tokens) if field.answer[0] <= token.start < field.answer[1]]
+        breaks = [i for i in inside if tokens[i].text.isspace()]
+        last[breaks[-1] if breaks else inside[-1] + 1 : inside[-1] + 1] = 1
+    return last
 
 
 def _within(place: Tensor) -> Tensor:

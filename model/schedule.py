@@ -22,7 +22,7 @@ def sample_times(count: int, generator: torch.Generator) -> Tensor:
 
 
 def corrupt(
-    states: Tensor, shot: Tensor, times: Tensor, generator: torch.Generator, whole_shots: float = 0.25
+    states: Tensor, shot: Tensor, times: Tensor, generator: torch.Generator, whole_shots: float = 0.4
 ) -> Tensor:
     """Hide states with probability t; in a share `whole_shots` of the prompts, whole shots at once instead.
 

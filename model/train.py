@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,10 @@ from model.errors import InputError
 from model.fit import FitConfig, Item, agreement, fit
 from model.pairs import Pair, read_pairs
 from model.prompt import Prompt
-from model.proposals import propose, propose_text, self_information
+from model.proposals import propose, propose_text, self_information, with_task
+
+WARM_UP_EPOCH = 1000
+TASK_SHARE = 0.4  # of the warm-up prompts that have an instruction, a question or both
 
 
 @dataclass(frozen=True)
@@ -33,10 +37,12 @@ class TrainConfig:
         out: folder of the new checkpoint; must not exist.
         base: encoder to start from: "minilm", or any Hugging Face encoder by name or folder.
         parent: checkpoint to go on from, instead of base.
-        warm_up: random coherent masks (`model.proposals`) that a new denoiser learns first; they need no target and
-            no labelling. A parent has learned them already, so with one there is no warm-up.
+        warm_up: how many random coherent masks (`model.proposals`) are learnt first; they need no target and no
+            labelling. None: 2,000 for a new denoiser; none with a parent, who has learned them already.
+        warm_up_rate: learning rate of that.
         validation: share of the prompts held out.
-        resume: go on from OUT.state if it is there.
+        resume: go on from OUT.warm-up.state or OUT.state if it is there.
+        fit: how to learn the pairs; its rate is small, for they are few.
     """
 
     pairs: tuple[Path, ...]
@@ -44,10 +50,15 @@ class TrainConfig:
     out: Path
     base: str = "minilm"
     parent: Path | None = None
-    warm_up: int = 2000
+    warm_up: int | None = None
+    warm_up_rate: float = 1e-4
     validation: float = 0.15
     resume: bool = False
-    fit: FitConfig = FitConfig()
+    fit: FitConfig = FitConfig(rate=3e-5)
+
+    @property
+    def warm_up_masks(self) -> int:
+        return self.warm_up if self.warm_up is not None else 0 if self.parent else 2000
 
 
 def train(config: TrainConfig) -> dict[str, Any]:
@@ -58,15 +69,18 @@ def train(config: TrainConfig) -> dict[str, Any]:
     torch.manual_seed(config.fit.seed)  # the heads of a new denoiser
     checkpoint = load_checkpoint(config.parent) if config.parent else from_encoder(config.base)
     config.out.parent.mkdir(parents=True, exist_ok=True)
-    state = config.out.with_name(config.out.name + ".state")
+    state, warm_state = (config.out.with_name(config.out.name + end) for end in (".state", ".warm-up.state"))
     if not config.resume:
         state.unlink(missing_ok=True)
-    warm = [] if config.parent or state.exists() else warm_up_items(config)
-    print(f"{len(items)} masks to train on, {len(valid)} to validate, after a warm-up on {len(warm)}")
+        warm_state.unlink(missing_ok=True)
+    warm = 0 if state.exists() else config.warm_up_masks
+    print(f"{len(items)} masks to train on, {len(valid)} to validate, after a warm-up on {warm}")
     if warm:
-        held = len(warm) // 20 + 1
+        fresh = warm_up_items(config)
+        held = len(fresh) // 20 + 1
+        how = replace(config.fit, epochs=-(-warm // len(fresh)), patience=warm, rate=config.warm_up_rate, vary=1.0)
         with _bar("warm-up") as progress:
-            fit(checkpoint, warm[held:], warm[:held], replace(config.fit, epochs=1), progress=progress)
+            fit(checkpoint, fresh[held:], fresh[:held], how, warm_state, progress)
     with _bar("pairs") as progress:
         history = fit(checkpoint, items, valid, config.fit, state, progress)
     best = min(history, key=lambda e: e.valid_loss)
@@ -90,6 +104,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
     }
     save_checkpoint(config.out, checkpoint.denoiser, checkpoint.encoder.tokenizer, meta)
     state.unlink(missing_ok=True)
+    warm_state.unlink(missing_ok=True)
     print(metrics)
     return metrics
 
@@ -106,20 +121,25 @@ def _bar(name: str) -> Iterator[Callable[[int, int, float], None]]:
 
 
 def warm_up_items(config: TrainConfig) -> list[Item]:
-    """Random prompts of all training tasks with random coherent masks; one in five is a plain text."""
-    rng = random.Random(f"warm-up:{config.fit.seed}")
+    """Random prompts of all training tasks with random coherent masks; one in five is a plain text.
+
+    An epoch has at most WARM_UP_EPOCH of them, and every epoch draws others.
+    """
     sets = [load_dataset(config.data, name) for name in TRAIN_TASKS]
     short = [data for data in sets if data.labels]  # GSM8K's prompts are five times as long
     information = self_information(sets)
-    items = []
-    for i in range(config.warm_up):
+
+    def draw(i: int, rng: random.Random) -> tuple[Prompt, list[bool]]:
         if i % 5 == 4:
-            prompt, keep = propose_text(short[i // 5 % len(short)], information, rng)
-        else:
-            case, keep = propose([*sets, *short][i % (len(sets) + len(short))], rng)
-            prompt = case.prompt
-        items.append(Item(prompt, keep))
-    return items
+            return propose_text(short[i // 5 % len(short)], information, rng)
+        data = [*sets, *short][i % (len(sets) + len(short))]
+        case, keep = propose(data, rng)
+        return with_task(case, keep, data, rng) if rng.random() < TASK_SHARE else (case.prompt, keep)
+
+    return [
+        Item(*draw(i, random.Random(f"warm-up:{config.fit.seed}:{i}")), again=partial(draw, i))
+        for i in range(min(config.warm_up_masks, WARM_UP_EPOCH))
+    ]
 
 
 def split(config: TrainConfig) -> tuple[list[Item], list[Item]]:

@@ -404,8 +404,8 @@ def test_an_interrupted_training_leaves_no_half_checkpoint_and_goes_on(
     warm_up, *pairs = ("warm-up", 1), ("pairs", 1), ("pairs", 2), ("pairs", 3)  # one step in each epoch
     for at, seen in (
         (warm_up, []),
-        (pairs[0], [warm_up]),
-        (pairs[1], [warm_up, pairs[0]]),  # from here on there is a state
+        (pairs[0], [warm_up]),  # from here on the warm-up is not done again
+        (pairs[1], [pairs[0]]),
         (pairs[2], [pairs[1]]),
     ):
         bar, calls = stopping(at)
@@ -413,7 +413,7 @@ def test_an_interrupted_training_leaves_no_half_checkpoint_and_goes_on(
         with pytest.raises(KeyboardInterrupt):
             train(replace(config, resume=True))
         assert calls == seen
-        left = ["mine.state"] if pairs[0] in seen or pairs[1] in seen else []
+        left = ["mine.state"] * (at in pairs[1:]) + ["mine.warm-up.state"] * (at in pairs)
         assert sorted(p.name for p in config.out.parent.iterdir()) == [*left, "whole"]
     bar, calls = stopping()
     monkeypatch.setattr(model.train, "tqdm", bar)
@@ -444,9 +444,12 @@ def test_warming_up_changes_what_is_learnt(config: TrainConfig) -> None:
 
 def test_a_warm_up_mask_is_coherent(config: TrainConfig) -> None:
     items = warm_up_items(replace(config, warm_up=300))
-    assert items == warm_up_items(replace(config, warm_up=300)) and len(items) == 300
-    assert items != warm_up_items(replace(config, warm_up=300, fit=replace(config.fit, seed=1)))
-    assert all(0.05 < i.retention < 0.85 for i in items if len(i.keep) > 20)
+    others = warm_up_items(replace(config, warm_up=300, fit=replace(config.fit, seed=1)))
+    again = warm_up_items(replace(config, warm_up=300))
+    masks, those, these = ([(i.prompt, i.keep) for i in some] for some in (items, others, again))
+    assert masks == these and masks != those and len(items) == 300
+    assert all(i.again is not None and i.again(random.Random(0)) != (i.prompt, i.keep) for i in items[:20])
+    assert all(0.05 < i.retention < 0.95 for i in items if len(i.keep) > 20)
     retentions = sorted(i.retention for i in items)
     assert retentions[30] < 0.25 and retentions[-30] > 0.65
     shares = []
