@@ -3,16 +3,16 @@
     python -m benchmarks.annotator [--data DATA] [--prompts 20] [--held 20] [--seeds 0 1 2] [--json OUT]
 
 The annotator's rule: keep every proper name (people, places, companies) and every negation, drop greetings and
-fillers. The rest stays as the model had it, and so does the length: what the rule adds is paid for by dropping the
-kept tokens that the model was least sure of, what it frees is filled with the dropped ones it was least sure of.
+fillers. As a person in the studio would, it pins the tokens of the model's mask that break the rule, presses
+Re-denoise, and goes on until none does; what is not pinned is the model's, and so is the length.
 
 Prompts are put together from the lists below. Each seed splits every list in two, sentences, fillers, names, places,
 companies and products alike: what the model learns from and what it is measured on share none of them.
 
 Printed per seed, with paired 95 % bootstrap intervals over prompts:
-- edit rate before and after on held-out cases: share of tokens on which the model, asked as it was for the correction,
-  differs from the annotator's mask;
-- fresh: what the same annotator would change in the new model's own masks;
+- edit rate before and after on held-out corrections: share of tokens on which the model, asked as it was for the
+  correction, differs from the annotator's mask;
+- fresh: the same where the annotator corrects the new model's own masks, and the share of tokens that it has to pin;
 - with --data: the same model's edit rate against the teacher's masks of GSM8K prompts, which it should not unlearn.
 """
 
@@ -255,33 +255,29 @@ def cases(lists: Lists, count: int, rng: random.Random) -> list[Case]:
 # --- the annotator -----------------------------------------------------------------------------------------
 
 
-def annotate(case: Case, keep: Sequence[bool], confidence: Sequence[float]) -> list[bool]:
-    """The model's mask, corrected by the rule and brought back to its length (longer only if the rule alone is)."""
-    human = [case.rule.get(i, k) for i, k in enumerate(keep)]
-    surplus = sum(human) - sum(keep)
-    free = [i for i, k in enumerate(human) if i not in case.rule and k == (surplus > 0)]
-    for i in sorted(free, key=lambda i: confidence[i])[: abs(surplus)]:
-        human[i] = not human[i]
-    return human
-
-
 @dataclass(frozen=True)
 class Corrected:
-    """A case with the model's and the annotator's masks, and how the model was asked."""
+    """A case with the model's and the annotator's masks, what the annotator pinned, and how the model was asked."""
 
     case: Case
     asked: SamplerConfig
     model: list[bool]
     human: list[bool]
+    pins: dict[int, bool]
 
     @property
     def rate(self) -> float:
-        """Share of tokens that the annotator changed."""
+        """Share of tokens that are not as the model had them."""
         return differing(self.model, self.human)
+
+    @property
+    def pinned(self) -> float:
+        """Share of tokens that the annotator pinned."""
+        return len(self.pins) / len(self.model)
 
     def record(self, checkpoint: str) -> dict[str, Any]:
         """As `python -m annotations export` writes it."""
-        prompt, masks = self.case.prompt, zip(self.model, self.human, strict=True)
+        prompt = self.case.prompt
         return {
             "id": uuid.UUID(int=random.Random(prompt.text).getrandbits(128)).hex,
             "revision": 1,
@@ -291,7 +287,7 @@ class Corrected:
             "shot_starts": [shot.start for shot in prompt.shots],
             "model_mask": "".join("01"[k] for k in self.model),
             "human_mask": "".join("01"[k] for k in self.human),
-            "pins": {str(i): human for i, (model, human) in enumerate(masks) if model != human},
+            "pins": {str(i): keep for i, keep in self.pins.items()},
             "retention": self.asked.retention,
             "steps": self.asked.steps,
             "threshold": self.asked.threshold,
@@ -303,8 +299,13 @@ class Corrected:
 
 
 def correct(compressor: Compressor, case: Case, retention: float) -> Corrected:
-    trace = compressor.compress(case.prompt, retention, STEPS, keep_task=False).trace
-    return Corrected(case, trace.config, list(trace.keep), annotate(case, trace.keep, trace.confidence))
+    """Pin what breaks the rule and let the model decide the rest again, until nothing breaks it."""
+    pins: dict[int, bool] = {}
+    trace = first = compressor.compress(case.prompt, retention, STEPS, keep_task=False).trace
+    while wrong := {i: keep for i, keep in case.rule.items() if trace.keep[i] != keep}:
+        pins |= wrong
+        trace = compressor.compress(case.prompt, retention, STEPS, keep_task=False, pins=pins).trace
+    return Corrected(case, first.config, list(first.keep), list(trace.keep), pins)
 
 
 def differing(one: Sequence[bool], other: Sequence[bool]) -> float:
@@ -361,13 +362,14 @@ def measure(
     made = finetune(FinetuneConfig(file, folder / str(seed), flags.checkpoint, seed=seed))
     say(f"seed {seed}: {made.summary()}")
     child = compressor_of(load_checkpoint(made.folder))
-    before = np.array([[c.rate] for c in held])
-    fresh = np.array([[correct(child, c.case, c.asked.retention).rate] for c in held])
+    again = [correct(child, c.case, c.asked.retention) for c in held]
+    before, fresh = (np.array([[c.rate] for c in some]) for some in (held, again))
     found = {
         "seed": seed,
         "seconds": round(made.seconds, 1),
         "held out": compare(before, rates(child, wanted), seed),
         "fresh": compare(before, fresh, seed),
+        "pinned": compare(*(np.array([[c.pinned] for c in some]) for some in (held, again)), seed),
     }
     if elsewhere is not None:
         found["gsm8k"] = compare(elsewhere, rates(child, goals), seed)
@@ -380,7 +382,7 @@ def compressor_of(checkpoint: Checkpoint) -> Compressor:
 
 def table(found: dict[str, Any]) -> str:
     lines = []
-    for name in ("held out", "fresh", "gsm8k"):
+    for name in ("held out", "fresh", "pinned", "gsm8k"):
         if name in found:
             row = found[name]
             cells = [_cell(Interval(*row[column])) for column in ("before", "after", "after - before")]

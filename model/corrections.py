@@ -59,8 +59,12 @@ class Correction:
 
     @property
     def touched(self) -> list[bool]:
-        """[n] True where the person fixed a token or decided otherwise than the model."""
-        return [a != b or i in self.pins for i, (a, b) in enumerate(zip(self.model, self.keep, strict=True))]
+        """[n] True where the person decided: the pins, since every edit in the studio is one, and what else moved is
+        the model's answer to them. A mask without pins, made elsewhere, is the person's where it differs."""
+        if self.pins:
+            return [i in self.pins for i in range(len(self.keep))]
+        return [a != b for a, b in zip(self.model, self.keep, strict=True)]
+
 
 
 def read_corrections(path: Path) -> tuple[list[Correction], str]:

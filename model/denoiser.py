@@ -195,19 +195,18 @@ def keep_logits(token: Tensor, shot: Tensor, shot_of: Tensor) -> Tensor:
 
 
 def loss(
-    token: Tensor, shot: Tensor, encoded: Encoded, clean: Tensor, states: Tensor, times: Tensor,
+    token: Tensor, shot: Tensor, encoded: Encoded, goal: Tensor, states: Tensor, times: Tensor,
     weight: Tensor | None = None, shot_weight: float = 0.1, anti_mask: float = 1.0,
 ) -> Tensor:  # fmt: skip
     """Training loss, averaged over prompts.
 
     Args:
         token, shot: logits of `Denoiser.forward`.
-        clean: [batch, n] the wanted mask (KEEP = True).
+        goal: [batch, n] the wanted mask: 1 = keep, 0 = drop, or the probability of keeping a token.
         states: [batch, n] what the network saw; the loss is on its MASK positions only.
         times: [batch] the noise level t.
         weight: [batch, n] how much each token counts (human edits count more); None = 1.
     """
-    goal = clean.float()
     hidden = ((states == MASK) & encoded.real).float()
     logits = keep_logits(token, shot, encoded.shot)
     # 1. absorbing diffusion: 1/t-weighted cross-entropy on the hidden positions (MDLM, arXiv 2406.07524, eq. 10)

@@ -1,8 +1,9 @@
 """Learning from corrections: a new checkpoint that decides more like the people who corrected its parent.
 
-The corrected mask is clean data under the same noise as in training (SYSTEM: hide states at random, recover them).
-A token that the person pinned or changed weighs `TOUCHED` times as much as one left alone: the few of them are what
-the parent does not know yet, while a token left alone may only have been good enough.
+The corrected mask is clean data under the same noise as in training (hide states at random, recover them). Only the
+tokens that the person decided are learnt from it. Of the others the new model is to think what its parent thought,
+seeing the same states (learning without forgetting, Li and Hoiem 2016, arXiv 1606.09282): a token left alone may only
+have been good enough, and a few prompts must not make the model forget the rest.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from model.pins import pins_for_task
 from model.sampler import SamplerConfig, denoise
 from model.schedule import KEEP
 
-TOUCHED = 3.0
+TOUCHED = 3.0  # how much a token that the person decided counts against one left alone
 RETENTIONS = (0.2, 0.35, 0.5, 0.7)  # at which each correction is learnt, besides its own
 
 Progress = Callable[[int, int, float], None]
@@ -122,7 +123,7 @@ def finetune(config: FinetuneConfig, progress: Progress | None = None) -> FineTu
     checkpoint.denoiser.to(pick_device())
     before = agreement(checkpoint, held), edit_rate(checkpoint, held)
     items = [item for correction in learnt for item in items_of(correction, checkpoint)]
-    valid = [Item(c.prompt, c.keep, _weights(c)) for c in held]
+    valid = [item for correction in held for item in items_of(correction, checkpoint)]
     fitting = replace(config.fit, seed=config.seed)
     state = _state(config, data, checkpoint.id) if config.resumable else None
     history = fit(checkpoint, items, valid, fitting, state, progress)
@@ -191,15 +192,15 @@ def split(corrections: Sequence[Correction], config: FinetuneConfig) -> tuple[li
 
 def items_of(correction: Correction, checkpoint: Checkpoint) -> list[Item]:
     """The person's mask, and masks of other lengths: what the parent decides around the tokens that were touched."""
-    own = Item(correction.prompt, correction.keep, _weights(correction))
+    own = Item(correction.prompt, correction.keep, _taught(correction))
     fixed = {i: correction.keep[i] for i, touched in enumerate(correction.touched) if touched}
     others = [r for r in RETENTIONS if abs(r - own.retention) > 0.05]
     masks = [_sampled(checkpoint, correction, replace(correction.asked, retention=r), fixed) for r in others]
     return [own, *(replace(own, keep=mask) for mask in masks if any(mask))]
 
 
-def _weights(correction: Correction) -> list[float]:
-    return [TOUCHED if touched else 1.0 for touched in correction.touched]
+def _taught(correction: Correction) -> list[float]:
+    return [TOUCHED if touched else 0.0 for touched in correction.touched]
 
 
 # --- how good it is ----------------------------------------------------------------------------------------

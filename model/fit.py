@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from model.checkpoint import Checkpoint
-from model.denoiser import Denoiser, Encoded, Encoder, loss
+from model.denoiser import Denoiser, Encoded, Encoder, keep_logits, loss
 from model.devices import has_fast_bfloat16, pick_device
 from model.errors import InputError
 from model.prompt import Prompt
@@ -28,14 +29,17 @@ VALIDATIONS = 3  # draws of noise on every validation item
 
 @dataclass(frozen=True)
 class Item:
-    """One thing to learn: `keep` [n] for the tokens of `prompt`; `weight` [n] says how much each counts (None = 1).
+    """One thing to learn: the mask `keep` [n] of `prompt`.
 
-    `again` draws a varied copy (other template, order, shots), None = the item is always seen as it is.
+    Attributes:
+        taught: [n] how much is to be learnt about each token; None = 1 everywhere. Where it is 0, the model is to
+            judge as it did before the fit, whatever `keep` says (learning without forgetting, arXiv 1606.09282).
+        again: draws a varied copy (other template, order, shots); None = the item is always seen as it is.
     """
 
     prompt: Prompt
     keep: Sequence[bool]
-    weight: Sequence[float] | None = None
+    taught: Sequence[float] | None = None
     again: Callable[[random.Random], tuple[Prompt, list[bool]]] | None = field(default=None, repr=False)
 
     @property
@@ -94,6 +98,7 @@ def fit(
     """
     if not items or not valid:
         raise InputError(f"{len(items)} training and {len(valid)} validation items: at least one of each is needed")
+    before = None if all(item.taught is None for item in [*items, *valid]) else deepcopy(checkpoint.denoiser).eval()
     accelerator = Accelerator(mixed_precision="bf16" if has_fast_bfloat16(pick_device()) else "no")
     denoiser, encoder = checkpoint.denoiser, checkpoint.encoder
     per_epoch = len(_batches(items, replace(config, vary=0.0), random.Random(config.seed)))
@@ -101,7 +106,7 @@ def fit(
     optimiser = torch.optim.AdamW(_groups(denoiser, config), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda s: _warm_then_linear(s, total))
     model, optimiser, schedule = accelerator.prepare(denoiser, optimiser, schedule)
-    run = _Run(model, optimiser, schedule, accelerator)
+    run = _Run(model, optimiser, schedule, accelerator, before and before.to(accelerator.device))
     history = run.restore(state) if state is not None and state.exists() else []
     for index in range(len(history), config.epochs):
         if _stale(history, config.patience):
@@ -125,16 +130,19 @@ def fit(
 
 
 class _Run:
-    """A model and its optimiser under accelerate, and the best weights so far."""
+    """A model and its optimiser under accelerate, what it was before (None: nobody asks), the best weights so far."""
 
-    def __init__(self, model: Any, optimiser: Any, schedule: Any, accelerator: Accelerator):
+    def __init__(
+        self, model: Any, optimiser: Any, schedule: Any, accelerator: Accelerator, before: Denoiser | None
+    ):
         self.model, self.optimiser, self.schedule, self.accelerator = model, optimiser, schedule, accelerator
+        self.before = before
         self.best: dict[str, Tensor] = {}
 
     def step(self, batch: _Batch) -> float:
         self.model.train()
         self.optimiser.zero_grad()
-        value = batch.loss(self.model)
+        value = batch.loss(self.model, self.before)
         self.accelerator.backward(value)
         self.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
@@ -150,7 +158,7 @@ class _Run:
         for batch in _batches(items, replace(config, vary=0.0), random.Random(0)):
             for _ in range(VALIDATIONS):
                 noisy = _noisy(encoder, batch, generator, self.accelerator.device)
-                total += float(noisy.loss(self.model)) * len(batch)
+                total += float(noisy.loss(self.model, self.before)) * len(batch)
         return total / len(items) / VALIDATIONS
 
     def remember(self, history: list[Epoch], state: Path | None) -> None:
@@ -195,11 +203,17 @@ class _Batch:
     states: Tensor
     times: Tensor
     retention: Tensor
-    weight: Tensor | None
+    taught: Tensor | None
 
-    def loss(self, model: Denoiser) -> Tensor:
+    def loss(self, model: Denoiser, before: Denoiser | None) -> Tensor:
         token, shot = model(self.encoded, self.states, self.retention)
-        return loss(token, shot, self.encoded, self.clean, self.states, self.times, self.weight)
+        goal, weight = self.clean.float(), None
+        if self.taught is not None and before is not None:
+            with torch.no_grad():
+                judged = keep_logits(*before(self.encoded, self.states, self.retention), self.encoded.shot)
+            goal = torch.where(self.taught > 0, goal, torch.sigmoid(judged.float()))
+            weight = torch.where(self.taught > 0, self.taught, 1.0)
+        return loss(token, shot, self.encoded, goal, self.states, self.times, weight)
 
 
 Row = tuple[Prompt, Sequence[bool], Sequence[float] | None]
@@ -212,7 +226,7 @@ def _batches(items: Sequence[Item], config: FitConfig, rng: random.Random) -> li
         if item.again is not None and rng.random() < config.vary:
             rows.append((*item.again(rng), None))
         else:
-            rows.append((item.prompt, item.keep, item.weight))
+            rows.append((item.prompt, item.keep, item.taught))
     rows.sort(key=lambda row: len(row[0]) * rng.uniform(0.8, 1.25))
     batches: list[list[Row]] = [[]]
     for row in rows:
@@ -227,14 +241,14 @@ def _batches(items: Sequence[Item], config: FitConfig, rng: random.Random) -> li
 def _noisy(encoder: Encoder, rows: Sequence[Row], generator: torch.Generator, device: torch.device) -> _Batch:
     encoded = encoder([prompt for prompt, _, _ in rows])
     clean = _padded([keep for _, keep, _ in rows], encoded).bool()
-    weighted = any(weight is not None for _, _, weight in rows)
-    weights = [weight if weight is not None else [1.0] * len(keep) for _, keep, weight in rows]
-    weight = _padded(weights, encoded).to(device) if weighted else None
+    some = any(taught is not None for _, _, taught in rows)
+    degrees = [taught if taught is not None else [1.0] * len(keep) for _, keep, taught in rows]
+    taught = _padded(degrees, encoded).to(device) if some else None
     times = sample_times(len(rows), generator)
     states = corrupt(torch.where(clean, KEEP, DROP), encoded.shot, times, generator)
     retention = torch.tensor([sum(keep) / len(keep) for _, keep, _ in rows])
     return _Batch(
-        encoded.to(device), clean.to(device), states.to(device), times.to(device), retention.to(device), weight
+        encoded.to(device), clean.to(device), states.to(device), times.to(device), retention.to(device), taught
     )
 
 

@@ -115,7 +115,7 @@ def test_a_record_that_the_store_made_is_read_as_it_was_meant(tmp_path: Path) ->
     assert [t.text for t in found.prompt.tokens] == ["Sé", "breve", ".", "\U0001f600"]
     assert [t.shot for t in found.prompt.tokens] == [0, 1, 1, 1]
     assert bits(found.model) == "1011" and bits(found.keep) == "0110" and found.pins == {0: False, 1: True}
-    assert bits(found.touched) == "1101"
+    assert bits(found.touched) == "1100"
     asked = found.asked
     assert (asked.retention, asked.steps, asked.threshold, asked.seed, asked.temperature) == (0.5, 4, 0, 3, 0)
 
@@ -127,9 +127,11 @@ def test_no_shot_starts_mean_one_shot(tmp_path: Path) -> None:
     assert [len(c.prompt.shots) for c in found] == [1, 2]
 
 
-def test_a_pin_on_a_token_that_was_right_is_touched_too(tmp_path: Path) -> None:
+def test_a_person_decided_the_pins_or_without_any_what_differs(tmp_path: Path) -> None:
     (found,) = read(tmp_path, plain(pins={"2": True}))
-    assert found.pins == {2: True} and found.touched == [True, True, True]
+    assert found.pins == {2: True} and found.touched == [False, False, True]
+    (found,) = read(tmp_path, plain(pins={}))
+    assert found.touched == [True, True, False]
 
 
 def test_the_latest_revision_counts_in_any_order_and_drafts_and_rejected_do_not(tmp_path: Path) -> None:
@@ -230,7 +232,7 @@ def test_other_tokens_take_the_mask_over_by_their_characters(tmp_path: Path) -> 
     (found,) = read(tmp_path, base | given)
     assert [t.text for t in found.prompt.tokens] == ["Pay", "5", "-", "6", "now"]
     assert bits(found.keep) == "01111" and bits(found.model) == "11110" and found.pins == {4: True}
-    assert bits(found.touched) == "10001"
+    assert bits(found.touched) == "00001"
 
 
 @pytest.mark.parametrize(
@@ -294,13 +296,13 @@ def test_what_the_person_touched_weighs_more_and_holds_at_every_length(tmp_path:
     n = len(prompt)
     before = [i % 2 == 0 for i in range(n)]
     human = [k != (i in (0, 3)) for i, k in enumerate(before)]  # 0 dropped, 3 kept, n - 1 confirmed
-    (correction,) = read(tmp_path, fields_for(prompt, before, human, pins={str(n - 1): human[-1]}))
+    (correction,) = read(tmp_path, fields_for(prompt, before, human, pins={str(i): human[i] for i in (0, 3, n - 1)}))
     own, *others = items_of(correction, tiny_checkpoint())
     assert list(own.keep) == human and len(others) >= 3
     lengths = [round(item.retention, 1) for item in others]
     assert lengths == sorted(set(lengths)) and lengths[0] < own.retention < lengths[-1]
     for item in (own, *others):
-        assert item.weight == [TOUCHED if i in (0, 3, n - 1) else 1.0 for i in range(n)] and TOUCHED > 1
+        assert item.taught == [TOUCHED if i in (0, 3, n - 1) else 0.0 for i in range(n)] and TOUCHED > 0
         assert [item.keep[i] for i in (0, 3, n - 1)] == [False, True, human[-1]]
 
 

@@ -252,14 +252,34 @@ def test_heavy_items_win_over_light_ones(loaded: Dataset) -> None:
     assert got[0] > 0.5 and got[1] < -0.5
 
 
-def test_no_weight_is_a_weight_of_one(loaded: Dataset) -> None:
+def test_what_is_taught_counts_as_much_as_said(loaded: Dataset) -> None:
     items = items_for(loaded)
     plain, one, two = calm_checkpoint(), calm_checkpoint(), calm_checkpoint()
     quick = replace(QUICK, epochs=1)
     fit(plain, items, items, quick)
-    fit(one, [replace(i, weight=[1.0] * len(i.keep)) for i in items], items, quick)
-    fit(two, [items[0], *(replace(i, weight=[2.0] * len(i.keep)) for i in items[1:])], items, quick)
+    fit(one, [replace(i, taught=[1.0] * len(i.keep)) for i in items], items, quick)
+    fit(two, [items[0], *(replace(i, taught=[2.0] * len(i.keep)) for i in items[1:])], items, quick)
     assert same(weights_of(plain), weights_of(one)) and not same(weights_of(plain), weights_of(two))
+
+
+def test_what_is_not_taught_is_judged_as_before(loaded: Dataset) -> None:
+    prompt = items_for(loaded)[0].prompt
+
+    def judged(checkpoint: Checkpoint) -> Tensor:
+        with torch.inference_mode():
+            return torch.sigmoid(checkpoint.predictor(prompt, 0.5)(torch.zeros(len(prompt), dtype=torch.long))[0])
+
+    before = judged(calm_checkpoint())
+    taught = [float(i < 4) for i in range(len(prompt))]
+    keep = [bool(p < 0.5) for p in before]  # the opposite of what it thinks, of every token
+    drifts = []
+    for item in (Item(prompt, keep, taught), Item(prompt, keep)):
+        checkpoint = calm_checkpoint()
+        fit(checkpoint, [item] * 4, [item], replace(QUICK, epochs=40, patience=40))
+        moved = (judged(checkpoint) - before).abs()
+        assert moved[:4].mean() > 0.2
+        drifts.append(float(moved[4:].mean()))
+    assert drifts[0] < drifts[1] / 2
 
 
 @pytest.mark.parametrize("vary", [0.0, 1.0])
