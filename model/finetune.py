@@ -3,7 +3,8 @@
 The corrected mask is clean data under the same noise as in training (hide states at random, recover them). Only the
 tokens that the person decided are learnt from it. Of the others the new model is to think what its parent thought,
 seeing the same states (learning without forgetting, Li and Hoiem 2016, arXiv 1606.09282): a token left alone may only
-have been good enough, and a few prompts must not make the model forget the rest.
+have been good enough. So that a few prompts of one kind do not change what it makes of others, it also rehearses the
+parent's judgement of the prompts in `REHEARSED`, which nobody corrected.
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ from model.devices import pick_device
 from model.errors import InputError
 from model.fit import Epoch, FitConfig, Item, fit
 from model.pins import pins_for_task
+from model.prompt import Prompt, parse
 from model.sampler import SamplerConfig, denoise
 from model.schedule import KEEP
 
 TOUCHED = 3.0  # how much a token that the person decided counts against one left alone
 RETENTIONS = (0.2, 0.35, 0.5, 0.7)  # at which each correction is learnt, besides its own
+REHEARSED = Path(__file__).parent.parent / "examples"
 
 Progress = Callable[[int, int, float], None]
 
@@ -55,7 +58,7 @@ class FinetuneConfig:
     validation: float = 0.2
     seed: int = 0
     resumable: bool = False
-    fit: FitConfig = FitConfig(epochs=12, patience=4, rate=5e-5)
+    fit: FitConfig = FitConfig(epochs=12, patience=4, rate=1e-4)
 
     def __post_init__(self) -> None:
         if not 0 < self.validation < 1:
@@ -122,7 +125,7 @@ def finetune(config: FinetuneConfig, progress: Progress | None = None) -> FineTu
     checkpoint = load_checkpoint(config.parent)
     checkpoint.denoiser.to(pick_device())
     before = agreement(checkpoint, held), edit_rate(checkpoint, held)
-    items = [item for correction in learnt for item in items_of(correction, checkpoint)]
+    items = [item for correction in learnt for item in items_of(correction, checkpoint)] + rehearsal(checkpoint)
     valid = [item for correction in held for item in items_of(correction, checkpoint)]
     fitting = replace(config.fit, seed=config.seed)
     state = _state(config, data, checkpoint.id) if config.resumable else None
@@ -199,6 +202,17 @@ def items_of(correction: Correction, checkpoint: Checkpoint) -> list[Item]:
     return [own, *(replace(own, keep=mask) for mask in masks if any(mask))]
 
 
+def rehearsal(checkpoint: Checkpoint) -> list[Item]:
+    """Masks of prompts of other kinds, of which nothing is to change; each at every other length."""
+    items = []
+    for i, path in enumerate(sorted(REHEARSED.glob("*.txt"))):
+        prompt = parse(path.read_text(encoding="utf-8"))
+        for retention in RETENTIONS[i % 2 :: 2]:
+            mask = _mask(checkpoint, prompt, SamplerConfig(retention), pins_for_task(prompt))
+            items.append(Item(prompt, mask, [0.0] * len(mask)))
+    return items
+
+
 def _taught(correction: Correction) -> list[float]:
     return [TOUCHED if touched else 0.0 for touched in correction.touched]
 
@@ -227,7 +241,6 @@ def _differing(checkpoint: Checkpoint, corrections: Sequence[Correction], asked:
     return wrong / total
 
 
-@torch.inference_mode()
 def _sampled(
     checkpoint: Checkpoint, correction: Correction, config: SamplerConfig, pins: Mapping[int, bool]
 ) -> list[bool]:
@@ -235,6 +248,10 @@ def _sampled(
     prompt = correction.prompt
     task = pins_for_task(prompt)
     ruled = task if all(correction.model[i] for i in task) else {}
-    predict = checkpoint.predictor(prompt, config.retention)
-    *_, last = denoise(predict, prompt.shot_of, config, {**ruled, **pins})
+    return _mask(checkpoint, prompt, config, {**ruled, **pins})
+
+
+@torch.inference_mode()
+def _mask(checkpoint: Checkpoint, prompt: Prompt, config: SamplerConfig, pins: Mapping[int, bool]) -> list[bool]:
+    *_, last = denoise(checkpoint.predictor(prompt, config.retention), prompt.shot_of, config, pins)
     return [state == KEEP for state in last.states]

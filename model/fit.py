@@ -210,8 +210,9 @@ class _Batch:
         goal, weight = self.clean.float(), None
         if self.taught is not None and before is not None:
             with torch.no_grad():
-                judged = keep_logits(*before(self.encoded, self.states, self.retention), self.encoded.shot)
-            goal = torch.where(self.taught > 0, goal, torch.sigmoid(judged.float()))
+                judged, of_shot = before(self.encoded, self.states, self.retention)
+                judgement = torch.sigmoid(keep_logits(judged, of_shot, self.encoded.shot).float())
+            goal = torch.where(self.taught > 0, goal, judgement)
             weight = torch.where(self.taught > 0, self.taught, 1.0)
         return loss(token, shot, self.encoded, goal, self.states, self.times, weight)
 
