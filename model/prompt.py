@@ -319,12 +319,18 @@ def _rising_items(markers: list[_Marker]) -> list[_Marker]:
 def _trailing_paragraph(
     text: str, starts: list[int], fields: list[_Marker], paragraphs: list[int]
 ) -> int | None:
-    """Start of the text after the last demonstration, if every demonstration is one paragraph."""
+    """Start of the text after the last demonstration, if every demonstration is one paragraph.
+
+    A label that no demonstration has, such as the "Question:" after some documents, begins such a text, too.
+    """
     tail = bisect_right(paragraphs, starts[-1])
     inside = paragraphs[bisect_right(paragraphs, starts[0]) : tail]
-    if tail == len(paragraphs) or not set(inside) <= set(starts) or fields[-1].start >= paragraphs[tail]:
+    if tail == len(paragraphs) or not set(inside) <= set(starts):
         return None
     cut = paragraphs[tail]
+    after = [m.label for m in fields if m.start >= cut]
+    if after and after[0] in {m.label for m in fields if m.start < cut}:
+        return None
     return None if _is_unanswered(text, fields, (starts[0], starts[1]), (starts[-1], cut)) else cut
 
 

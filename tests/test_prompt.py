@@ -198,6 +198,8 @@ SHOT_CASES: dict[str, list[tuple[str, str]]] = {
     "headings without a colon": [(D, "## Example 1\na\n\n"), (D, "## Example 2\nb")],
     "full-width colon": [(D, "问题：一\n答案：二\n\n"), (Q, "问题：三\n答案：")],
     "brackets": [(D, "[Document 1]: a\n"), (D, "[Document 2]: b")],
+    "documents, then a question": [(D, "Doc 1: a\n\n"), (D, "Doc 2: b\n\n"), (Q, "Question: c\nAnswer:")],
+    "a remark after the last example": [(D, "Q: a\nA: b\n\n"), (Q, "Q: c\n\nHint: d\nA:")],
     "leading blank lines": [(D, "\n\nQ: a\nA: b\n\n"), (D, "Q: c\nA: d")],
     "trailing paragraph": [(D, "Q: a\nA: b\n\n"), (D, "Q: c\nA: d\n\n"), (Q, "Now sort e.")],
     "lead-in": [(D, "Q: a\nA: Think aloud. It is 3.\n\n"), (Q, "Q: b\nA: Think aloud.")],
