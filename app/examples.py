@@ -6,7 +6,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent.parent / "examples"
 FILES = {
-    "Maths, few-shot": "sums.txt",
+    "Maths, few-shot": "maths.txt",
     "News labels": "news.txt",
     "Documents + question": "documents.txt",
     "Agent's instructions": "agent.txt",

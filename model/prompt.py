@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import regex
 
@@ -278,7 +278,7 @@ def _marker(line: str, start: int, after_blank: bool) -> _Marker | None:
 def _detect(text: str, markers: list[_Marker], paragraphs: list[int]) -> tuple[list[int], str | None]:
     """Where shots start, and the label that opens them (None: plain paragraphs)."""
     opener = _opener(text, markers)
-    chosen = [m for m in markers if m.label == opener] if opener else _rising_items(markers)
+    chosen = [m for m in markers if m.label == opener] if opener else _items(text, markers, paragraphs)
     if not chosen:
         return paragraphs, None
     opener = chosen[0].label
@@ -307,12 +307,20 @@ def _opener(text: str, markers: list[_Marker]) -> str | None:
     return next(iter(repeated), None)
 
 
-def _rising_items(markers: list[_Marker]) -> list[_Marker]:
-    """Numbered items of rising number, if there are at least two; a nested list starting again is skipped."""
+def _items(text: str, markers: list[_Marker], paragraphs: list[int]) -> list[_Marker]:
+    """Numbered items of rising number, if there are at least two; a nested list starting again is skipped.
+
+    A list that starts again in another paragraph is a new one, and its first item begins with the paragraph.
+    """
     items: list[_Marker] = []
     for marker in markers:
-        if marker.label == _ITEM_LABEL and (not items or marker.number > items[-1].number):
+        if marker.label != _ITEM_LABEL:
+            continue
+        paragraph = paragraphs[max(0, bisect_right(paragraphs, marker.start) - 1)] if paragraphs else 0
+        if not items or marker.number > items[-1].number:
             items.append(marker)
+        elif marker.number == 1 and items[-1].start < paragraph <= marker.start and not text[marker.start].isspace():
+            items.append(replace(marker, start=paragraph))
     return items if len(items) > 1 else []
 
 

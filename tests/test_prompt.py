@@ -205,6 +205,8 @@ SHOT_CASES: dict[str, list[tuple[str, str]]] = {
     "lead-in": [(D, "Q: a\nA: Think aloud. It is 3.\n\n"), (Q, "Q: b\nA: Think aloud.")],
     "lists in answers": [(D, "Q: a\nA:\n1. x\n2. y\n\n"), (D, "Q: c\nA: d")],
     "numbered items": [(HEAD, "Sort:\n"), (D, "1. a\n"), (D, "2. b\n"), (D, "3. c")],
+    "two lists": [(D, "1. a\n"), (D, "2. b\n\n"), (D, "Rules:\n1. c\n"), (D, "2. d\n\n"), (Q, "Now sort.")],
+    "nested list": [(D, "1. a\n\n  1. b\n\n"), (D, "2. c")],
     "numbered items, last open": [(D, "(1) a\n"), (D, "(3) b\n"), (Q, "(4)")],
     "paragraphs": [(T, "One: a\nb\n\n"), (T, "Two.\n \n"), (T, "Three.\n")],
     "one paragraph": [(T, "Just a line\nand one more.")],
