@@ -207,6 +207,7 @@ def loss(
         times: [batch] the noise level t.
         weight: [batch, n] how much each token counts (human edits count more); None = 1.
     """
+    goal = goal.float()
     hidden = ((states == MASK) & encoded.real).float()
     logits = keep_logits(token, shot, encoded.shot)
     # 1. absorbing diffusion: 1/t-weighted cross-entropy on the hidden positions (MDLM, arXiv 2406.07524, eq. 10)

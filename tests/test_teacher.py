@@ -24,6 +24,7 @@ from model.data import TEMPLATES, Dataset, Example, FewShot, draw, load_dataset
 from model.errors import InputError
 from model.gates import gate_gradient, gate_search, soft_top_k
 from model.prompt import parse
+from model.proposals import head_first
 from model.score import JOIN, Case, first_subwords, full_prompt_goals, read, score
 from model.targets import Target
 from model.teacher import (
@@ -305,10 +306,23 @@ def test_the_frame_and_the_answers_go_last(tiny_target: Target, data: Path) -> N
         if a <= token.start < b:
             assert -1 < value <= 0
         else:
-            assert value == (2 if c <= token.start < d else 3)
+            assert value == (4 if c <= token.start < d else 3)
     first = [v for t, v in zip(case.prompt.tokens, order.tolist(), strict=True) if t.shot == 0]
     inside = [v for v in first if v <= 0]
     assert inside == sorted(inside, reverse=True) and len(set(inside)) == len(inside)
+
+
+def test_of_a_worked_answer_the_result_goes_last(data: Path) -> None:
+    rows = load_dataset(data, "gsm8k")
+    case = Case.of(draw(rows, random.Random(0), shots=2), rows)
+    order = head_first(case).tolist()
+    for field in case.fields:
+        answer = case.prompt.text[slice(*field.answer)]
+        result = field.answer[0] + answer.rindex("\n")
+        values = {t.start: v for t, v in zip(case.prompt.tokens, order, strict=True) if t.start >= field.answer[0]}
+        inside = {start: v for start, v in values.items() if start < field.answer[1]}
+        early, late = ([v for start, v in inside.items() if (start >= result) == side] for side in (False, True))
+        assert early and late and min(late) > max(early) and early == sorted(early, reverse=True)
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.5])
