@@ -1,10 +1,12 @@
-"""Which kinds of masks target LLMs make most of, on the training tasks: where `model.proposals` gets its rule from.
+"""Which kinds of masks target LLMs make most of, on the training tasks: where `model.proposals` gets its rule from,
+and how far the shipped denoiser has learnt it.
 
     python -m benchmarks.masks --data DATA --tasks dbpedia,trec,subj --target smollm2 --prompts 20
 
 Every prompt has 4 demonstrations. A kind is a number of demonstrations and an order inside them, at most --retention of
-the prompt's tokens; the demonstrations are the first ones. Prints, per kind, the mean of s(z) less that of the
-full prompt, and of the paired difference to cutting the prompt off, with its standard error, all in nats.
+the prompt's tokens; the demonstrations are the first ones (DiffuMask chooses its own). Prints, per kind, the mean of
+s(z) less that of the full prompt, and of the paired difference to cutting the prompt off, with its standard error,
+all in nats.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from model.compress import Compressor
 from model.data import draw, load_dataset
 from model.proposals import choose, head_first, roles, self_information
 from model.score import Case
@@ -34,11 +37,13 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=20)
     parser.add_argument("--queries", type=int, default=16)
     parser.add_argument("--words", type=int, default=30, help="the most that a demonstration's text may have")
+    parser.add_argument("--steps", type=int, nargs="+", default=[1, 8], help="of DiffuMask")
     parser.add_argument("--retention", type=float, nargs="+", default=[0.22, 0.35])
     flags = parser.parse_args()
     sets = [load_dataset(flags.data, name) for name in flags.tasks.split(",")]
     information = self_information(sets)
     target = Target.load(flags.target, fast=True)
+    compressor = Compressor.load()
     found: dict[tuple[float, str], list[tuple[float, float]]] = defaultdict(list)
     gains = []
     for i in tqdm(range(flags.prompts), unit="prompt"):
@@ -54,7 +59,11 @@ def main() -> None:
             budget = max(1, round(retention * n))
             cut = scorer([j < budget for j in range(n)])
             found[retention, "cut off"].append((cut - full, 0.0))
-            for name, keep in kinds(case, information, budget).items():
+            masks = kinds(case, information, budget)
+            for steps in flags.steps:
+                trace = compressor.compress(case.prompt, retention, steps, keep_task=False).trace
+                masks[f"DiffuMask, steps: {steps}"] = list(trace.keep)
+            for name, keep in masks.items():
                 value = scorer(keep)
                 found[retention, name].append((value - full, value - cut))
     print(f"full prompt less no demonstrations: {statistics.mean(gains):+.3f}")

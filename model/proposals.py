@@ -20,6 +20,9 @@ from model.prompt import Prompt, parse
 from model.score import Case
 
 FILL = (0.7, 2.6)  # tokens in a set of shots / tokens to keep: less needs filling up, more breaks the shots
+BEST_FILL = 1.7  # template, answers and half of the texts: what small targets made most of on the training tasks
+
+# Instructions before the demonstrations.
 CLASSIFY = (
     "Classify each text as one of: {labels}.",
     "Which of these classes does the text belong to? {labels}",
@@ -34,7 +37,6 @@ SOLVE = (
     "You are a careful maths tutor. Reason before you answer.",
     "Here are some word problems with worked solutions. Solve the last one in the same way.",
 )
-BEST_FILL = 1.7  # template, answers and half of the texts: what small targets made most of on the training tasks
 
 
 def propose(data: Dataset, rng: random.Random) -> tuple[Case, list[bool]]:
