@@ -18,8 +18,7 @@ def augmented(
 ) -> tuple[Prompt, list[bool]]:
     """A varied copy of a labelled prompt, or the prompt itself where its tokens do not carry over."""
     rows = list(range(len(shot.rows)))
-    if rng.random() < 0.3:
-        rng.shuffle(rows)
+    rng.shuffle(rows)  # what a demonstration is worth does not depend on its place
     kept = {t.shot for t, k in zip(prompt.tokens, keep, strict=True) if k}
     if rng.random() < 0.3:  # a shot of which nothing is kept may as well not be there
         spare = [r for r in rows if r not in kept]

@@ -57,7 +57,10 @@ class Checkpoint:
     meta: dict[str, Any]
 
     def predictor(self, prompt: Prompt, retention: float) -> Predict:
-        """What the sampler asks about one prompt: states [n] -> (logits to keep [n], shot logits), on the CPU."""
+        """What the sampler asks about one prompt: states [n] -> (logits to keep [n], shot logits), on the CPU.
+
+        Everything is computed, each time; `model.window` computes less.
+        """
         device = next(self.denoiser.parameters()).device
         encoded = self.encoder([prompt]).to(device)
         asked = torch.tensor([retention], device=device)

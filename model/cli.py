@@ -1,4 +1,4 @@
-"""The command line: `python -m model compress|teach|train|finetune|evaluate`.
+"""The command line: `python -m model compress|teach|train|finetune|evaluate|bench`.
 
 Exit status: 0 done, 2 a mistake in the input (one line on stderr), 130 interrupted, 141 the reader of the
 output went away. Only the sub-commands import torch, so that --help comes at once.
@@ -19,6 +19,7 @@ from model.data import TRAIN_TASKS
 from model.errors import InputError
 
 HELD_OUT = ("agnews", "yelp", "yahoo")  # for evaluation only: never taught, never trained on
+BENCH_METHODS = ("diffumask", "exact", "llmlingua", "ta-pruning", "bert-base", "xlm-roberta-large")
 BYTES_PER_CHARACTER = 4  # at most, in UTF-8
 
 
@@ -68,7 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="`python -m model COMMAND --help` shows a command's options and examples.",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for add in (_add_compress, _add_teach, _add_train, _add_finetune, _add_evaluate):
+    for add in (_add_compress, _add_teach, _add_train, _add_finetune, _add_evaluate, _add_bench):
         add(commands)
     return parser
 
@@ -113,6 +114,7 @@ def _add_compress(commands: argparse._SubParsersAction) -> None:
     )
     flag("--seed", type=int, default=0, metavar="N", help="of that noise (default 0)")
     flag("--keep", metavar="REGEX", help="keep every token that a match touches")
+    flag("--exact", action="store_true", help="compute everything in every step: slower, nearly the same mask")
     flag("--drop-task", action="store_true", help="do not keep the instruction and an open question whole")
     flag("--json", action="store_true", help="print a JSON record with every token and its decision")
     flag("--checkpoint", type=Path, metavar="DIR", help="folder of a checkpoint (default: the shipped one)")
@@ -236,7 +238,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
         default=("full", "zero", "random", "selective-context", "diffumask", "one-pass"),
         metavar="LIST",
         help="comma-separated, any of full, zero, random, first, selective-context, llmlingua, llmlingua2, "
-        "teacher, diffumask, one-pass (default: those that need no further data or package)",
+        "teacher, diffumask, exact (the same without acceleration), one-pass (default: those that need nothing more)",
     )
     flag(
         "--retention",
@@ -251,12 +253,38 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     flag("--shots", type=_count, default=4, metavar="N", help="demonstrations in a gsm8k prompt (default 4)")
     flag("--generate", action="store_true", help="gsm8k: also generate answers and count exact matches (slow)")
     flag("--seed", type=int, default=0, metavar="N", help="of everything drawn (default 0)")
-    flag("--checkpoint", type=Path, metavar="DIR", help="for diffumask and one-pass (default: the shipped one)")
+    flag("--checkpoint", type=Path, metavar="DIR", help="for diffumask, exact and one-pass (default: the shipped one)")
     flag("--fp32", action="store_true", help="compute in fp32 even where bfloat16 is faster")
     flag("--json", type=Path, metavar="OUT", help="write the report here, and finished cells beside it")
     flag("--resume", action="store_true", help="go on with the finished cells beside --json")
     _add_device(parser)
     parser.set_defaults(run=_evaluate)
+
+
+def _add_bench(commands: argparse._SubParsersAction) -> None:
+    parser = _command(
+        commands,
+        "bench",
+        "time the compressor and its peers side by side, on prompts of many lengths",
+        "  python -m model bench --json bench.json\n"
+        "  python -m model bench --tokens 128 512 --methods diffumask,exact --repeat 3\n"
+        "what would take longer than --limit in one run is extrapolated from a shorter prompt, and marked with ~.",
+    )
+    flag = parser.add_argument
+    flag("--tokens", type=_count, nargs="+", default=[128, 512, 2048, 8192, 32768], metavar="N",
+         help="lengths of the prompts, in prompt tokens (default 128 512 2048 8192 32768)")  # fmt: skip
+    flag("--steps", type=_count, nargs="+", default=[1, 4, 8, 16, 64], metavar="N",
+         help="of DiffuMask (default 1 4 8 16 64)")  # fmt: skip
+    flag("--methods", type=_names, default=BENCH_METHODS, metavar="LIST",
+         help=f"comma-separated (default {','.join(BENCH_METHODS)})")  # fmt: skip
+    flag("--retention", type=float, default=0.35, metavar="R", help="share of tokens to keep (default 0.35)")
+    flag("--repeat", type=_count, default=5, metavar="N", help="rounds to take the median of (default 5)")
+    flag("--limit", type=float, default=120.0, metavar="S",
+         help="seconds that one method may take at one length (default 120)")  # fmt: skip
+    flag("--checkpoint", type=Path, metavar="DIR", help="folder of a checkpoint (default: the shipped one)")
+    flag("--json", type=Path, metavar="OUT", help="write the report here, after each length")
+    _add_device(parser)
+    parser.set_defaults(run=_bench)
 
 
 def _add_device(parser: argparse.ArgumentParser) -> None:
@@ -293,6 +321,7 @@ def _compress(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         keep=arguments.keep,
         keep_task=not arguments.drop_task,
+        exact=arguments.exact,
     )
     _print(json.dumps(compressed.to_json(), ensure_ascii=False) if arguments.json else compressed.text)
 
@@ -382,6 +411,23 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         fp32=arguments.fp32,
     )
     _print(evaluate(config, tqdm).table())
+
+
+def _bench(arguments: argparse.Namespace) -> None:
+    from model.bench import BenchConfig, bench
+
+    config = BenchConfig(
+        tokens=tuple(arguments.tokens),
+        steps=tuple(arguments.steps),
+        methods=arguments.methods,
+        retention=arguments.retention,
+        repeat=arguments.repeat,
+        limit=arguments.limit,
+        checkpoint=arguments.checkpoint,
+        device=arguments.device,
+        json=arguments.json,
+    )
+    _print(bench(config).table())
 
 
 def _check_trainable(task: str) -> None:

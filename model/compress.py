@@ -10,14 +10,17 @@ from typing import Any
 
 import torch
 
+from model.blocks import denoise_blocks
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.devices import pick_device
 from model.errors import InputError
 from model.pins import pins_for_task, pins_from_regex
 from model.prompt import Prompt, parse
-from model.sampler import SamplerConfig, Step, Trace, denoise
+from model.sampler import Predict, SamplerConfig, Step, Trace, denoise
+from model.window import Window, Windowed, fast_backbone
 
 MAX_CHARACTERS = 200_000
+WINDOW = Window()  # measured by `python -m model bench`
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,10 @@ class Compressor:
     >>> compressor.compress("Q: 1+1?\\nA: 2\\n\\nQ: 2+2?\\nA: 4\\n\\nQ: 3+4?\\nA:", retention=0.5).text
     """
 
-    def __init__(self, checkpoint: Checkpoint, device: torch.device):
-        self.checkpoint, self.device = checkpoint, device
+    def __init__(self, checkpoint: Checkpoint, device: torch.device, window: Window = WINDOW):
+        self.checkpoint, self.device, self.window = checkpoint, device, window
         checkpoint.denoiser.to(device).eval()
+        self.backbone = fast_backbone(checkpoint.denoiser)
 
     @classmethod
     def load(cls, checkpoint: str | Path | None = None, device: str | torch.device | None = None) -> Compressor:
@@ -92,6 +96,7 @@ class Compressor:
         keep: str | None = None,
         keep_task: bool = True,
         pins: Mapping[int, bool] | None = None,
+        exact: bool = False,
     ) -> Compressed:
         """Drop tokens until `retention` of them is left.
 
@@ -102,6 +107,8 @@ class Compressor:
             keep_task: keep the instruction before the demonstrations, and a last shot that waits for its answer,
                 whole. They count towards the retention.
             pins: token index -> keep; over everything else.
+            exact: compute everything in every step, instead of what the step needs (`model.window`); many times
+                slower, and nearly the same mask.
         Raises InputError when the text is empty or too long, or a number is out of range.
         """
         config = SamplerConfig(retention, steps, threshold, temperature, seed)
@@ -112,16 +119,25 @@ class Compressor:
             **(pins or {}),
         }
         start = time.perf_counter()
-        steps_taken = list(self.denoise(prompt, config, fixed))
+        steps_taken = list(self.denoise(prompt, config, fixed, exact))
         trace = Trace.of(steps_taken, config, fixed)
         seconds = time.perf_counter() - start
         return Compressed(prompt.render(trace.keep), prompt, trace, self.checkpoint.id, seconds)
 
     def denoise(
-        self, prompt: Prompt, config: SamplerConfig, pins: Mapping[int, bool] | None = None
+        self, prompt: Prompt, config: SamplerConfig, pins: Mapping[int, bool] | None = None, exact: bool = False
     ) -> Iterator[Step]:
         """The steps of one run, each as soon as it is decided (for those who want to watch)."""
-        return denoise(self.checkpoint.predictor(prompt, config.retention), prompt.shot_of, config, pins)
+        if exact:
+            return denoise(self.checkpoint.predictor(prompt, config.retention), prompt.shot_of, config, pins)
+        window = self.window
+        return denoise_blocks(self._windowed, prompt, config, pins or {}, window.tolerance, window.block)
+
+    def _windowed(self, prompt: Prompt, retention: float) -> Predict:
+        if self.backbone is None:
+            return self.checkpoint.predictor(prompt, retention)
+        encoded = self.checkpoint.encoder([prompt]).to(self.device)
+        return Windowed(self.checkpoint.denoiser, self.backbone, encoded, retention, self.window)
 
     def compress_prompt(
         self, context: str | Sequence[str], instruction: str = "", question: str = "", **options: Any

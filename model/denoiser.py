@@ -122,12 +122,13 @@ class Encoder:
         return ids, owners
 
     def _spans(self, length: int) -> list[tuple[int, int]]:
-        """Overlapping spans that cover 0..length; the last one ends with the prompt and is as long as the others."""
-        width = self.config.window - 2
+        """Overlapping spans of equal length that cover 0..length."""
+        width, overlap = self.config.window - 2, self.config.overlap
         if length <= width:
             return [(0, length)]
-        stride = width - self.config.overlap
-        starts = [*range(0, length - width, stride), length - width]
+        count = -(-(length - overlap) // (width - overlap))
+        width = -(-(length + (count - 1) * overlap) // count)  # no wider than needed: all about equal
+        starts = [i * (length - width) // (count - 1) for i in range(count)]
         return [(a, a + width) for a in starts]
 
 
@@ -163,17 +164,26 @@ class Denoiser(nn.Module):
         Returns token logits [batch, n] and shot logits [batch, shots]. The logit of a token in shot s is their sum
         (see `keep_logits`).
         """
+        embeds, level = self.embed(encoded, states, retention)
+        out = self.backbone(inputs_embeds=embeds, attention_mask=encoded.attention.long())
+        return self.judge(out.last_hidden_state, encoded, level)
+
+    def embed(self, encoded: Encoded, states: Tensor, retention: Tensor) -> tuple[Tensor, Tensor]:
+        """What the encoder reads: [windows, width, d]; and the embedding of the retention: [batch, d]."""
         batch, n = states.shape
-        real = encoded.token >= 0
-        owner = encoded.token.clamp_min(0)
-        level = self.retention(_fourier(retention))  # [batch, d]
+        level = self.retention(_fourier(retention))
         situation = self.situation(_situation(encoded, states, retention))  # [batch, n, d]
         given = self.state(states) + situation + level[:, None]
         embeds = self.backbone.get_input_embeddings()(encoded.ids)
-        embeds = embeds + given.view(batch * n, -1)[owner] * real[..., None]
-        out = self.backbone(inputs_embeds=embeds, attention_mask=encoded.attention.long())
-        hidden = out.last_hidden_state
-        tokens = _weighted_mean(hidden[real], owner[real], encoded.weight[real], batch * n).view(batch, n, -1)
+        of_token = given.view(batch * n, -1)[encoded.token.clamp_min(0)] * (encoded.token >= 0)[..., None]
+        return embeds + of_token, level
+
+    def judge(self, hidden: Tensor, encoded: Encoded, level: Tensor) -> tuple[Tensor, Tensor]:
+        """The heads, over the encoder's last hidden states [windows, width, d]: as `forward`."""
+        batch, n = encoded.real.shape
+        real = encoded.token >= 0
+        owner = encoded.token[real]
+        tokens = _weighted_mean(hidden[real], owner, encoded.weight[real], batch * n).view(batch, n, -1)
         return self.token_head(tokens).squeeze(-1), self._shot_logits(tokens, encoded, level)
 
     def _shot_logits(self, tokens: Tensor, encoded: Encoded, level: Tensor) -> Tensor:

@@ -23,9 +23,9 @@ from model.targets import Target
 from model.tasks import ARTICLE_ANSWER, TASKS, Demonstrations, Task, load_task
 
 UNBUDGETED = ("full", "zero", "llmlingua2")  # one row, whatever the retentions
-BUDGETED = ("random", "first", "selective-context", "llmlingua", "teacher", "diffumask", "one-pass")
+BUDGETED = ("random", "first", "selective-context", "llmlingua", "teacher", "diffumask", "exact", "one-pass")
 METHODS = (*UNBUDGETED[:2], *BUDGETED[:4], "llmlingua2", *BUDGETED[4:])
-STEPS = {"diffumask": 8, "one-pass": 1}  # denoising steps
+STEPS = {"diffumask": 8, "exact": 8, "one-pass": 1}  # denoising steps
 
 # demonstrations text, retentions, the demonstrations' case -> retention -> compressed text
 TeacherText = Callable[[str, Sequence[float], Demonstrations], Mapping[float, str]]
@@ -47,7 +47,7 @@ class EvaluateConfig:
         seed: of the queries, the drawn prompts, the random baseline, the sampler and the bootstrap.
         json: where the report goes; its finished cells stand in `<json>.cells.jsonl`. None keeps nothing.
         generate: gsm8k only: also generate answers and count exact matches (slow).
-        checkpoint: of the denoiser, for diffumask and one-pass; None: the shipped one.
+        checkpoint: of the denoiser, for diffumask, exact and one-pass; None: the shipped one.
         resume: go on with the cells of an earlier run.
         shots: gsm8k only: demonstrations in a prompt.
         device: of the target; None chooses.
@@ -223,6 +223,7 @@ class _Texts:
             "selective-context": lambda: partial(selective_context, target=target),
             "llmlingua": llmlingua,
             "diffumask": lambda: _diffumask(config, STEPS["diffumask"]),
+            "exact": lambda: _diffumask(config, STEPS["exact"], exact=True),
             "one-pass": lambda: _diffumask(config, STEPS["one-pass"]),
         }
         for method in config.methods:
@@ -260,14 +261,14 @@ class _Texts:
         return list(zip(retentions, record["texts"], strict=True))
 
 
-def _diffumask(config: EvaluateConfig, steps: int) -> Baseline:
-    """The denoiser of `config.checkpoint` with so many steps."""
+def _diffumask(config: EvaluateConfig, steps: int, exact: bool = False) -> Baseline:
+    """The denoiser of `config.checkpoint` with so many steps; exact: without acceleration."""
     from model.compress import Compressor  # here, since the other methods do without
 
     compressor = Compressor.load(config.checkpoint, config.device)
 
     def compress(text: str, retention: float) -> str:
-        return compressor.compress(text, retention, steps, seed=config.seed, keep_task=False).text
+        return compressor.compress(text, retention, steps, seed=config.seed, keep_task=False, exact=exact).text
 
     return compress
 

@@ -20,6 +20,7 @@ from model.checkpoint import Checkpoint
 from model.denoiser import Denoiser, Encoded, Encoder, keep_logits, loss
 from model.devices import has_fast_bfloat16, pick_device
 from model.errors import InputError
+from model.pins import pins_for_task
 from model.prompt import Prompt
 from model.sampler import SamplerConfig, denoise
 from model.schedule import DROP, KEEP, corrupt, sample_times
@@ -247,10 +248,18 @@ def _noisy(encoder: Encoder, rows: Sequence[Row], generator: torch.Generator, de
     taught = _padded(degrees, encoded).to(device) if some else None
     times = sample_times(len(rows), generator)
     states = corrupt(torch.where(clean, KEEP, DROP), encoded.shot, times, generator)
+    states[_padded([_given(*row) for row in rows], encoded).bool()] = KEEP
     retention = torch.tensor([sum(keep) / len(keep) for _, keep, _ in rows])
     return _Batch(
         encoded.to(device), clean.to(device), states.to(device), times.to(device), retention.to(device), taught
     )
+
+
+def _given(prompt: Prompt, keep: Sequence[bool], taught: Sequence[float] | None) -> list[bool]:
+    """[n] The instruction and the open question, as far as they stay: the sampler gets them decided, as pins, and a
+    denoiser that had to find them would learn that what comes first and last stays."""
+    task = pins_for_task(prompt)
+    return [i in task and kept and not (taught and taught[i]) for i, kept in enumerate(keep)]
 
 
 def _padded(rows: Sequence[Sequence[float]], encoded: Encoded) -> Tensor:

@@ -5,6 +5,7 @@ Its only output is the trace. Everything shown to a person or handed to a progra
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -63,6 +64,7 @@ class Step:
         probability: [n] keep probability of every token, as predicted in this step.
         shots: [shots] keep probability of every shot on its own.
         states: [n] MASK, KEEP or DROP after this step.
+        asked: whether the model was asked; if not, the last prediction still held.
     """
 
     index: int
@@ -71,6 +73,7 @@ class Step:
     probability: tuple[float, ...]
     shots: tuple[float, ...]
     states: tuple[int, ...]
+    asked: bool = True
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,12 @@ def budget(n: int, retention: float, pins: Mapping[int, bool]) -> int:
 
 @torch.inference_mode()
 def denoise(
-    predict: Predict, shots: Sequence[int], config: SamplerConfig, pins: Mapping[int, bool] | None = None
+    predict: Predict,
+    shots: Sequence[int],
+    config: SamplerConfig,
+    pins: Mapping[int, bool] | None = None,
+    tolerance: float = 0.0,
+    total: int | None = None,
 ) -> Iterator[Step]:
     """Yield the steps of one run, each as soon as it is decided.
 
@@ -122,35 +130,51 @@ def denoise(
     rest. Keeps lie above the cut-off and drops below it, so the budget is met exactly at the end.
 
     Shots compete for the budget, so what is likely in each of them is not likely in all of them together. Who is not
-    sure therefore waits, but for the tokens to keep in the leading shot, whose undecided tokens are the most likely;
-    once they are kept, the next prediction is surer of the others. How sure one must be falls from step to step, and
-    a step may decide less than the schedule allows; what it leaves is made up for later.
+    sure therefore waits, but for the tokens to keep in the leading shot; once they are kept, the next prediction is
+    surer of the others. The first prediction ranks the shots, and the next one leads when nothing of the one before
+    waits to be kept. Keeps are decided before drops, for many drops and few keeps would tell the model that more is to
+    come. So the mask hardly hangs on the number of steps. How sure one must be falls from step to step, and a step may
+    decide less than the schedule allows; what it leaves is made up for later.
+
+    How many tokens are decided between two predictions follows from how sure they are: many where the model is sure,
+    few where it is not. A step asks the model again only when it would have expected more than `tolerance` * n of the
+    decisions since the last time to be otherwise, so easy prompts need few predictions.
 
     Args:
         shots: [n] the shot of each token.
+        tolerance: 0 = every step asks the model.
+        total: how many tokens to keep; None = as `budget` says.
     """
     n, shot_of = len(shots), torch.tensor(shots)
-    pins = _checked(pins or {}, n)
+    pins = check_pins(pins or {}, n)
     noise = config.temperature * _gumbel(n, config.seed)
     states = torch.full((n,), MASK)
     for i, keep in pins.items():
         states[i] = KEEP if keep else DROP
-    left = budget(n, config.retention, pins) - sum(pins.values())
-    quota = 0
+    left = (budget(n, config.retention, pins) if total is None else total) - sum(pins.values())
+    quota, risk = 0, math.inf
+    token, shot, rank = torch.empty(0), torch.empty(0), torch.empty(0)
     for index, count in enumerate(commits(n - len(pins), config.steps), start=1):
-        token, shot = predict(states)
+        if asked := risk > tolerance * n:
+            token, shot = predict(states)
+            risk = 0.0
+        if index == 1:
+            rank = _shot_means(torch.sigmoid(token), states == MASK, shot_of)
         ranked, margin = _rank((token + noise), states, left)
         confidence = torch.sigmoid(margin.abs()).clamp_max(1 - 1e-6)  # 1 is for pins alone
         quota += count  # what earlier steps were too unsure to decide is made up for
         if index < config.steps:
             sure = 1 - 0.5 * index / config.steps
-            ready = (confidence >= config.threshold) & _in_turn(ranked, margin > 0, token, shot_of, sure)
-            first = ready.nonzero()[:quota, 0]
+            ready = (confidence >= config.threshold) & _in_turn(ranked, margin > 0, token, shot_of, rank, sure)
+            keeps_first = [(ready & (margin > 0)).nonzero(), (ready & (margin < 0)).nonzero()]
+            first = torch.cat(keeps_first)[:quota, 0].sort().values
             ranked, margin, confidence = ranked[first], margin[first], confidence[first]
         decided, keeps = ranked, margin > 0
         states[decided] = torch.where(keeps, KEEP, DROP)
         left -= int(keeps.sum())
         quota -= len(decided)
+        likely = torch.sigmoid(token[decided])
+        risk += float(torch.where(keeps, 1 - likely, likely).sum())
         yield Step(
             index,
             tuple(decided.tolist()),
@@ -158,6 +182,7 @@ def denoise(
             tuple(torch.sigmoid(token).tolist()),
             tuple(torch.sigmoid(shot).tolist()),
             tuple(states.tolist()),
+            asked,
         )
 
 
@@ -180,17 +205,23 @@ def _rank(logits: Tensor, states: Tensor, left: int) -> tuple[Tensor, Tensor]:
     return undecided[order[by_confidence]], margin[by_confidence]
 
 
-def _in_turn(ranked: Tensor, keeps: Tensor, logits: Tensor, shot_of: Tensor, sure: float) -> Tensor:
+def _in_turn(ranked: Tensor, keeps: Tensor, logits: Tensor, shot_of: Tensor, rank: Tensor, sure: float) -> Tensor:
     """Which of the ranked tokens may be decided now: those that are sure, and those to keep in the leading shot."""
     likely, shot = torch.sigmoid(logits[ranked]), shot_of[ranked]
     waits = torch.where(keeps, likely, 1 - likely) < sure
-    zeros = likely.new_zeros(int(shot_of.max()) + 1)
-    mean = zeros.index_add(0, shot, likely * waits) / zeros.index_add(0, shot, waits.float()).clamp_min(1)
-    lead = (mean * (zeros.index_add(0, shot, (waits & keeps).float()) > 0)).argmax()
-    return ~waits | (keeps & (shot == lead))
+    waiting = torch.zeros_like(rank).index_add(0, shot, (waits & keeps).float())
+    return ~waits | (keeps & (shot == torch.where(waiting > 0, rank, -1.0).argmax()))
 
 
-def _checked(pins: Mapping[int, bool], n: int) -> dict[int, bool]:
+def _shot_means(values: Tensor, which: Tensor, shot_of: Tensor) -> Tensor:
+    """Mean over those tokens of each shot that `which` picks, 0 where it picks none: [shots]."""
+    zeros = values.new_zeros(int(shot_of.max()) + 1)
+    total = zeros.index_add(0, shot_of, values * which)
+    return total / zeros.index_add(0, shot_of, which.to(values.dtype)).clamp_min(1)
+
+
+def check_pins(pins: Mapping[int, bool], n: int) -> dict[int, bool]:
+    """A copy of the pins. InputError when one is not a token of a prompt of n tokens."""
     for i in pins:
         if not 0 <= i < n:
             raise InputError(f"pin {i} is not a token of this prompt; it has tokens 0 to {n - 1}")

@@ -108,7 +108,7 @@ class Goals:
     labels: list[int]
 
 
-ANSWER_SUBWORDS = 64  # of a free answer that are scored while teaching: its form shows early
+ANSWER_SUBWORDS = 256  # of a free answer that are scored while teaching: nearly all of them whole
 
 
 def gold_goals(target: Target, case: Case, queries: Sequence[Example]) -> Goals:

@@ -1,0 +1,146 @@
+"""Window-Diffusion for the mask: a step computes only the subwords that matter to it.
+
+After "Window-Diffusion: Accelerating Diffusion Language Model Inference with Windowed Token Pruning and Caching"
+(2026), without training. Of the prompt's tokens
+- active ones are computed: those decided since they were last computed, and undecided ones near the cut-off;
+- the others are the buffer: their keys and values are kept from when they were computed last, until a refresh, when
+  all are computed;
+- those of other blocks are far, and left out (see `model.blocks`).
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from model.denoiser import Denoiser, Encoded, keep_logits
+from model.devices import has_fast_bfloat16
+from model.schedule import KEEP, MASK
+
+ENCODERS = ("bert", "roberta", "xlm-roberta", "camembert")  # whose layers ask a cache for keys and values
+
+
+@dataclass(frozen=True)
+class Window:
+    """What is computed in a step, and when.
+
+    Attributes:
+        tolerance: mistakes, as a share of the tokens, that decisions may hold before the model is asked again
+            (see `model.sampler.denoise`).
+        band: undecided tokens within so many logits of the cut-off are active.
+        refresh: all are computed once the decided tokens are more than so many times those of the last refresh: often
+            at first, when each decision says much about the others.
+        block: a prompt of more tokens is decided block by block (see `model.blocks`).
+    """
+
+    tolerance: float = 0.005
+    band: float = 1.0
+    refresh: float = 3.0
+    block: int = 2048
+
+
+def fast_backbone(denoiser: Denoiser) -> Any:
+    """The denoiser's encoder in bfloat16 where that is faster, else as it is; None if its layers ask no cache for
+    keys and values, so that it can only be run whole."""
+    if denoiser.config.encoder.get("model_type") not in ENCODERS:
+        return None
+    backbone = denoiser.backbone
+    return deepcopy(backbone).to(torch.bfloat16) if has_fast_bfloat16(backbone.device) else backbone
+
+
+class Windowed:
+    """A `Predict` of one prompt that remembers keys, values and last hidden states between steps."""
+
+    def __init__(self, denoiser: Denoiser, backbone: Any, encoded: Encoded, retention: float, window: Window):
+        """backbone: of `fast_backbone`."""
+        self.denoiser, self.backbone, self.encoded, self.window = denoiser, backbone, encoded, window
+        self.asked = torch.tensor([retention], device=encoded.ids.device)
+        self.budget = max(1, round(retention * encoded.real.shape[1]))
+        self.memory = _Memory()
+        self.hidden = torch.empty(0)
+        self.seen = torch.empty(0)  # [n] the states that each token was last computed with
+        self.refreshed = 0  # tokens decided at the last refresh
+        self.logits = torch.empty(0)
+        self.computed = 0  # subwords
+
+    def __call__(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """states [n] -> (logits to keep [n], shot logits [shots]), on the CPU."""
+        given = states.to(self.encoded.ids.device)
+        embeds, level = self.denoiser.embed(self.encoded, given[None], self.asked)
+        active = self._active(given)
+        if active is None:
+            self.hidden, self.seen = self._compute(embeds), given.clone()
+        elif active.any():
+            self._compute_some(embeds, active)
+            self.seen = torch.where(active, given, self.seen)
+        token, shot = self.denoiser.judge(self.hidden, self.encoded, level)
+        self.logits = keep_logits(token, shot, self.encoded.shot)[0].float()
+        return self.logits.cpu(), shot[0].float().cpu()
+
+    def _active(self, states: Tensor) -> Tensor | None:
+        """[n] which tokens to compute; None = all."""
+        undecided = states == MASK
+        decided = len(states) - int(undecided.sum())
+        if not len(self.logits) or decided > self.window.refresh * self.refreshed:
+            self.refreshed = decided
+            return None
+        values = self.logits[undecided].sort(descending=True).values
+        left = min(max(self.budget - int((states == KEEP).sum()), 0), len(values))
+        cut = values[max(left - 1, 0)] if len(values) else 0.0
+        return (states != self.seen) | (undecided & ((self.logits - cut).abs() < self.window.band))
+
+    def _compute(self, embeds: Tensor) -> Tensor:
+        self.memory.rows = None
+        self.computed += int(self.encoded.attention.sum())
+        every = torch.arange(embeds.shape[1], device=embeds.device).expand(embeds.shape[:2])
+        return self._layers(embeds, every, self.encoded.attention)
+
+    def _compute_some(self, embeds: Tensor, active: Tensor) -> None:
+        """Compute the subwords of active tokens in the windows that have any, a batch padded with repetitions."""
+        token = self.encoded.token
+        wanted = active[token.clamp_min(0)] & (token >= 0)
+        counts = wanted.sum(1)
+        which = counts.nonzero()[:, 0]
+        self.computed += int(counts.sum())
+        rows = wanted[which].int().sort(dim=1, descending=True, stable=True).indices[:, : int(counts.max())]
+        spare = torch.arange(rows.shape[1], device=rows.device) >= counts[which, None]
+        rows = torch.where(spare, rows[:, :1], rows)
+        self.memory.rows, self.memory.which = rows, which
+        some = embeds[which[:, None], rows]
+        self.hidden[which[:, None], rows] = self._layers(some, rows, self.encoded.attention[which])
+
+    def _layers(self, embeds: Tensor, rows: Tensor, attention: Tensor) -> Tensor:
+        backbone = self.backbone
+        bert = backbone.config.model_type == "bert"
+        places = rows if bert else rows + 1 + int(backbone.embeddings.padding_idx)  # RoBERTa's first position
+        hidden = backbone.embeddings(inputs_embeds=embeds.to(backbone.dtype), position_ids=places)
+        mask = None if bool(attention.all()) else attention[:, None, None, :]
+        for layer in backbone.encoder.layer:
+            hidden = layer(hidden, mask, past_key_values=self.memory)
+            hidden = hidden[0] if isinstance(hidden, tuple) else hidden
+        return hidden.to(embeds.dtype)
+
+
+class _Memory:
+    """Stands where an encoder's layers expect a cache: takes the new keys and values, gives back all."""
+
+    def __init__(self) -> None:
+        self.layers: dict[int, tuple[Tensor, Tensor]] = {}  # keys and values [windows, heads, width, d]
+        self.rows: Tensor | None = None  # [windows computed, rows] which places are new; None = all
+        self.which = torch.empty(0)  # [windows computed]
+
+    def update(self, keys: Tensor, values: Tensor, layer: int, *_: Any) -> tuple[Tensor, Tensor]:
+        if self.rows is None:
+            self.layers[layer] = keys, values
+            return keys, values
+        every = self.layers[layer]
+        for old, new in zip(every, (keys, values), strict=True):
+            heads = torch.arange(new.shape[1], device=new.device)
+            old[self.which[:, None, None], heads[:, None], self.rows[:, None]] = new
+        if len(self.which) == len(every[0]):
+            return every
+        return every[0][self.which], every[1][self.which]

@@ -1,0 +1,107 @@
+"""Window-Diffusion: what is kept of earlier steps stands in for what a step does not compute."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tiny import tiny_checkpoint
+from torch import Tensor
+
+from model.compress import Compressor
+from model.prompt import Prompt, parse
+from model.schedule import DROP, KEEP, MASK
+from model.window import Window, Windowed
+
+PROMPT = parse("".join(f"Question: what are {i} and {i + 3}?\nAnswer: they make {2 * i + 3}.\n\n" for i in range(6)))
+N = len(PROMPT)
+
+
+def windowed(window: Window, prompt: Prompt = PROMPT, width: int = 512) -> Windowed:
+    checkpoint = tiny_checkpoint(window=width, overlap=width // 4)
+    denoiser = checkpoint.denoiser
+    return Windowed(denoiser, denoiser.backbone, checkpoint.encoder([prompt]), 0.4, window)
+
+
+def path(count: int) -> list[Tensor]:
+    """States of a run in which each step decides a few tokens."""
+    states, found = torch.full((N,), MASK), []
+    for step in range(count):
+        found.append(states.clone())
+        states[step * 3 : step * 3 + 3] = KEEP if step % 2 else DROP
+    return found
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("width", [512, 40])
+def test_refreshed_in_every_step_it_is_the_exact_prediction(width: int) -> None:
+    exact = tiny_checkpoint(window=width, overlap=width // 4).predictor(PROMPT, 0.4)
+    made = windowed(Window(refresh=0.0), width=width)
+    for states in path(5):
+        for mine, other in zip(made(states), exact(states), strict=True):
+            assert torch.allclose(mine, other, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_computing_all_tokens_anew_is_nearly_a_refresh() -> None:
+    """Only the special tokens at the window's ends are as they were."""
+    exact = tiny_checkpoint().predictor(PROMPT, 0.4)
+    made = windowed(Window(band=torch.inf, refresh=torch.inf))
+    first, moved = exact(path(1)[0])[0], 0.0
+    for states in path(5):
+        made.seen = torch.full((N,), -1)  # so that every token counts as changed
+        mine, other = made(states)[0], exact(states)[0]
+        moved = float((other - first).abs().max())
+        assert torch.allclose(mine, other, atol=1e-2 + 0.25 * moved)
+    assert moved > 0
+
+
+@torch.inference_mode()
+def test_only_what_changed_and_what_is_close_is_computed() -> None:
+    made = windowed(Window(band=0.0, refresh=torch.inf))
+    states = path(2)
+    before = made(states[0])
+    everything = made.computed
+    again = made(states[0])
+    assert made.computed == everything and all(torch.equal(a, b) for a, b in zip(before, again, strict=True))
+    after = made(states[1])
+    assert 3 <= made.computed - everything < everything // 4
+    assert not torch.equal(before[0][:3], after[0][:3])
+
+
+@torch.inference_mode()
+def test_refreshes_come_often_at_first() -> None:
+    made = windowed(Window(band=0.0, refresh=2.0))
+    counts = []
+    for states in path(8):
+        before = made.computed
+        made(states)
+        counts.append(made.computed - before)
+    everything = counts[0]
+    assert [count == everything for count in counts] == [True, True, False, True, False, False, False, True]
+
+
+@pytest.mark.parametrize("steps", [1, 8, 64])
+def test_budget_and_pins_hold(steps: int) -> None:
+    compressor = Compressor(tiny_checkpoint(), torch.device("cpu"))
+    pins = {0: True, 5: False, N - 1: True}
+    for exact in (False, True):
+        trace = compressor.compress(PROMPT, 0.3, steps, keep_task=False, pins=pins, exact=exact).trace
+        assert sum(trace.keep) == round(0.3 * N)
+        assert all(trace.keep[i] == keep for i, keep in pins.items())
+        assert trace.steps[0].asked and [step.index for step in trace.steps] == list(range(1, steps + 1))
+
+
+def test_the_model_is_asked_less_often_and_the_same_run_gives_the_same_mask() -> None:
+    compressor = Compressor(tiny_checkpoint(), torch.device("cpu"), Window(tolerance=0.05))
+    traces = [compressor.compress(PROMPT, 0.3, 64, keep_task=False).trace for _ in range(2)]
+    assert traces[0] == traces[1]
+    assert 1 <= sum(step.asked for step in traces[0].steps) < 64
+
+
+def test_an_encoder_without_such_layers_is_run_whole() -> None:
+    checkpoint = tiny_checkpoint()
+    checkpoint.denoiser.config.encoder["model_type"] = "distilbert"
+    compressor = Compressor(checkpoint, torch.device("cpu"), Window(tolerance=0.0))
+    assert compressor.backbone is None
+    kept = [compressor.compress(PROMPT, 0.3, 4, exact=exact).trace.keep for exact in (False, True)]
+    assert kept[0] == kept[1]
