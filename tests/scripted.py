@@ -21,7 +21,9 @@ class ScriptedCompressor:
         tokenizer = lambda texts, **_: {"input_ids": [[0] * (1 + len(text) // 6) for text in texts]}  # noqa: E731
         self.checkpoint: Any = SimpleNamespace(id="scripted", encoder=SimpleNamespace(tokenizer=tokenizer), meta={})
 
-    def denoise(self, prompt: Prompt, config: SamplerConfig, pins: Mapping[int, bool] | None = None) -> Iterator[Step]:
+    def denoise(
+        self, prompt: Prompt, config: SamplerConfig, pins: Mapping[int, bool] | None = None, exact: bool = False
+    ) -> Iterator[Step]:
         """Steps of the real sampler over scripted logits."""
         length = torch.tensor([float(len(token.text)) for token in prompt.tokens])
         own = (length - 4) / 2 + torch.arange(len(prompt)) % 7 / 10

@@ -135,7 +135,7 @@ def test_a_varied_copy_keeps_the_same_words_of_each_demonstration(data: Path, na
         seen.add(new.text[: new.text.index(_cut(shot, loaded, next(iter(after))))])
         orders.add(list(after) == [row for row in before if row in after])
         sizes.add(len(lost))
-    assert len(seen) >= 8 and orders == {True, False} and {0, 1} <= sizes
+    assert len(seen) >= 8 and False in orders and {0, 1} <= sizes
 
 
 # --- fitting -----------------------------------------------------------------------------------------------
@@ -316,7 +316,7 @@ def test_a_checkpoint_agrees_with_its_own_masks(loaded: Dataset, steps: int) -> 
     compressor = Compressor(checkpoint, torch.device("cpu"))
     items = []
     for item in items_for(loaded):
-        found = compressor.compress(item.prompt, item.retention, steps, keep_task=False)
+        found = compressor.compress(item.prompt, item.retention, steps, keep_task=False, exact=True)
         items.append(Item(item.prompt, list(found.trace.keep)))
     assert agreement(checkpoint, items, steps) == 1
     flipped = [replace(i, keep=[not items[0].keep[0], *i.keep[1:]]) if i is items[0] else i for i in items]
