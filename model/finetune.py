@@ -18,16 +18,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import torch
-
 from model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from model.compress import Compressor
 from model.corrections import Correction, read_corrections
 from model.devices import pick_device
 from model.errors import InputError
 from model.fit import Epoch, FitConfig, Item, fit
 from model.pins import pins_for_task
 from model.prompt import Prompt, parse
-from model.sampler import SamplerConfig, denoise
+from model.sampler import SamplerConfig
 from model.schedule import KEEP
 
 TOUCHED = 3.0  # how much a token that the person decided counts against one left alone
@@ -251,7 +250,8 @@ def _sampled(
     return _mask(checkpoint, prompt, config, {**ruled, **pins})
 
 
-@torch.inference_mode()
 def _mask(checkpoint: Checkpoint, prompt: Prompt, config: SamplerConfig, pins: Mapping[int, bool]) -> list[bool]:
-    *_, last = denoise(checkpoint.predictor(prompt, config.retention), prompt.shot_of, config, pins)
+    """What the studio would show."""
+    device = next(checkpoint.denoiser.parameters()).device
+    *_, last = Compressor(checkpoint, device).denoise(prompt, config, pins)
     return [state == KEEP for state in last.states]
