@@ -15,10 +15,10 @@ import sys
 from annotations.store import open_store
 from app.service import Studio
 from app.settings import Settings
-from benchmarks.compress import few_shot
 from benchmarks.visitor import verdict, visit
+from model.bench import few_shot
 
-WORDS = 300
+TOKENS = 400  # about 300 words
 RUN = """async () => {
     const dm = document.querySelector('#explore-canvas .dm');
     const frame = () => new Promise(requestAnimationFrame);
@@ -43,7 +43,7 @@ def main() -> int:
         times = []
         for i in range(repeat + 1):
             # another prompt each time, for that of the run before stays on screen until the next is done
-            page.fill("#prompt textarea", few_shot(WORDS) + f"\n\nQuestion: How much in {i + 2} days?\nAnswer:")
+            page.fill("#prompt textarea", few_shot(TOKENS).text + f"\n\nQuestion: How much in {i + 2} days?\nAnswer:")
             if i:
                 times.append(page.evaluate(RUN))
             else:

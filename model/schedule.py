@@ -7,6 +7,8 @@ probability t, independently. The linear schedule alpha(t) = 1 - t has the loss 
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -47,8 +49,10 @@ def corrupt(
 def commits(undecided: int, steps: int) -> list[int]:
     """How many tokens each of `steps` steps decides at the most; adds up to `undecided`.
 
-    >>> commits(10, 4)
-    [2, 3, 3, 2]
+    Few at first, when little is known, more later: the cosine schedule of MaskGIT (arXiv 2202.04200, section 3.2).
+
+    >>> commits(100, 4)
+    [8, 21, 33, 38]
     """
-    edges = [round(undecided * i / steps) for i in range(steps + 1)]
+    edges = [round(undecided * (1 - math.cos(math.pi / 2 * i / steps))) for i in range(steps + 1)]
     return [b - a for a, b in zip(edges, edges[1:], strict=False)]
