@@ -149,7 +149,7 @@ def bench(config: BenchConfig) -> Report:
     memory: dict[int, float] = {}
     load = 0.0
     rows: list[Row] = []
-    per_token: dict[str, float] = {}  # seconds of the last length at which a method ran
+    known: dict[str, Known] = {}
     setting = {**{k: str(v) if isinstance(v, Path) else v for k, v in asdict(config).items()}}
     setting |= {"device": str(compressor.device), "threads": torch.get_num_threads(), "torch": torch.__version__}
     setting |= {"checkpoint": compressor.checkpoint.id}
@@ -158,7 +158,7 @@ def bench(config: BenchConfig) -> Report:
         for length in bar:
             prompt = few_shot(length)
             bar.set_description(f"{len(prompt):,} tokens")
-            rows += _measure(config, _jobs(config, compressor, peers, prompt), prompt, per_token)
+            rows += _measure(config, _jobs(config, compressor, peers, prompt), prompt, known)
             memory[len(prompt)], load = _alone(config, prompt.text)
             report = Report(rows, memory, load, setting)
             if config.json:
@@ -178,28 +178,33 @@ def _jobs(config: BenchConfig, compressor: Compressor, peers: Peers, prompt: Pro
     return jobs + [Job(name, run) for name, run in peers.jobs(prompt)]
 
 
-def _measure(config: BenchConfig, jobs: list[Job], prompt: Prompt, known: dict[str, float]) -> list[Row]:
-    """Run the jobs in turn. known: method -> seconds per token at the last length, kept up to date."""
+@dataclass(frozen=True)
+class Known:
+    """Of a method at the last length at which it ran: seconds per token of a round, and a guess for other lengths."""
+
+    round: float
+    whole: Extrapolated
+
+
+def _measure(config: BenchConfig, jobs: list[Job], prompt: Prompt, known: dict[str, Known]) -> list[Row]:
+    """Run the jobs in turn. known: by method, kept up to date."""
     n = len(prompt)
-    skipped = [job for job in jobs[1:] if known.get(job.method, 0.0) * n > config.limit]
-    live = [job for job in jobs if job not in skipped]
+    live = [j for j in jobs if j is jobs[0] or j.method not in known or known[j.method].round * n <= config.limit]
     for _ in range(config.repeat):
         for job in live:
             if job is jobs[0] or not job.times or sum(job.times) + job.times[-1] <= config.limit:
                 job.once()
-    plain = jobs[0].times
+    plain, rows = jobs[0].times, []
     reference = next((job.result for job in live if job.method == EXACT and job.result), None)
-    rows = []
     for job in jobs:
-        if job in skipped:
-            seconds = known[job.method] * n
-            rows.append(Row(n, job.method, seconds, seconds / statistics.median(plain), 0))
+        if job in live:
+            seconds = statistics.median(job.times)
+            guess = job.result if isinstance(job.result, Extrapolated) else Extrapolated(seconds, n, power=1)
+            known[job.method] = Known(seconds / n, guess)
+        if job not in live or isinstance(job.result, Extrapolated):
+            whole = known[job.method].whole.at(n)
+            rows.append(Row(n, job.method, whole, whole / statistics.median(plain), 0))
             continue
-        if isinstance(job.result, Extrapolated):
-            rows.append(Row(n, job.method, job.result.seconds, job.result.seconds / statistics.median(plain), 0))
-            continue
-        seconds = statistics.median(job.times)
-        known[job.method] = seconds / n
         ratio = statistics.median(t / p for t, p in zip(job.times, plain, strict=False))
         trace = getattr(job.result, "trace", None)
         passes = sum(step.asked for step in trace.steps) if trace else None
@@ -235,9 +240,14 @@ def _plain(compressor: Compressor, prompt: Prompt) -> Callable[[], Any]:
 
 @dataclass(frozen=True)
 class Extrapolated:
-    """Seconds that a whole run would take."""
+    """Seconds that a whole run would take at a length, and how they grow with it: as tokens ** power."""
 
     seconds: float
+    tokens: int
+    power: int
+
+    def at(self, tokens: int) -> float:
+        return self.seconds * (tokens / self.tokens) ** self.power
 
 
 class Peers:
@@ -279,7 +289,7 @@ class Peers:
         for i in range(TA_EVALUATIONS):
             text = prompt.render([j != i for j in range(len(prompt))])
             target.label_log_probs(target.read(target.encode(text)), queries, [0, 1])
-        return Extrapolated((time.perf_counter() - start) / TA_EVALUATIONS * len(prompt))
+        return Extrapolated((time.perf_counter() - start) / TA_EVALUATIONS * len(prompt), len(prompt), power=2)
 
     @torch.inference_mode()
     def _shape(self, name: str, prompt: Prompt) -> None:
