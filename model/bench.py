@@ -327,7 +327,16 @@ def _in_fresh_process(checkpoint: Path | None, device: str | None, text: str, re
     compressor = Compressor.load(checkpoint, device)
     load = time.perf_counter() - start
     compressor.compress(text, retention, 8)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, load
+    return _peak_memory(), load
+
+
+def _peak_memory() -> float:
+    """In MB. On Linux getrusage would count what the parent held when it forked."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS counts bytes
 
 
 # ---- prompts
