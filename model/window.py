@@ -37,9 +37,9 @@ class Window:
         block: a prompt of more tokens is decided block by block (see `model.blocks`).
     """
 
-    tolerance: float = 0.005
+    tolerance: float = 0.002
     band: float = 1.0
-    refresh: float = 4.0
+    refresh: float = 2.0
     block: int = 2048
 
 
