@@ -19,7 +19,6 @@ from model.data import TRAIN_TASKS
 from model.errors import InputError
 
 HELD_OUT = ("agnews", "yelp", "yahoo")  # for evaluation only: never taught, never trained on
-BENCH_METHODS = ("diffumask", "exact", "llmlingua", "ta-pruning", "bert-base", "xlm-roberta-large")
 BYTES_PER_CHARACTER = 4  # at most, in UTF-8
 
 
@@ -271,15 +270,16 @@ def _add_bench(commands: argparse._SubParsersAction) -> None:
         "what would take longer than --limit in one run is extrapolated from a shorter prompt, and marked with ~.",
     )
     flag = parser.add_argument
-    flag("--tokens", type=_count, nargs="+", default=[128, 512, 2048, 8192, 32768], metavar="N",
+    flag("--tokens", type=_count, nargs="+", metavar="N",
          help="lengths of the prompts, in prompt tokens (default 128 512 2048 8192 32768)")  # fmt: skip
-    flag("--steps", type=_count, nargs="+", default=[1, 4, 8, 16, 64], metavar="N",
+    flag("--steps", type=_count, nargs="+", metavar="N",
          help="of DiffuMask (default 1 4 8 16 64)")  # fmt: skip
-    flag("--methods", type=_names, default=BENCH_METHODS, metavar="LIST",
-         help=f"comma-separated (default {','.join(BENCH_METHODS)})")  # fmt: skip
-    flag("--retention", type=float, default=0.35, metavar="R", help="share of tokens to keep (default 0.35)")
-    flag("--repeat", type=_count, default=5, metavar="N", help="rounds to take the median of (default 5)")
-    flag("--limit", type=float, default=120.0, metavar="S",
+    flag("--methods", type=_names, metavar="LIST",
+         help="comma-separated, any of diffumask, exact, llmlingua, ta-pruning, bert-base, xlm-roberta-large "
+         "(default: all)")  # fmt: skip
+    flag("--retention", type=float, metavar="R", help="share of tokens to keep (default 0.35)")
+    flag("--repeat", type=_count, metavar="N", help="rounds to take the median of (default 5)")
+    flag("--limit", type=float, metavar="S",
          help="seconds that one method may take at one length (default 120)")  # fmt: skip
     flag("--checkpoint", type=Path, metavar="DIR", help="folder of a checkpoint (default: the shipped one)")
     flag("--json", type=Path, metavar="OUT", help="write the report here, after each length")
@@ -416,18 +416,9 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 def _bench(arguments: argparse.Namespace) -> None:
     from model.bench import BenchConfig, bench
 
-    config = BenchConfig(
-        tokens=tuple(arguments.tokens),
-        steps=tuple(arguments.steps),
-        methods=arguments.methods,
-        retention=arguments.retention,
-        repeat=arguments.repeat,
-        limit=arguments.limit,
-        checkpoint=arguments.checkpoint,
-        device=arguments.device,
-        json=arguments.json,
-    )
-    _print(bench(config).table())
+    given = {name: value for name, value in vars(arguments).items() if name != "run" and value is not None}
+    given |= {name: tuple(given[name]) for name in ("tokens", "steps") if name in given}
+    _print(bench(BenchConfig(**given)).table())
 
 
 def _check_trainable(task: str) -> None:

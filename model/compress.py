@@ -16,7 +16,7 @@ from model.devices import pick_device
 from model.errors import InputError
 from model.pins import pins_for_task, pins_from_regex
 from model.prompt import Prompt, parse
-from model.sampler import Predict, SamplerConfig, Step, Trace, denoise
+from model.sampler import Predict, SamplerConfig, Step, Trace
 from model.window import Window, Windowed, fast_backbone
 
 MAX_CHARACTERS = 200_000
@@ -129,7 +129,7 @@ class Compressor:
     ) -> Iterator[Step]:
         """The steps of one run, each as soon as it is decided (for those who want to watch)."""
         if exact:
-            return denoise(self.checkpoint.predictor(prompt, config.retention), prompt.shot_of, config, pins)
+            return denoise_blocks(self.checkpoint.predictor, prompt, config, pins or {})
         window = self.window
         return denoise_blocks(self._windowed, prompt, config, pins or {}, window.tolerance, window.block)
 
