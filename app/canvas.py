@@ -6,6 +6,7 @@ is text in the format of `app.view`, which the script reads with JSON.parse and 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -44,16 +45,13 @@ def token_canvas(
         empty: what to say before there is a prompt.
         counters: names of the tokenizers that tokens can be counted with.
     """
+    # In the script and not as properties: a canvas whose tab opens with its first value may start without those.
+    settings = dict(editable=editable, reviewing=reviewing, slider=slider, empty=empty, counters=list(counters))
     return gr.HTML(
         "",
         html_template=read_web("canvas.html"),
-        js_on_load="\n".join(map(read_web, _SCRIPTS)),
+        js_on_load="\n".join([f"const settings = {json.dumps(settings)};", *map(read_web, _SCRIPTS)]),
         apply_default_css=False,
-        editable=editable,
-        reviewing=reviewing,
-        slider=slider,
-        empty=empty,
-        counters=list(counters),
         **kwargs,
     )
 

@@ -2,8 +2,7 @@
 // Runs once per canvas, inside one function together with the other scripts of this folder.
 const $ = (selector) => element.querySelector(selector);
 const [OPEN, KEEP, DROP] = [0, 1, 2];
-const editable = Boolean(props.editable);
-const reviewing = Boolean(props.reviewing);
+const { editable, reviewing } = settings; // from app/canvas.py
 const BLOCK = 100; // tokens that the browser may skip at once while they are off screen
 
 let doc = null; // the document line

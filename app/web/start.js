@@ -47,7 +47,7 @@ function redraw() {
 
 $('.dm-price input').addEventListener('input', redraw);
 
-const counters = props.counters || [];
+const { counters } = settings;
 $('.dm-counter').hidden = counters.length < 2;
 for (const name of counters) $('.dm-counter select').add(new Option(name, name));
 $('.dm-counter select').addEventListener('change', (event) => {
@@ -58,7 +58,7 @@ $('.dm-counter select').addEventListener('change', (event) => {
 function startView() {
   $('.dm-scrub').addEventListener('input', (event) => pauseAt(Number(event.target.value)));
   let timer = 0;
-  const mine = (event) => props.slider && event.target.closest && event.target.closest('#' + props.slider);
+  const mine = (event) => settings.slider && event.target.closest && event.target.closest('#' + settings.slider);
   const share = (event) => Math.max(1, Math.min(100, Number(event.target.value) || 0)) / 100;
   document.addEventListener('input', (event) => {
     if (mine(event)) previewRetention(share(event));
@@ -84,7 +84,7 @@ function startEdit() {
 $('.dm').classList.add(editable ? 'is-edit' : reviewing ? 'is-review' : 'is-view');
 $('.dm-scroll').setAttribute('role', editable ? 'application' : 'group');
 $('.dm-scroll').setAttribute('aria-label', editable ? 'Prompt; press ? for the keys' : reviewing ? 'Prompt' : 'Prompt; space plays, arrows step');
-showText('.dm-empty-text', props.empty || '');
+showText('.dm-empty-text', settings.empty);
 if (editable) startEdit();
 else if (!reviewing) startView();
 window.addEventListener('resize', () => doc && fitHeight());
