@@ -36,10 +36,10 @@ from model.compress import Compressor
 from model.data import load_dataset
 from model.devices import pick_device
 from model.finetune import FinetuneConfig, finetune
-from model.metrics import Bootstrap, Interval
 from model.pairs import read_pairs
 from model.prompt import Prompt
 from model.sampler import SamplerConfig
+from model.study.metrics import Bootstrap, Interval
 
 PAIRS = Path(__file__).parent.parent / "pairs"
 RETENTIONS = (0.35, 0.5, 0.65)

@@ -16,7 +16,7 @@ from annotations.store import open_store
 from app.service import Studio
 from app.settings import Settings
 from benchmarks.visitor import verdict, visit
-from model.bench import few_shot
+from model.study.bench import few_shot
 
 TOKENS = 400  # about 300 words
 RUN = """async () => {

@@ -12,10 +12,10 @@ import pytest
 import torch
 from conftest import tiny_tokenizer
 
-import model.baselines
-from model.baselines import QUERY, llmlingua, random_tokens, recorded, selective_context, without_query
+import model.study.baselines
 from model.errors import InputError
 from model.prompt import Prompt, parse
+from model.study.baselines import QUERY, llmlingua, random_tokens, recorded, selective_context, without_query
 from model.targets import Target
 from model.wheels import cache_dir
 
@@ -34,7 +34,7 @@ def kept(text: str, monkeypatch: pytest.MonkeyPatch, compress: Callable[[str], s
         seen.extend(indices)
         return ""
 
-    monkeypatch.setattr(model.baselines, "_render", note)
+    monkeypatch.setattr(model.study.baselines, "_render", note)
     compress(text)
     assert len(set(seen)) == len(seen)
     return seen
@@ -101,7 +101,7 @@ def test_self_information_adds_up_to_the_negative_log_likelihood(any_target: Tar
     nll = -float(table[torch.arange(len(ids) - 1), torch.tensor(ids[1:])].sum())
     if not any_target.bos:
         nll += float(torch.tensor(float(table.shape[1])).log())
-    surprise = model.baselines._self_information(prompt, any_target)
+    surprise = model.study.baselines._self_information(prompt, any_target)
     assert len(surprise) == len(prompt)
     assert sum(surprise) == pytest.approx(nll, rel=1e-4)
 
@@ -135,7 +135,7 @@ def test_llmlingua_missing_names_the_way_to_get_it(monkeypatch: pytest.MonkeyPat
     def missing(name: str) -> None:
         raise ImportError(name)
 
-    monkeypatch.setattr(model.baselines.importlib, "import_module", missing)
+    monkeypatch.setattr(model.study.baselines.importlib, "import_module", missing)
     with pytest.raises(InputError, match="pip install -r requirements-eval.txt"):
         llmlingua()
 
@@ -159,4 +159,4 @@ def test_llmlingua_runs_with_smollm2() -> None:
 
 
 def test_examples() -> None:
-    assert doctest.testmod(model.baselines).failed == 0
+    assert doctest.testmod(model.study.baselines).failed == 0

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from tiny import tiny_checkpoint
 
-from model.bench import PLAIN, BenchConfig, bench, few_shot, problem
 from model.checkpoint import save_checkpoint
 from model.errors import InputError
+from model.study.bench import PLAIN, BenchConfig, bench, few_shot, problem
 
 SIGNS = {"*": operator.mul, "+": operator.add, "-": operator.sub}
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from tiny import PROMPT, tiny_checkpoint
 
-import model.evaluate
 import model.pairs
+import model.study.evaluate
 import model.train
 from model.checkpoint import save_checkpoint
 from model.cli import main
@@ -272,7 +272,7 @@ def test_evaluate_settings(monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captur
         seen.append(config)
         return Table()
 
-    monkeypatch.setattr(model.evaluate, "evaluate", evaluate)
+    monkeypatch.setattr(model.study.evaluate, "evaluate", evaluate)
     line = (
         "evaluate --task gsm8k --data d --target gemma3 --methods full,random --retention 0.2 0.5 --prompts 2"
         " --queries 3 --seed 5 --json o.json --generate --shots 6 --checkpoint c --device cpu"

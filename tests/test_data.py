@@ -23,7 +23,7 @@ from model.data import (
     load_test,
 )
 from model.errors import InputError
-from model.tasks import load_task
+from model.study.tasks import load_task
 
 KINDS = ("sst-2", "gsm8k", "agnews")
 

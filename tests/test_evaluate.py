@@ -15,17 +15,17 @@ import numpy as np
 import pytest
 
 import model.answers
-import model.evaluate
-import model.metrics
-import model.tasks
+import model.study.evaluate
+import model.study.metrics
+import model.study.tasks
 from model.answers import cut, exact_match, final_number, greedy_answers
-from model.baselines import QUERY, random_tokens
 from model.errors import InputError
-from model.evaluate import METHODS, EvaluateConfig, evaluate
-from model.metrics import Bootstrap, calibrate, correct, gold_nll, log_softmax
 from model.prompt import parse
+from model.study.baselines import QUERY, random_tokens
+from model.study.evaluate import METHODS, EvaluateConfig, evaluate
+from model.study.metrics import Bootstrap, calibrate, correct, gold_nll, log_softmax
+from model.study.tasks import Demonstrations, Task
 from model.targets import Target
-from model.tasks import Demonstrations, Task
 
 WORDS = ("World", "Sports", "Business", "Tech")
 RUN: dict[str, Any] = {"compressors": {m: lambda text, r: random_tokens(text, r, 5) for m in METHODS}}
@@ -160,7 +160,7 @@ def test_answers_end_at_a_blank_line_or_the_next_question() -> None:
 
 
 def test_examples() -> None:
-    for module in (model.metrics, model.answers):
+    for module in (model.study.metrics, model.answers):
         assert doctest.testmod(module).failed == 0
 
 
@@ -194,7 +194,7 @@ def test_agnews_report(tiny_target: Target, agnews: Path, tmp_path: Path) -> Non
 
 def test_scores_are_those_of_the_joined_text(tiny_target: Target, agnews: Path) -> None:
     report = evaluate(config_for(agnews, methods=("full", "zero")), silent, target=tiny_target)
-    task = model.evaluate.load_task("agnews", agnews, 2, 8, 4, 0)
+    task = model.study.evaluate.load_task("agnews", agnews, 2, 8, 4, 0)
     first = [tiny_target.encode(f" {word}")[0] for word in WORDS]
     texts = [f"{prompt.text}\n\n" for prompt in task.prompts]
     for row, prefixes in zip(report.rows, (texts, [""]), strict=True):
@@ -215,7 +215,7 @@ def test_scores_are_those_of_the_joined_text(tiny_target: Target, agnews: Path) 
 def test_gsm8k_report_with_generated_answers(
     tiny_target: Target, gsm8k: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model.tasks, "greedy_answers", partial(greedy_answers, new_tokens=5))
+    monkeypatch.setattr(model.study.tasks, "greedy_answers", partial(greedy_answers, new_tokens=5))
     config = config_for(gsm8k, generate=True, shots=3)
     report = evaluate(config, silent, target=tiny_target, **RUN)
     rows = {(row.method, row.retention): row for row in report.rows}
@@ -228,7 +228,7 @@ def test_gsm8k_report_with_generated_answers(
 
 
 def test_prompts_and_queries_are_the_same_each_time(agnews: Path, gsm8k: Path) -> None:
-    load = model.evaluate.load_task
+    load = model.study.evaluate.load_task
     task = load("agnews", agnews, 2, 8, 4, 0)
     assert task == load("agnews", agnews, 2, 8, 4, 0)
     assert sorted(q.label or 0 for q in task.queries) == [0, 0, 1, 1, 2, 2, 3, 3]

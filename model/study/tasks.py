@@ -15,7 +15,6 @@ from pathlib import Path
 import torch
 
 from model.answers import exact_match, greedy_answers
-from model.baselines import without_query
 from model.data import (
     LABELS,
     QUESTION_ANSWER,
@@ -29,6 +28,7 @@ from model.data import (
 )
 from model.errors import InputError
 from model.score import JOIN, first_subwords
+from model.study.baselines import without_query
 from model.targets import Prefix, Target
 
 TASKS = ("agnews", "gsm8k")

@@ -2,7 +2,7 @@
 
 The budget of all of them is a share of prompt tokens (`model.prompt`), except `llmlingua`, which counts
 subwords of its own small LM, and `recorded`, which has the length it was recorded with. What was really kept
-is measured by `model.evaluate`.
+is measured by `model.study.evaluate`.
 """
 
 from __future__ import annotations

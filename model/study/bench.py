@@ -270,7 +270,7 @@ class Peers:
 
     def _lingua(self, prompt: Prompt) -> str:
         if self.lingua is None:
-            from model.baselines import llmlingua
+            from model.study.baselines import llmlingua
 
             self.lingua = llmlingua()
             self.lingua(few_shot(64).text, 0.5)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.metrics import Bootstrap, Interval, Matrix, calibrate, correct, gold_nll, log_softmax
-from model.tasks import Task
+from model.study.metrics import Bootstrap, Interval, Matrix, calibrate, correct, gold_nll, log_softmax
+from model.study.tasks import Task
 
 REFERENCES = ("diffumask", "llmlingua2", "full", "zero")  # each method is compared with these, where they ran
 FOOTNOTE = (

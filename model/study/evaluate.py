@@ -14,13 +14,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from model.baselines import Baseline, first_tokens, llmlingua, random_tokens, recorded, selective_context
 from model.data import QUESTION_ANSWER, load_dataset, read_lines
 from model.errors import InputError
 from model.prompt import parse
-from model.report import Outcome, Report, build_report
+from model.study.baselines import Baseline, first_tokens, llmlingua, random_tokens, recorded, selective_context
+from model.study.table import Outcome, Report, build_report
+from model.study.tasks import ARTICLE_ANSWER, TASKS, Demonstrations, Task, load_task
 from model.targets import Target
-from model.tasks import ARTICLE_ANSWER, TASKS, Demonstrations, Task, load_task
 
 UNBUDGETED = ("full", "zero", "llmlingua2")  # one row, whatever the retentions
 BUDGETED = ("random", "first", "selective-context", "llmlingua", "teacher", "diffumask", "exact", "one-pass")

@@ -1,0 +1,80 @@
+"""`python -m model teach`: make training pairs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from model.cli.tools import add_device, command, count, names
+from model.data import TRAIN_TASKS
+from model.errors import InputError
+
+HELD_OUT = ("agnews", "yelp", "yahoo")  # for evaluation only: never taught, never trained on
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    parser = command(
+        commands,
+        "teach",
+        "make training pairs: find out which tokens of few-shot prompts a target LLM needs",
+        "  python -m model teach --data data --pairs 200 --out pairs.jsonl\n"
+        "  python -m model teach --data data --tasks sst-2,trec --targets smollm2 --pairs 20 --out pairs.jsonl\n"
+        "the same command again goes on where the last one ended.",
+    )
+    flag = parser.add_argument
+    flag("--data", type=Path, required=True, metavar="DIR", help="folder that holds gsm8k/ and train_tasks/")
+    flag("--out", type=Path, required=True, metavar="FILE", help="JSONL file that finished pairs are appended to")
+    flag(
+        "--tasks",
+        type=names,
+        default=TRAIN_TASKS,
+        metavar="LIST",
+        help=f"comma-separated data sets (default {','.join(TRAIN_TASKS)}); {', '.join(HELD_OUT)} are held out",
+    )
+    flag(
+        "--targets",
+        type=names,
+        default=("smollm2", "gemma3"),
+        metavar="LIST",
+        help="comma-separated target LLMs: smollm2, gemma3, Hugging Face names or folders (default smollm2,gemma3)",
+    )
+    flag("--pairs", type=count, default=100, metavar="N", help="how many there shall be in the end (default 100)")
+    flag(
+        "--method",
+        default="hierarchical",
+        metavar="NAME",
+        help="hierarchical, or a reference to compare it with: classic (TA-Pruning), random",
+    )
+    flag("--label-free", action="store_true", help="hold the full prompt's answers, not the gold ones")
+    flag("--queries", type=count, default=16, metavar="N", help="held-out queries per prompt (default 16)")
+    flag("--seed", type=int, default=0, metavar="N", help="of the prompts and queries drawn (default 0)")
+    add_device(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    for task in arguments.tasks:
+        _check_trainable(task)
+    from model.pairs import TeachConfig, teach
+    from model.teacher import TeacherConfig
+
+    teach(
+        TeachConfig(
+            data=arguments.data,
+            out=arguments.out,
+            tasks=arguments.tasks,
+            targets=arguments.targets,
+            pairs=arguments.pairs,
+            seed=arguments.seed,
+            method=arguments.method,
+            device=arguments.device,
+            teacher=TeacherConfig(queries=arguments.queries, label_free=arguments.label_free),
+        )
+    )
+
+
+def _check_trainable(task: str) -> None:
+    if task in HELD_OUT:
+        raise InputError(f"{task} is held out for evaluation and never trained on; use {', '.join(TRAIN_TASKS)}")
+    if task not in TRAIN_TASKS:
+        raise InputError(f"unknown task {task!r}; use {', '.join(TRAIN_TASKS)}")

@@ -1,0 +1,45 @@
+"""What the sub-commands share: a parser of their own, flags of several of them, standard output."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from model.errors import InputError
+
+
+def command(commands: argparse._SubParsersAction, name: str, about: str, examples: str) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name,
+        help=about,
+        description=f"{about[0].upper()}{about[1:]}.",
+        epilog=f"examples:\n{examples}",
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:N or mps (default: the best there is)")
+
+
+def names(text: str) -> tuple[str, ...]:
+    """ "a, b" -> ("a", "b")"""
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names:
+        raise argparse.ArgumentTypeError("name at least one")
+    return names
+
+
+def count(text: str) -> int:
+    if (count := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {count}")
+    return count
+
+
+def write_out(text: str) -> None:
+    """Write the text as UTF-8, whatever the locale; a line break only if it ends without one."""
+    if sys.stdout is None:
+        raise InputError("standard output is closed, so there is nowhere to print the result")
+    sys.stdout.buffer.write(text.encode("utf-8") + (b"" if text.endswith("\n") else b"\n"))
+    sys.stdout.buffer.flush()

@@ -1,0 +1,57 @@
+"""`python -m model train`: train a denoiser on pairs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from model.cli.tools import command, count
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    parser = command(
+        commands,
+        "train",
+        "train a denoiser on pairs and write a new checkpoint",
+        "  python -m model train --pairs pairs.jsonl --data data --out checkpoints/mine\n"
+        "  python -m model train --pairs a.jsonl b.jsonl --data data --out checkpoints/mine --resume",
+    )
+    flag = parser.add_argument
+    flag("--pairs", type=Path, required=True, nargs="+", metavar="FILE", help="JSONL files that `teach` made")
+    flag("--data", type=Path, required=True, metavar="DIR", help="folder of the data sets that the pairs refer to")
+    flag("--out", type=Path, required=True, metavar="DIR", help="folder for the checkpoint; must not exist yet")
+    flag(
+        "--base",
+        default="minilm",
+        metavar="NAME",
+        help="encoder to start from: minilm, a Hugging Face name or a folder (default minilm)",
+    )
+    flag("--parent", type=Path, metavar="DIR", help="checkpoint to go on from, instead of --base")
+    flag("--warm-up", type=int, metavar="N",
+         help="random coherent masks to learn first (default 2000; with --parent 0)")  # fmt: skip
+    flag("--warm-up-rate", type=float, default=1e-4, metavar="R", help="peak learning rate of that (default 1e-4)")
+    flag("--epochs", type=count, default=30, metavar="N", help="passes over the pairs at the most (default 30)")
+    flag("--tokens", type=count, default=512, metavar="N", help="prompt tokens per optimiser step (default 512)")
+    flag("--rate", type=float, default=3e-5, metavar="R", help="peak learning rate on the pairs (default 3e-5)")
+    flag("--seed", type=int, default=0, metavar="N", help="of everything random (default 0)")
+    flag("--resume", action="store_true", help="go on with an interrupted run")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from model.fit import FitConfig
+    from model.train import TrainConfig, train
+
+    train(
+        TrainConfig(
+            pairs=tuple(arguments.pairs),
+            data=arguments.data,
+            out=arguments.out,
+            base=arguments.base,
+            parent=arguments.parent,
+            warm_up=arguments.warm_up,
+            warm_up_rate=arguments.warm_up_rate,
+            resume=arguments.resume,
+            fit=FitConfig(epochs=arguments.epochs, tokens=arguments.tokens, rate=arguments.rate, seed=arguments.seed),
+        )
+    )
