@@ -1,4 +1,4 @@
-"""Human corrections of masks: record, store, export. No torch, no Gradio; importing does nothing.
+"""Human corrections of masks and votes on answers: record, store, export. No torch, no Gradio; importing does nothing.
 
 >>> from annotations.record import checked   # one record, checked
 >>> from annotations.store import open_store  # the database: open_store() -> Store

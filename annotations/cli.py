@@ -1,4 +1,4 @@
-"""The command line: `python -m annotations export|import|stats`.
+"""The command line: `python -m annotations export|import|stats|votes`.
 
 Exit status: 0 done, 1 imported but some rows were refused, 2 a mistake in the input (one line on stderr), 130
 interrupted, 141 the reader of the output went away.
@@ -13,17 +13,17 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from annotations.db import DATA_VARIABLE, URL_VARIABLE
 from annotations.errors import ExportError, RecordError, StoreError
-from annotations.export import FORMATS, export, format_of, import_rows
+from annotations.export import FORMATS, VOTE_FORMATS, export, export_votes, format_of, import_rows
 from annotations.record import STATUSES
-from annotations.results import TO_LEARN, Filter, Group
-from annotations.store import Store, open_store
+from annotations.results import TO_LEARN, Filter
+from annotations.stats import figures, plain, table
+from annotations.store import open_store
 
 WHERE = f"The database is a SQLite file in the user's data folder, unless ${DATA_VARIABLE} names a folder or \
 ${URL_VARIABLE} (or --database) a SQLAlchemy URL, for example postgresql://user@host/name."
@@ -53,31 +53,27 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _complain(message: str, status: int) -> int:
-    print("diffumask:", _plain(" ".join(message.split())), file=sys.stderr)
+    print("diffumask:", plain(" ".join(message.split())), file=sys.stderr)
     return status
-
-
-def _plain(text: str) -> str:
-    """A text without what could write to a terminal, or could not be written to it."""
-    shown = "".join(c if c.isprintable() else "?" for c in text)
-    encoding = sys.stdout.encoding or "utf-8"
-    return shown.encode(encoding, errors="replace").decode(encoding)
 
 
 # --- flags -------------------------------------------------------------------------------------------------
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser, with a sub-command each for export, import and stats."""
+    """The parser, with a sub-command for each."""
     parser = _Parser(
-        prog="python -m annotations", description="Corrections of masks: out of and into the database.", epilog=WHERE
+        prog="python -m annotations",
+        description="Corrections of masks, and votes on answers: out of and into the database.",
+        epilog=WHERE,
     )
-    commands = parser.add_subparsers(title="commands", required=True, metavar="export | import | stats")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="export | import | stats | votes")
     _export_flags(commands.add_parser("export", help="write corrections to a file or data set folder", epilog=WHERE))
     _import_flags(commands.add_parser("import", help="read corrections from such a file or folder", epilog=WHERE))
-    stats = commands.add_parser("stats", help="counts, edit rates, agreement between annotators", epilog=WHERE)
+    stats = commands.add_parser("stats", help="counts, edit rates, agreement, standings of votes", epilog=WHERE)
     stats.add_argument("--json", action="store_true", help="print one JSON object")
     stats.set_defaults(run=_stats)
+    _vote_flags(commands.add_parser("votes", help="write votes on answers to a file", epilog=WHERE))
     for command in commands.choices.values():
         command.add_argument("--database", metavar="URL", help="use this database")
     return parser
@@ -113,6 +109,16 @@ def _import_flags(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_import)
 
 
+def _vote_flags(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Write the votes of side-by-side comparisons, oldest first. What is there is replaced whole or not at all."
+    )
+    parser.add_argument("path", metavar="FILE", help="file to write; - = standard output")
+    parser.add_argument("--format", choices=VOTE_FORMATS, help="default: by suffix")
+    parser.add_argument("--annotator", default="", metavar="NAME", help="only by this annotator")
+    parser.set_defaults(run=_votes)
+
+
 # --- commands ----------------------------------------------------------------------------------------------
 
 
@@ -127,24 +133,38 @@ def _export(arguments: argparse.Namespace) -> int:
         text=arguments.text,
         unused_by=arguments.unused_by,
     )
+
+    def write(path: Path, format: str) -> int:
+        store = open_store(arguments.database)
+        return export(store.fetch(store.keys(chosen, arguments.history)), path, format)
+
+    return _write(arguments, "correction", write)
+
+
+def _votes(arguments: argparse.Namespace) -> int:
+    def write(path: Path, format: str) -> int:
+        return export_votes(open_store(arguments.database).all_votes(arguments.annotator), path, format)
+
+    return _write(arguments, "vote", write)
+
+
+def _write(arguments: argparse.Namespace, what: str, write: Callable[[Path, str], int]) -> int:
+    """Have `write(path, format)` write the file that the arguments name, or standard output."""
     if arguments.path == "-":
-        _to_stdout(arguments, chosen)
+        _to_stdout(arguments.format, write)
         return 0
     path = Path(arguments.path)
-    format = format_of(path, arguments.format or "")
-    store = open_store(arguments.database)
-    count = export(store.fetch(store.keys(chosen, arguments.history)), path, format)
-    print(f"{count} correction{'s' * (count != 1)} written to {_plain(str(path))}")
+    count = write(path, format_of(path, arguments.format or ""))
+    print(f"{count} {what}{'s' * (count != 1)} written to {plain(str(path))}")
     return 0
 
 
-def _to_stdout(arguments: argparse.Namespace, chosen: Filter) -> None:
-    if arguments.format not in ("jsonl", "csv"):
+def _to_stdout(format: str, write: Callable[[Path, str], int]) -> None:
+    if format not in ("jsonl", "csv"):
         raise ExportError("standard output takes --format jsonl or --format csv")
-    store = open_store(arguments.database)
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder, "export")
-        export(store.fetch(store.keys(chosen, arguments.history)), whole, arguments.format)
+        write(whole, format)
         with open(whole, "rb") as file:
             shutil.copyfileobj(file, sys.stdout.buffer)
     sys.stdout.buffer.flush()
@@ -156,56 +176,12 @@ def _import(arguments: argparse.Namespace) -> int:
         counts[outcome.result] += 1
         if arguments.verbose or outcome.result == "refused":
             reason = f": {outcome.reason}" if outcome.reason else ""
-            print(_plain(f"line {outcome.line}: {outcome.result}{reason}"))
+            print(plain(f"line {outcome.line}: {outcome.result}{reason}"))
     print(f"{counts['added']} added, {counts['already there']} already there, {counts['refused']} refused")
     return 1 if counts["refused"] else 0
 
 
 def _stats(arguments: argparse.Namespace) -> int:
     store = open_store(arguments.database)
-    print(json.dumps(_figures(store), indent=2) if arguments.json else _table(store))
+    print(json.dumps(figures(store), indent=2) if arguments.json else table(store))
     return 0
-
-
-def _figures(store: Store) -> dict[str, object]:
-    stats, agreement = store.stats(), store.agreement()
-
-    def rates(groups: Mapping[str, Group]) -> dict[str, object]:
-        return {name: {**asdict(group), "edit_rate": group.edit_rate} for name, group in groups.items()}
-
-    return {
-        **asdict(stats),
-        "all": {**asdict(stats.all), "edit_rate": stats.all.edit_rate},
-        "annotators": rates(stats.annotators),
-        "checkpoints": rates(stats.checkpoints),
-        "agreement": asdict(agreement),
-    }
-
-
-def _table(store: Store) -> str:
-    stats, agreement = store.stats(), store.agreement()
-    counts = ", ".join(f"{count} {status}" for status, count in stats.statuses.items()) or "none"
-    lines = [
-        f"corrections  {counts}",
-        f"prompts      {stats.prompts}, {stats.revisions} revisions",
-        f"queue        {stats.queue.done} of {stats.queue.total} done, {stats.queue.assigned} in hands",
-        f"agreement    {_agreement_line(agreement.alpha, agreement.same, len(agreement.prompts))}",
-    ]
-    for title, groups in (("annotator", stats.annotators), ("checkpoint", stats.checkpoints)):
-        if groups:
-            lines += ["", f"{title:<30} corrections   tokens  changed  seconds each"]
-            lines += [_group_line(name, group) for name, group in groups.items()]
-    return "\n".join(lines)
-
-
-def _agreement_line(alpha: float | None, same: float | None, prompts: int) -> str:
-    if same is None:
-        return "no prompt was corrected by two people yet"
-    figure = "not defined (all marks are the same)" if alpha is None else f"{alpha:.3f}"
-    return f"Krippendorff's alpha {figure}, same mark {same:.1%}, over {prompts} prompt{'s' * (prompts != 1)}"
-
-
-def _group_line(name: str, group: Group) -> str:
-    shown = _plain(name if len(name) <= 30 else name[:27] + "...")
-    each = group.seconds / group.corrections
-    return f"{shown:<30} {group.corrections:>11} {group.tokens:>8} {group.edit_rate:>8.1%} {each:>13.1f}"

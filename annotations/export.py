@@ -1,4 +1,5 @@
 """Corrections into files and back: JSONL, CSV, Parquet, or a folder that `datasets.load_dataset(FOLDER)` reads.
+Votes into JSONL or CSV.
 
 A file or folder is written whole or not at all. Importing what was exported changes nothing: every row says whether it
 was added, was there already, or was refused and why.
@@ -17,11 +18,23 @@ from pathlib import Path
 
 from annotations.card import card
 from annotations.errors import ExportError, RecordError
-from annotations.formats import Row, read_csv, read_jsonl, read_parquet, write_csv, write_jsonl, write_parquet
+from annotations.formats import (
+    Row,
+    read_csv,
+    read_jsonl,
+    read_parquet,
+    write_csv,
+    write_jsonl,
+    write_parquet,
+    write_vote_csv,
+    write_vote_jsonl,
+)
 from annotations.record import Correction
 from annotations.store import Store
+from annotations.votes import Vote
 
 FORMATS = ("jsonl", "csv", "parquet", "dataset")
+VOTE_FORMATS = ("jsonl", "csv")
 KEPT_OUTCOMES = 10_000  # rows that a Report names
 DATA_FILE = Path("data", "train-00000-of-00001.parquet")
 CARD = "README.md"
@@ -57,12 +70,28 @@ def export(corrections: Iterable[Correction], path: Path, format: str = "") -> i
     to. Raises ExportError, and leaves everything as it was, when that is impossible.
     """
     format = format_of(path, format)
-    target = Path(os.path.realpath(path))
-    try:
+    with _target(path) as target:
         if format == "dataset":
             return _export_folder(corrections, target)
         with _whole_file(target) as temporary:
             return _WRITERS[format](temporary, corrections)
+
+
+def export_votes(votes: Iterable[Vote], path: Path, format: str = "") -> int:
+    """Write votes to a JSONL or CSV file; returns how many. Replaces what is there, and raises, as `export` does."""
+    format = format_of(path, format)
+    if format not in VOTE_FORMATS:
+        raise ExportError("votes are written as JSONL or CSV: give the file a name that ends in .jsonl or .csv")
+    write = write_vote_csv if format == "csv" else write_vote_jsonl
+    with _target(path) as target, _whole_file(target) as temporary:
+        return write(temporary, votes)
+
+
+@contextmanager
+def _target(path: Path) -> Iterator[Path]:
+    """Where a path leads to; what the system says when it cannot be written is said in one line."""
+    try:
+        yield Path(os.path.realpath(path))
     except OSError as error:
         raise ExportError(f"cannot write {ascii(str(path))}: {error.strerror or error}") from error
 

@@ -1,4 +1,6 @@
-"""Corrections as JSONL, CSV and Parquet, and back. Readers yield rows one by one and survive hostile files.
+"""Corrections as JSONL, CSV and Parquet, and back; votes as JSONL and CSV.
+
+Readers yield rows one by one and survive hostile files.
 
 CSV. Every field of the record is a column; offsets, shot_starts and pins are JSON in their cells; UTF-8 with a byte
 order mark, every cell quoted. A spreadsheet would run a cell that begins with = + - @ (or their full-width forms), tab
@@ -23,6 +25,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from annotations.errors import ExportError, RecordError
 from annotations.record import NAMES, Correction, checked, from_json, from_line, to_line
+from annotations.votes import COLUMNS, Vote
 
 LINE_LIMIT = 32 * 2**20  # bytes of a JSONL or CSV line, characters of a CSV cell; the largest valid record has less
 GROUP_BYTES = 2**31  # a Parquet row group that unpacks to more is refused
@@ -58,10 +61,19 @@ SCHEMA = pa.schema([(name, _TYPES.get(name, pa.string())) for name in NAMES])
 
 def write_jsonl(path: Path, corrections: Iterable[Correction]) -> int:
     """Write one line of ASCII JSON per correction; returns how many."""
+    return _write_lines(path, map(to_line, corrections))
+
+
+def write_vote_jsonl(path: Path, votes: Iterable[Vote]) -> int:
+    """Write one line of ASCII JSON per vote; returns how many."""
+    return _write_lines(path, (vote.to_line() for vote in votes))
+
+
+def _write_lines(path: Path, lines: Iterable[str]) -> int:
     count = 0
     with open(path, "w", encoding="ascii", newline="\n") as file:
-        for count, correction in enumerate(corrections, start=1):  # noqa: B007
-            file.write(to_line(correction) + "\n")
+        for count, line in enumerate(lines, start=1):  # noqa: B007
+            file.write(line + "\n")
     return count
 
 
@@ -93,12 +105,21 @@ def _lines(file: BinaryIO) -> Iterator[str | RecordError]:
 
 def write_csv(path: Path, corrections: Iterable[Correction]) -> int:
     """Write a header and one row per correction; returns how many."""
+    return _write_table(path, NAMES, map(_cells, corrections))
+
+
+def write_vote_csv(path: Path, votes: Iterable[Vote]) -> int:
+    """Write a header and one row per vote, with left and right as left_name and so on; returns how many."""
+    return _write_table(path, COLUMNS, (map(_cell, vote.to_columns().values()) for vote in votes))
+
+
+def _write_table(path: Path, header: Iterable[str], rows: Iterable[Iterable[str]]) -> int:
     count = 0
     with open(path, "w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
-        writer.writerow(NAMES)
-        for count, correction in enumerate(corrections, start=1):  # noqa: B007
-            writer.writerow(guarded(cell) for cell in _cells(correction))
+        writer.writerow(header)
+        for count, cells in enumerate(rows, start=1):  # noqa: B007
+            writer.writerow(map(guarded, cells))
     return count
 
 
@@ -168,7 +189,11 @@ def _cells(correction: Correction) -> Iterator[str]:
         if name in _JSON_CELLS:
             yield json.dumps(value, separators=(",", ":"))
         else:
-            yield value if isinstance(value, str) else repr(value)
+            yield _cell(value)
+
+
+def _cell(value: object) -> str:
+    return value if isinstance(value, str) else repr(value)
 
 
 def _fields(header: list[str], cells: list[str]) -> dict[str, Any]:

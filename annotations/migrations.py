@@ -12,9 +12,9 @@ from collections.abc import Callable
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from annotations.checks import now
 from annotations.db import first_line, writer
 from annotations.errors import StoreError
-from annotations.record import now
 
 _NEWEST = text("SELECT COALESCE(MAX(version), 0) FROM schema_version")
 
@@ -124,4 +124,32 @@ _POSTGRESQL_GUARDS = (
     "FOR EACH ROW WHEN (OLD.revision > 0) EXECUTE FUNCTION refuse_change()",
 )
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_corrections, _queue, _append_only)
+
+def _votes(connection: Connection) -> None:
+    """4: votes of blind comparisons, append-only from the first day."""
+    for statement in (
+        "CREATE TABLE votes (id TEXT PRIMARY KEY, target TEXT NOT NULL, left_name TEXT NOT NULL, "
+        "right_name TEXT NOT NULL, winner TEXT NOT NULL, blind BOOLEAN NOT NULL, annotator TEXT NOT NULL, "
+        "seconds DOUBLE PRECISION NOT NULL, created_at TEXT NOT NULL, note TEXT NOT NULL, question TEXT NOT NULL, "
+        "left_answer TEXT NOT NULL, right_answer TEXT NOT NULL, left_text TEXT NOT NULL, right_text TEXT NOT NULL, "
+        "prompt TEXT NOT NULL, CHECK (winner IN ('left', 'right', 'equal', 'neither')), "
+        "CHECK (left_name <> right_name))",
+        "CREATE INDEX ix_votes_created_at ON votes (created_at)",
+    ):
+        connection.execute(text(statement))
+    guards = _SQLITE_VOTE_GUARDS if connection.dialect.name == "sqlite" else _POSTGRESQL_VOTE_GUARDS
+    for statement in guards:
+        connection.exec_driver_sql(statement)
+
+
+_SQLITE_VOTE_GUARDS = tuple(
+    f"CREATE TRIGGER votes_no_{verb} BEFORE {verb} ON votes BEGIN SELECT RAISE(ABORT, 'votes are append-only'); END"
+    for verb in ("UPDATE", "DELETE")
+)
+_POSTGRESQL_VOTE_GUARDS = (
+    "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger AS $$ BEGIN "
+    "RAISE EXCEPTION USING MESSAGE = TG_TABLE_NAME || ' are append-only'; END $$ LANGUAGE plpgsql",
+    "CREATE TRIGGER votes_append_only BEFORE UPDATE OR DELETE ON votes FOR EACH ROW EXECUTE FUNCTION refuse_change()",
+)
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_corrections, _queue, _append_only, _votes)

@@ -1,4 +1,4 @@
-"""The tables, as the newest migration leaves them, and the way between a row and a `Correction`.
+"""The tables, as the newest migration leaves them, and the way between a row and a `Correction` or `Vote`.
 
 They live on a registry of their own, so that importing this module a second time (Gradio's reload) does not fail.
 `prompts` holds a text and its tokens once, however many revisions speak of it.
@@ -16,6 +16,7 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlmodel import Field, SQLModel
 
 from annotations.record import Correction
+from annotations.votes import COLUMNS, SIDE_NAMES, SIDES, Side, Vote
 
 
 class Table(SQLModel, registry=registry()):
@@ -107,6 +108,28 @@ class AssignmentRow(Table, table=True):
     changed_at: str
 
 
+class VoteRow(Table, table=True):
+    """A vote, never changed or deleted. The long texts come last, so that figures need not read past them."""
+
+    __tablename__ = "votes"
+    id: str = Field(primary_key=True)
+    target: str
+    left_name: str
+    right_name: str
+    winner: str
+    blind: bool
+    annotator: str
+    seconds: float
+    created_at: str = Field(index=True)
+    note: str
+    question: str
+    left_answer: str
+    right_answer: str
+    left_text: str
+    right_text: str
+    prompt: str
+
+
 def columns(table: type[Table], alias: str = "") -> ReadOnlyColumnCollection[str, Any]:
     """The columns of a table, or of an alias of it, to build queries with."""
     found: FromClause = Table.metadata.tables[str(table.__tablename__)]
@@ -148,6 +171,19 @@ def correction_of(row: RevisionRow, prompt: PromptRow) -> Correction:
         shot_starts=tuple(json.loads(prompt.shot_starts)),
         pins={int(i): keep for i, keep in json.loads(row.pins).items()},
     )
+
+
+def vote_row(vote: Vote) -> VoteRow:
+    """The row of a vote."""
+    return VoteRow(**vote.to_columns())
+
+
+def vote_of(row: VoteRow) -> Vote:
+    """The vote that `vote_row` took apart; not checked again."""
+    fields: dict[str, Any] = {name: getattr(row, name) for name in COLUMNS}
+    for side in SIDES:
+        fields[side] = Side(**{name: fields.pop(f"{side}_{name}") for name in SIDE_NAMES})
+    return Vote(**fields)
 
 
 _SAME = tuple(

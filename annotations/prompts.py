@@ -15,8 +15,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from annotations.checks import TEXT_LIMIT, text_field
 from annotations.errors import ExportError, RecordError
-from annotations.record import TEXT_LIMIT, from_json, text_field
+from annotations.record import from_json
 
 FILE_LIMIT = 8 * 2**20  # bytes
 PROMPT_LIMIT = 2000  # of a file

@@ -37,20 +37,27 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime, timezone
 from typing import Any
 
+from annotations.checks import (
+    NAME_LIMIT,
+    NOTE_LIMIT,
+    SECONDS_LIMIT,
+    TEXT_LIMIT,
+    choice_field,
+    id_field,
+    integer_field,
+    number_field,
+    shown,
+    text_field,
+    utc_field,
+)
 from annotations.errors import RecordError
 
-TEXT_LIMIT = 1_000_000  # characters of a prompt
 TOKEN_LIMIT = 400_000
-NOTE_LIMIT = 10_000
-NAME_LIMIT = 200  # characters of an annotator, reviewer or checkpoint
 STEP_LIMIT = 10_000
-SECONDS_LIMIT = 366 * 24 * 3600.0
 STATUSES = ("draft", "submitted", "accepted", "rejected")
 
-_ID = re.compile(r"[0-9a-f]{32}")
 _CIRCUMSTANCES = ("revision", "status", "seconds", "reviewer", "review_note", "created_at")
 _INDEX = re.compile(r"0|[1-9][0-9]{0,6}")
 _DEFAULTS: dict[str, Any] = {
@@ -112,11 +119,6 @@ class Correction:
 NAMES = tuple(field.name for field in fields(Correction))
 
 
-def now() -> str:
-    """The time in the form of created_at, which sorts as text: "2026-11-22T03:05:00.000000Z"."""
-    return _utc(datetime.now(timezone.utc))
-
-
 def checked(record: Mapping[str, Any]) -> Correction:
     """The correction that a mapping of fields describes, in canonical form.
 
@@ -134,7 +136,7 @@ def checked(record: Mapping[str, Any]) -> Correction:
         raise RecordError("record: is not an object with fields")
     for name in record:
         if name not in NAMES:
-            raise RecordError(f"{_shown(name)}: is not a field of a correction")
+            raise RecordError(f"{shown(name)}: is not a field of a correction")
     given = {**_DEFAULTS, **record}
     for name in NAMES:
         if name not in given:
@@ -142,9 +144,9 @@ def checked(record: Mapping[str, Any]) -> Correction:
     prompt = text_field("prompt", given["prompt"], TEXT_LIMIT, blank=False)
     offsets = _offsets(given["offsets"], len(prompt))
     correction = Correction(
-        id=_identity(given["id"]),
-        revision=_integer("revision", given["revision"], 0, 1_000_000),
-        status=_status(given["status"]),
+        id=id_field("id", given["id"]),
+        revision=integer_field("revision", given["revision"], 0, 1_000_000),
+        status=choice_field("status", given["status"], STATUSES),
         prompt=prompt,
         prompt_sha256=_digest(given["prompt_sha256"], prompt),
         offsets=offsets,
@@ -152,13 +154,13 @@ def checked(record: Mapping[str, Any]) -> Correction:
         model_mask=_mask("model_mask", given["model_mask"], len(offsets)),
         human_mask=_mask("human_mask", given["human_mask"], len(offsets)),
         pins=_pins(given["pins"], len(offsets)),
-        retention=_number("retention", given["retention"], 1.0),
-        steps=_integer("steps", given["steps"], 1, STEP_LIMIT),
-        threshold=_number("threshold", given["threshold"], 1.0),
-        seed=_integer("seed", given["seed"], 0, 2**63 - 1),
+        retention=number_field("retention", given["retention"], 1.0),
+        steps=integer_field("steps", given["steps"], 1, STEP_LIMIT),
+        threshold=number_field("threshold", given["threshold"], 1.0),
+        seed=integer_field("seed", given["seed"], 0, 2**63 - 1),
         checkpoint=text_field("checkpoint", given["checkpoint"], NAME_LIMIT, blank=False),
         annotator=text_field("annotator", given["annotator"], NAME_LIMIT, blank=False),
-        seconds=_number("seconds", given["seconds"], SECONDS_LIMIT),
+        seconds=number_field("seconds", given["seconds"], SECONDS_LIMIT),
         note=text_field("note", given["note"], NOTE_LIMIT),
         reviewer=text_field("reviewer", given["reviewer"], NAME_LIMIT),
         review_note=text_field("review_note", given["review_note"], NOTE_LIMIT),
@@ -224,81 +226,11 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 # --- single fields -----------------------------------------------------------------------------------------
 
 
-def text_field(name: str, value: object, limit: int, blank: bool = True) -> str:
-    """A text that every database and file can hold. RecordError when it is too long, has NUL or half a character."""
-    if not isinstance(value, str):
-        raise RecordError(f"{name}: {_shown(value)} is not a text")
-    if len(value) > limit:
-        raise RecordError(f"{name}: has {len(value):,} characters; at most {limit:,} are allowed")
-    if not blank and not value.strip():
-        raise RecordError(f"{name}: is empty")
-    if (at := value.find("\0")) >= 0:
-        raise RecordError(f"{name}: holds a NUL character at position {at:,}; remove it")
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError as error:
-        half = f"half a character (lone surrogate U+{ord(value[error.start]):04X} at position {error.start:,})"
-        raise RecordError(f"{name}: holds {half} or is not UTF-8; remove it") from None
-    return value
-
-
-def utc_field(name: str, value: object) -> str:
-    """An ISO 8601 time with a zone, as UTC with microseconds and Z."""
-    try:
-        if not isinstance(value, str) or len(value) > 40:
-            raise ValueError
-        moment = datetime.fromisoformat(value[:-1] + "+00:00" if value.endswith("Z") else value)
-        if moment.tzinfo is None:
-            raise ValueError
-        return _utc(moment)
-    except (ValueError, OverflowError):
-        raise RecordError(f"{name}: {_shown(value)} is not a time such as 2026-11-22T03:05:00Z") from None
-
-
-def _utc(moment: datetime) -> str:
-    return moment.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _shown(value: object) -> str:
-    """A value in a message: short, and nothing that could write to a terminal."""
-    plain = isinstance(value, (str, float, type(None))) or (isinstance(value, int) and abs(value) < 2**70)
-    text = ascii(value) if plain else f"a {type(value).__name__}"
-    return text if len(text) <= 40 else text[:40] + "..."
-
-
-def _identity(value: object) -> str:
-    if not isinstance(value, str) or not _ID.fullmatch(value):
-        raise RecordError(f"id: {_shown(value)} is not 32 hexadecimal digits, small letters, as uuid4().hex gives")
-    return value
-
-
-def _status(value: object) -> str:
-    if not isinstance(value, str) or value not in STATUSES:
-        raise RecordError(f"status: {_shown(value)} is not one of {', '.join(STATUSES)}")
-    return value
-
-
 def _digest(value: object, prompt: str) -> str:
     digest = hashlib.sha256(prompt.encode("utf-8")).hexdigest()
     if value is not None and value != digest:
         raise RecordError("prompt_sha256: is not that of the prompt")
     return digest
-
-
-def _integer(name: str, value: object, least: int, most: int) -> int:
-    if type(value) is not int:
-        raise RecordError(f"{name}: {_shown(value)} is not a whole number")
-    if not least <= value <= most:
-        raise RecordError(f"{name}: {_shown(value)} is not from {least} to {most}")
-    return value
-
-
-def _number(name: str, value: object, most: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise RecordError(f"{name}: {_shown(value)} is not a number")
-    if not 0 <= value <= most:
-        raise RecordError(f"{name}: {_shown(value)} is not from 0 to {most:g}")
-    return float(value)
 
 
 def _offsets(value: object, length: int) -> tuple[tuple[int, int], ...]:
@@ -324,7 +256,7 @@ def _shot_starts(value: object, length: int) -> tuple[int, ...]:
     before = -1
     for start in value:
         if type(start) is not int or not before < start < length:
-            raise RecordError(f"shot_starts: {_shown(start)} is not a number that rises and lies inside the prompt")
+            raise RecordError(f"shot_starts: {shown(start)} is not a number that rises and lies inside the prompt")
         before = start
     return tuple(value)
 
@@ -345,8 +277,8 @@ def _pins(value: object, tokens: int) -> dict[int, bool]:
     for key, keep in value.items():
         index = int(key) if isinstance(key, str) and _INDEX.fullmatch(key) else key
         if type(index) is not int or not 0 <= index < tokens or index in pins:
-            raise RecordError(f"pins: {_shown(key)} is not the index of a token")
+            raise RecordError(f"pins: {shown(key)} is not the index of a token")
         if not isinstance(keep, bool):
-            raise RecordError(f"pins: token {index} is {_shown(keep)}, not true or false")
+            raise RecordError(f"pins: token {index} is {shown(keep)}, not true or false")
         pins[index] = keep
     return dict(sorted(pins.items()))

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
+from annotations.checks import text_field, utc_field
 from annotations.errors import RecordError
-from annotations.record import STATUSES, Correction, text_field, utc_field
+from annotations.record import STATUSES, Correction
+from annotations.votes import Vote
 
 SEARCH_LIMIT = 1000  # characters of a search text
 TO_LEARN = ("submitted", "accepted")  # statuses that fine-tuning takes by default
@@ -97,6 +99,14 @@ class Saved:
 
     correction: Correction
     new: bool
+
+
+@dataclass(frozen=True)
+class VotePage:
+    """Some votes, newest first, and how many there are in all."""
+
+    votes: tuple[Vote, ...]
+    total: int
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pytest
 from databases import KINDS, database
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
+from voting import ballot
 
 from annotations import migrations
 from annotations.db import connect, writer
@@ -121,6 +122,32 @@ def test_from_the_oldest_schema(oldest: Engine) -> None:
     with pytest.raises(SQLAlchemyError, match="append-only"), writer(oldest).begin() as connection:
         connection.execute(text("UPDATE revisions SET edits = 0"))
     store.discard_draft("Ann", draft.prompt_sha256)
+
+
+def _rows(engine: Engine) -> dict[str, list[str]]:
+    """Table -> its rows."""
+    with engine.connect() as connection:
+        names = set(inspect(connection).get_table_names()) - {"schema_version"}
+        return {name: sorted(repr(row) for row in connection.execute(text(f"SELECT * FROM {name}"))) for name in names}
+
+
+def test_from_the_schema_before_votes(oldest: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "MIGRATIONS", MIGRATIONS[:3])
+        migrate(oldest)
+    store = Store(oldest)
+    store.add_prompts([("Prompt ${1+1}", 0.5)])
+    store.skip(store.waiting()[0].id, "Ann")
+    before = _rows(oldest)
+    assert "votes" not in before and all(before.values())  # something in every table
+    migrate(oldest)
+    assert _rows(oldest) == {**before, "votes": []}
+    saved = store.vote(ballot())
+    for table in ("votes", "revisions"):
+        refused = pytest.raises(SQLAlchemyError, match=f"{table} are append-only")
+        with refused, writer(oldest).begin() as connection:
+            connection.execute(text(f"UPDATE {table} SET seconds = 0"))
+    assert store.votes().votes == (saved,)
 
 
 def test_old_and_new_databases_end_alike(oldest: Engine, tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""The store of corrections. All SQL of the project is in this package; how the tables came about is in migrations.py.
+"""The store of corrections and votes. All SQL of the project is in this package.
+
+How the tables came about is in migrations.py.
 
 Every method of `Store` is one transaction. Those that write run one at a time and return only after the commit: what
 they return is saved, and survives a kill. What is read comes back as plain dataclasses, never as rows.
@@ -18,12 +20,13 @@ from annotations.store.checkpoints import Checkpoints
 from annotations.store.corrections import Corrections, Key
 from annotations.store.figures import Figures
 from annotations.store.queue import Queue
+from annotations.store.votes import Votes
 
 __all__ = ["Key", "Store", "open_store"]
 
 
-class Store(Corrections, Figures, Queue, Checkpoints):
-    """Corrections, figures about them, the queue of prompts, and checkpoints, over one migrated engine.
+class Store(Corrections, Figures, Queue, Checkpoints, Votes):
+    """Corrections, figures about them, the queue of prompts, checkpoints, and votes, over one migrated engine.
 
     Give each process an engine of its own; threads may share a store.
     """

@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from annotations.checks import NAME_LIMIT, now, text_field
 from annotations.errors import ConflictError, NotFoundError, RecordError, StoreError
 from annotations.models import CheckpointRow as C
 from annotations.models import UseRow as U
 from annotations.models import columns
-from annotations.record import NAME_LIMIT, now, text_field
 from annotations.results import Checkpoint
 from annotations.store.sessions import Sessions
 

@@ -9,11 +9,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
+from annotations.checks import NAME_LIMIT, now, text_field
 from annotations.errors import ConflictError, NotFoundError, RecordError
 from annotations.models import PromptRow as P
 from annotations.models import RevisionRow as R
 from annotations.models import UseRow, columns, correction_of, prompt_row, revision_row
-from annotations.record import NAME_LIMIT, Correction, checked, now, text_field
+from annotations.record import Correction, checked
 from annotations.results import Entry, Filter, Page, Saved
 from annotations.store.checkpoints import lineage
 from annotations.store.queue import mark

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta, timezone
 from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from annotations.checks import NAME_LIMIT, TEXT_LIMIT, now, text_field, utc_field
 from annotations.errors import NotFoundError, RecordError
 from annotations.models import AssignmentRow as A
 from annotations.models import QueueRow as Q
 from annotations.models import columns
-from annotations.record import NAME_LIMIT, TEXT_LIMIT, now, text_field, utc_field
 from annotations.results import Added, Progress, QueueItem
 from annotations.store.sessions import Sessions
 
