@@ -9,10 +9,13 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
+from model.diffusion_llm import DiffusionTarget
 from model.targets import Prefix, Target
+from model.unmasking import WritingConfig, write, written
 
 NEW_TOKENS = 256  # at most, per answer
 BATCH = 16  # queries generated for at once
+BLOCK = 32  # subwords that a diffusion LLM writes before a stop is looked for
 STOPS = ("Question:", "\n\n")
 
 _NUMBER = re.compile(r"-?\$?\d[\d,]*(?:\.\d+)?|-?\$?\.\d+")
@@ -57,6 +60,8 @@ def greedy_answers(
     target: Target, prefix: Prefix, queries: Sequence[Sequence[int]], new_tokens: int = NEW_TOKENS
 ) -> list[str]:
     """The greedy answer to each query after a prefix that was read once, without gates."""
+    if isinstance(target, DiffusionTarget):
+        return [_unmasked(target, prefix, query, new_tokens) for query in queries]
     by_length = sorted(range(len(queries)), key=lambda i: len(queries[i]))
     answers = [""] * len(queries)
     for at in range(0, len(by_length), BATCH):
@@ -65,6 +70,19 @@ def greedy_answers(
         for i, text in zip(batch, texts, strict=True):
             answers[i] = text
     return answers
+
+
+def _unmasked(target: DiffusionTarget, prefix: Prefix, query: Sequence[int], new_tokens: int) -> str:
+    """A diffusion LLM's greedy answer, exactly computed; no block is begun after one with a stop in it."""
+    config = WritingConfig(length=new_tokens, block=BLOCK, exact=True)
+    last = {edge for _, edge, _ in config.plan()}
+    steps, done = [], 0
+    for step in write(target, prefix, query, config):
+        steps.append(step)
+        done += len(step.positions)
+        if done in last and any(stop in written(target, steps[-1:]).text.lstrip() for stop in STOPS):
+            break
+    return cut(written(target, steps).text)
 
 
 def _batch(target: Target, prefix: Prefix, queries: Sequence[Sequence[int]], new_tokens: int) -> list[str]:

@@ -91,7 +91,7 @@ def load_dataset(data: Path, name: str) -> Dataset:
     splits = ("train", "dev") if name == "agnews" else SPLITS
     seen: dict[str, Example] = {}
     for split in splits:
-        for example in _tsv(folder / f"{split}.tsv", split, LABELS[name]):
+        for example in load_tsv(folder / f"{split}.tsv", split, LABELS[name]):
             seen.setdefault(example.text, example)
     return Dataset(name, tuple(seen.values()), LABELS[name])
 
@@ -100,7 +100,7 @@ def load_test(folder: Path, name: str) -> Dataset:
     """Read the held-out rows of `folder` (".../agnews" or ".../gsm8k"), for evaluation only."""
     if name == "gsm8k":
         return load_gsm8k(folder, "test")
-    return Dataset(name, tuple(_tsv(folder / "test.tsv", "test", LABELS[name])), LABELS[name])
+    return Dataset(name, tuple(load_tsv(folder / "test.tsv", "test", LABELS[name])), LABELS[name])
 
 
 def load_gsm8k(folder: Path, split: str) -> Dataset:
@@ -122,12 +122,13 @@ def read_lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8").split("\n")
     except FileNotFoundError as e:
-        raise InputError(f"{path} is not there; --data must name the folder that holds it") from e
+        raise InputError(f"{path} is not there; --data must name it, or the folder that holds it") from e
     except (UnicodeDecodeError, OSError) as e:
         raise InputError(f"cannot read {path}: {e}") from e
 
 
-def _tsv(path: Path, split: str, labels: tuple[str, ...]) -> list[Example]:
+def load_tsv(path: Path, split: str, labels: tuple[str, ...]) -> list[Example]:
+    """The rows of a plain TSV file of text and class number, under a line of names; rows without text are left out."""
     examples = []
     for i, line in enumerate(read_lines(path)[1:]):
         if line.strip():

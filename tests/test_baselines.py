@@ -11,11 +11,15 @@ from types import SimpleNamespace
 import pytest
 import torch
 from conftest import tiny_tokenizer
+from tiny import tiny_bert, tiny_word_pieces
+from tokenizers import decoders
+from transformers import BertForTokenClassification
 
 import model.study.baselines
 from model.errors import InputError
 from model.prompt import Prompt, parse
-from model.study.baselines import QUERY, llmlingua, random_tokens, recorded, selective_context, without_query
+from model.study.baselines import llmlingua, llmlingua2, longllmlingua, random_tokens, selective_context
+from model.study.sources import QUERY, recorded, without_query
 from model.targets import Target
 from model.wheels import cache_dir
 
@@ -58,7 +62,7 @@ def test_random_depends_on_seed_and_text_only() -> None:
 def test_selective_context_keeps_exactly_as_many_tokens_as_asked(
     any_target: Target, retention: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen = kept(TEXT, monkeypatch, lambda text: selective_context(text, retention, any_target))
+    chosen = kept(TEXT, monkeypatch, lambda text: selective_context(text, retention, [any_target]))
     assert len(chosen) == round(retention * len(parse(TEXT)))
 
 
@@ -91,7 +95,7 @@ def test_selective_context_keeps_what_surprises() -> None:
         if b in ids:
             table[a] = b  # back on the usual track after the odd word
     target = Target("scripted", Scripted(table, len(tokenizer)), tokenizer)
-    assert selective_context(text, 0.2, target) == "lost"
+    assert selective_context(text, 0.2, [target]) == "lost"
 
 
 def test_self_information_adds_up_to_the_negative_log_likelihood(any_target: Target) -> None:
@@ -118,9 +122,9 @@ def test_recorded_reads_rows_without_the_query(tmp_path: Path) -> None:
     ("content", "message"),
     [
         (None, "is not there"),
-        ("{}\n", "row 1 has no compressed_output.compressed_prompt"),
-        ("no json\n", "row 1 has no"),
-        ('{"compressed_output": {"compressed_prompt": "short"}}\n', "row 1 does not end in"),
+        ("{}\n", "line 1 has no compressed_output.compressed_prompt"),
+        ("no json\n", "line 1 is not JSON"),
+        ('{"compressed_output": {"compressed_prompt": "short"}}\n', "line 1 does not end in"),
     ],
 )
 def test_a_bad_recording_is_an_input_error(tmp_path: Path, content: str | None, message: str) -> None:
@@ -147,6 +151,49 @@ def test_llmlingua_runs_with_a_tiny_model_over_several_windows(tiny_target: Targ
     text = "\n\n".join([TEXT] * 12)
     short = llmlingua(tmp_path)(text, 0.35)
     assert 0 < len(parse(short)) < 0.7 * len(parse(text))
+
+
+@pytest.mark.parametrize("retention", [0.2, 0.5])
+def test_longllmlingua_runs_and_leaves_its_question_out(tiny_target: Target, tmp_path: Path, retention: float) -> None:
+    pytest.importorskip("llmlingua")
+    tiny_target.model.save_pretrained(tmp_path)
+    tiny_target.tokenizer.save_pretrained(tmp_path)
+    text = "\n\n".join([TEXT] * 12)
+    short = longllmlingua(tmp_path)(text, retention, "Which zebra is it?")
+    assert 0 < len(parse(short)) < (retention + 0.3) * len(parse(text)) and "zebra" not in short
+
+
+@pytest.fixture
+def classifier(tmp_path: Path) -> Path:
+    """The folder of a tiny BERT that classifies tokens."""
+    config = tiny_bert().config
+    config.num_labels = 2
+    torch.manual_seed(0)
+    BertForTokenClassification(config).save_pretrained(tmp_path)
+    tokenizer = tiny_word_pieces()
+    tokenizer.backend_tokenizer.decoder = decoders.WordPiece()
+    tokenizer.save_pretrained(tmp_path)
+    return tmp_path
+
+
+def test_llmlingua2_keeps_words_of_the_text(classifier: Path) -> None:
+    pytest.importorskip("llmlingua")
+    compress = llmlingua2(classifier)
+    texts = [compress(TEXT, retention) for retention in (0.3, 0.6)]
+    assert 0 < len(parse(texts[0])) < len(parse(texts[1])) < len(parse(TEXT))
+    words = {token.text for token in parse(texts[0]).tokens if token.text.isalpha() and len(token.text) > 3}
+    assert words and words <= {token.text for token in parse(TEXT.lower()).tokens}
+
+
+def test_llmlingua_models_of_the_wrong_kind_or_place(tiny_target: Target, tmp_path: Path) -> None:
+    pytest.importorskip("llmlingua")
+    for make in (llmlingua, longllmlingua, llmlingua2):
+        with pytest.raises(InputError, match="cannot load a model from .*none.*; name its folder"):
+            make(tmp_path / "none")
+    tiny_target.model.save_pretrained(tmp_path)
+    tiny_target.tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(InputError, match="is no LLMLingua-2 model"):
+        llmlingua2(tmp_path)
 
 
 def test_llmlingua_runs_with_smollm2() -> None:

@@ -38,7 +38,6 @@ from model.teacher import (
     random_pruning,
     rank_shots,
     swap,
-    text_teacher,
     threshold_accept,
     token_orders,
 )
@@ -454,26 +453,6 @@ def test_a_prompt_of_two_words_still_keeps_one(tiny_target: Target) -> None:
     config = replace(SMALL, retentions=(0.05,))
     scorer = Scorer([tiny_target], case, pool.examples, config, random.Random(0))
     assert sum(label(scorer, config, random.Random(0)).masks[0.05]) == 1
-
-
-def test_the_teacher_as_a_compressor_of_text(tiny_target: Target, data: Path) -> None:
-    pool = load_dataset(data, "agnews")
-    text = draw(pool, random.Random(2), shots=4, template=0).render(pool).strip()
-    compress = text_teacher([tiny_target], pool, 0, SMALL)
-    got = compress(text, (0.3, 0.6))
-    assert got == compress(text, (0.3, 0.6))
-    whole = [t.text for t in parse(text).tokens]
-    for r, short in got.items():
-        tokens = iter(whole)
-        assert all(t.text in tokens for t in parse(short).tokens if not t.text.isspace())  # in the same order
-        assert len(parse(short)) == pytest.approx(r * len(whole), abs=4)  # breaks that meet are one token
-
-
-@pytest.mark.parametrize("change", [{"retentions": ()}, {"retentions": (0.0,)}, {"retentions": (0.2, 1.1)},
-                                    {"queries": 1}, {"gate_queries": 0}])  # fmt: skip
-def test_a_wrong_setting_is_an_input_error(change: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="at most 1|at least 2"):
-        replace(SMALL, **change)
 
 
 def test_docstring_examples() -> None:

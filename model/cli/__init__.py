@@ -1,4 +1,4 @@
-"""The command line: `python -m model compress|teach|train|finetune|evaluate|bench`.
+"""The command line: `python -m model compress|teach|train|finetune|evaluate|report|bench`.
 
 Exit status: 0 done, 2 a mistake in the input (one line on stderr), 130 interrupted, 141 the reader of the
 output went away. Only the sub-commands import torch, so that --help comes at once.
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from model.cli import bench, compress, evaluate, finetune, teach, train
+from model.cli import bench, compress, evaluate, finetune, report, teach, train
 from model.errors import InputError
 
 
@@ -59,6 +59,6 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="`python -m model COMMAND --help` shows a command's options and examples.",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in (compress, teach, train, finetune, evaluate, bench):
+    for module in (compress, teach, train, finetune, evaluate, report, bench):
         module.add(commands)
     return parser

@@ -14,11 +14,19 @@ def add(commands: argparse._SubParsersAction) -> None:
         "evaluate",
         "compare compressors on a held-out task, read by a target LLM",
         "  python -m model evaluate --task agnews --data data/agnews --methods full,zero,random,diffumask\n"
-        "  python -m model evaluate --task gsm8k --data data/gsm8k --shots 4 --generate --json gsm8k.json",
+        "  python -m model evaluate --task gsm8k --data data/gsm8k --shots 4 --generate --json gsm8k.json\n"
+        "  python -m model evaluate --task jsonl --data mine.jsonl --methods zero,teacher@smollm2+gemma3,diffumask\n"
+        "  python -m model evaluate --task jsonl --data mine.jsonl --methods zero,human --human corrections.jsonl\n"
+        "tasks and what --data names:\n"
+        "  agnews, gsm8k, yelp, yahoo   a folder with the task's TSV or JSONL files\n"
+        "  summary                      a JSONL file of document, summary\n"
+        "  jsonl                        your own: a JSONL file of prompt, query, answer and, to classify, labels;\n"
+        "                               rows that share a prompt are its queries\n"
+        "  any of them                  hub:OWNER/NAME[/CONFIG][:SPLIT], on the Hugging Face hub",
     )
     flag = parser.add_argument
-    flag("--task", required=True, metavar="NAME", help="agnews or gsm8k")
-    flag("--data", type=Path, required=True, metavar="DIR", help="the task's folder")
+    flag("--task", required=True, metavar="NAME", help="agnews, gsm8k, yelp, yahoo, summary or jsonl (see below)")
+    flag("--data", type=_place, required=True, metavar="PLACE", help="the task's folder or file (see below)")
     flag(
         "--target",
         default="smollm2",
@@ -30,8 +38,10 @@ def add(commands: argparse._SubParsersAction) -> None:
         type=names,
         default=("full", "zero", "random", "selective-context", "diffumask", "one-pass"),
         metavar="LIST",
-        help="comma-separated, any of full, zero, random, first, selective-context, llmlingua, llmlingua2, "
-        "teacher, diffumask, exact (the same without acceleration), one-pass (default: those that need nothing more)",
+        help="comma-separated, any of full, zero, random, first, selective-context, llmlingua, longllmlingua, "
+        "llmlingua2, ta-pruning, teacher, diffumask, exact (the same without acceleration), one-pass, human (default: "
+        "those that need nothing more). NAME@LLM or NAME@LLM+LLM: other LLMs than the target make the masks of "
+        "selective-context, ta-pruning or teacher",
     )
     flag(
         "--retention",
@@ -43,15 +53,24 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     flag("--prompts", type=count, default=10, metavar="N", help="prompts to compress (default 10)")
     flag("--queries", type=count, default=100, metavar="N", help="queries after every prompt (default 100)")
-    flag("--shots", type=count, default=4, metavar="N", help="demonstrations in a gsm8k prompt (default 4)")
-    flag("--generate", action="store_true", help="gsm8k: also generate answers and count exact matches (slow)")
+    flag("--shots", type=count, metavar="N", help="demonstrations in a drawn prompt (default: 4, or one per class)")
+    flag("--generate", action="store_true", help="free answers: also generate and record them, and score them (slow)")
     flag("--seed", type=int, default=0, metavar="N", help="of everything drawn (default 0)")
     flag("--checkpoint", type=Path, metavar="DIR", help="for diffumask, exact and one-pass (default: the shipped one)")
+    flag("--human", type=Path, metavar="FILE", help="for human: what `python -m annotations export` wrote")
+    flag("--llmlingua-model", type=Path, metavar="DIR", help="for both LLMLinguas: a causal LM (default SmolLM2)")
+    flag("--llmlingua2-model", type=Path, metavar="DIR", help="for llmlingua2 (default: outputs recorded for agnews)")
+    flag("--evaluations", type=count, default=200, metavar="N", help="for ta-pruning: masks it may score (default 200)")
     flag("--fp32", action="store_true", help="compute in fp32 even where bfloat16 is faster")
     flag("--json", type=Path, metavar="OUT", help="write the report here, and finished cells beside it")
-    flag("--resume", action="store_true", help="go on with the finished cells beside --json")
+    flag("--cells", type=Path, metavar="FILE", help="write finished cells here instead")
+    flag("--resume", action="store_true", help="go on with the finished cells of an earlier run")
     add_device(parser)
     parser.set_defaults(run=run)
+
+
+def _place(text: str) -> Path | str:
+    return text if text.startswith("hub:") else Path(text)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -69,11 +88,16 @@ def run(arguments: argparse.Namespace) -> None:
         queries=arguments.queries,
         seed=arguments.seed,
         json=arguments.json,
+        cells=arguments.cells,
         generate=arguments.generate,
         checkpoint=arguments.checkpoint,
         resume=arguments.resume,
         shots=arguments.shots,
         device=arguments.device,
         fp32=arguments.fp32,
+        human=arguments.human,
+        llmlingua_model=arguments.llmlingua_model,
+        llmlingua2_model=arguments.llmlingua2_model,
+        evaluations=arguments.evaluations,
     )
     write_out(evaluate(config, tqdm).table())

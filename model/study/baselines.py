@@ -1,14 +1,12 @@
 """Compressors to compare with. Each turns a demonstrations text into a shorter one.
 
-The budget of all of them is a share of prompt tokens (`model.prompt`), except `llmlingua`, which counts
-subwords of its own small LM, and `recorded`, which has the length it was recorded with. What was really kept
-is measured by `model.study.evaluate`.
+The budget of all of them is a share of prompt tokens (`model.prompt`), except the LLMLinguas', which count subwords
+of their own model. What was really kept is measured by `model.study.evaluate`.
 """
 
 from __future__ import annotations
 
 import importlib
-import json
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,19 +19,16 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import DynamicCache
 
-from model.data import read_lines
+from model.diffusion_llm import DiffusionTarget
 from model.errors import InputError
 from model.prompt import Prompt, parse
 from model.targets import Target
 from model.wheels import fetch
 
-Baseline = Callable[
-    [str, float], str
-]  # demonstrations text, share of prompt tokens to keep -> compressed text
+Baseline = Callable[[str, float], str]  # demonstrations text, share of prompt tokens to keep -> compressed text
 
-QUERY = "Article: {sentence_1}\nAnswer:"  # the end of every AG News prompt
 POSITIONS_PER_CHUNK = 128  # logits of so many positions at once: 128 x 262k floats are 130 MB
-LLMLINGUA_MISSING = "the method 'llmlingua' needs its package: pip install -r requirements-eval.txt"
+LLMLINGUA_MISSING = "the LLMLingua methods need their package: pip install -r requirements-eval.txt"
 
 
 def random_tokens(text: str, retention: float, seed: int) -> str:
@@ -57,40 +52,19 @@ def first_tokens(text: str, retention: float) -> str:
     return _render(prompt, list(range(_budget(prompt, retention))))
 
 
-def selective_context(text: str, retention: float, target: Target) -> str:
+def selective_context(text: str, retention: float, targets: Sequence[Target]) -> str:
     """Selective-Context (Li et al. 2023): keep the round(retention * n) prompt tokens that surprise most.
 
     The unit is our prompt token (the paper: token, phrase or sentence), its self-information the sum of
-    -log p(x_t | x_<t) over its subwords, and the count is exact (the paper: a percentile).
+    -log p(x_t | x_<t) over its subwords, and the count is exact (the paper: a percentile). Of several targets it is
+    the mean.
     """
+    if any(isinstance(target, DiffusionTarget) for target in targets):
+        raise InputError("a diffusion LLM does not read from left to right; let another one choose, as in @smollm2")
     prompt = parse(text)
-    surprise = _self_information(prompt, target)
+    surprise = [sum(nats) for nats in zip(*(_self_information(prompt, t) for t in targets), strict=True)]
     ranked = sorted(range(len(prompt)), key=lambda i: -surprise[i])
     return _render(prompt, ranked[: _budget(prompt, retention)])
-
-
-def recorded(path: Path) -> list[str]:
-    """Real outputs of a peer, row by row: the compressed demonstrations without the query that ends each.
-
-    `path` is a JSON Lines file whose rows hold compressed_output.compressed_prompt (as PromptQuine's do).
-    Raises InputError when the file is missing or a row does not end in "Article: {sentence_1}\\nAnswer:".
-    """
-    texts = []
-    for number, line in enumerate(filter(str.strip, read_lines(path)), start=1):
-        try:
-            text = json.loads(line)["compressed_output"]["compressed_prompt"]
-        except (ValueError, KeyError, TypeError) as e:
-            raise InputError(f"{path} row {number} has no compressed_output.compressed_prompt ({e!r})") from e
-        texts.append(without_query(text, f"{path} row {number}"))
-    return texts
-
-
-def without_query(text: str, where: str) -> str:
-    """A few-shot prompt without the QUERY that ends it and without white space at its ends."""
-    demonstrations, mark, rest = text.rpartition(QUERY)
-    if not mark or rest.strip():
-        raise InputError(f"{where} does not end in {QUERY!r}; is it another task's file?")
-    return demonstrations.strip()
 
 
 # --- masks -------------------------------------------------------------------------------------------------
@@ -141,38 +115,99 @@ def _self_information(prompt: Prompt, target: Target) -> list[float]:
 
 
 def llmlingua(folder: Path | None = None) -> Baseline:
-    """LLMLingua (Jiang et al. 2023): the real package, its small LM the one in `folder` (SmolLM2).
+    """LLMLingua (Jiang et al. 2023): the real package, its small LM the one in `folder` (None: SmolLM2).
 
-    The shots of the text are its list of contexts and its defaults hold: whole shots go first, down to the
-    budget plus 100 subwords, then tokens in windows of 200. What remains after the last whole window is left
-    as it is, so a short prompt keeps more than asked (recorded runs with gpt2 show the same uncut end). Three
-    things are set:
-    - the tiktoken vocabulary, fetched over the network, only fills its statistics: replaced by a word count;
-    - trust_remote_code, which it turns on, is off;
-    - keys and values travel as lists of pairs, which transformers no longer takes: `_ListCache` translates.
-
-    Raises InputError when the package is not installed.
+    The shots of the text are its list of contexts and its defaults hold: whole shots go first, down to the budget
+    plus 100 subwords, then tokens in windows of 200. What remains after the last whole window is left as it is, so a
+    short prompt keeps more than asked (recorded runs with gpt2 show the same uncut end). Raises InputError when the
+    package is not installed or the folder holds no model.
     """
+    compressor = _causal(folder)
+
+    def compress(text: str, retention: float) -> str:
+        return str(compressor.compress_prompt(_contexts(text), rate=retention)["compressed_prompt"])
+
+    return compress
+
+
+def longllmlingua(folder: Path | None = None) -> Callable[[str, float, str], str]:
+    """LongLLMLingua (Jiang et al. 2023, arXiv 2310.06839): text, retention, question -> compressed text.
+
+    The same package and small LM as `llmlingua`, with the settings that its README gives: shots ranked by how likely
+    they make the question and put in that order, the budget shared out by rank, tokens ranked by how much the
+    question changes their likelihood. The question only steers: it takes nothing from the budget and is not in the
+    result. As with `llmlingua`, a prompt of less than a window of 200 subwords is hardly shortened.
+    """
+    compressor = _causal(folder)
+
+    def compress(text: str, retention: float, question: str) -> str:
+        contexts = _contexts(text)
+        result = compressor.compress_prompt(
+            contexts,
+            question=question,
+            target_token=retention * sum(map(compressor.get_token_length, contexts)),
+            rank_method="longllmlingua",
+            condition_in_question="after_condition",
+            reorder_context="sort",
+            dynamic_context_compression_ratio=0.3,
+            condition_compare=True,
+            context_budget="+100",
+            concate_question=False,
+        )
+        return str(result["compressed_prompt"])
+
+    return compress
+
+
+def llmlingua2(folder: Path) -> Baseline:
+    """LLMLingua-2 (Pan et al. 2024, arXiv 2403.12968): the real package with the token classifier in `folder`, BERT or
+    XLM-RoBERTa, and its README's forced tokens.
+
+    The package tells by the model's name how words are spelled, and counts words in GPT subwords; here the kind of
+    the model tells, and its own subwords count. Raises InputError as `llmlingua`, or for another kind of model.
+    """
+    compressor = _load(folder, use_llmlingua2=True)
+    kinds = {"bert": "bert-base-multilingual-cased", "xlm-roberta": "xlm-roberta-large"}
+    kind, classifies = compressor.model.config.model_type, "TokenClassification" in type(compressor.model).__name__
+    if kind not in kinds or not classifies:
+        raise InputError(f"{folder} is no LLMLingua-2 model: it must be a BERT or XLM-RoBERTa token classifier")
+    compressor.model_name = kinds[kind]
+    compressor.oai_tokenizer = SimpleNamespace(encode=compressor.tokenizer.tokenize)
+
+    def compress(text: str, retention: float) -> str:
+        result = compressor.compress_prompt(text, rate=retention, force_tokens=["\n", "?"])
+        return str(result["compressed_prompt"])
+
+    return compress
+
+
+def _contexts(text: str) -> list[str]:
+    return [text[shot.start : shot.end].strip() for shot in parse(text).shots]
+
+
+def _causal(folder: Path | None) -> Any:
+    """A compressor with a causal LM. Keys and values travel as lists of pairs, which transformers no longer takes:
+    `_ListCache` translates."""
+    compressor = _load(folder or fetch("smollm2"))
+    compressor.model = _ListCache(compressor.model)
+    return compressor
+
+
+def _load(folder: Path, **options: Any) -> Any:
+    """The package's compressor with the model in a folder, which is never asked for code. The tiktoken vocabulary,
+    fetched over the network, only fills its statistics: replaced by a word count."""
     try:
         package = importlib.import_module("llmlingua.prompt_compressor")
     except ImportError as e:
         raise InputError(f"{LLMLINGUA_MISSING} ({e})") from e
     words = SimpleNamespace(encode=lambda text: text.split())
-    with mock.patch.object(package.tiktoken, "encoding_for_model", lambda _: words):
-        compressor = package.PromptCompressor(
-            model_name=str(folder or fetch("smollm2")),
-            device_map="cpu",
-            model_config={"trust_remote_code": False},
-        )
-    compressor.model = _ListCache(compressor.model)
-
-    def compress(text: str, retention: float) -> str:
-        prompt = parse(text)
-        contexts = [text[shot.start : shot.end].strip() for shot in prompt.shots]
-        result = compressor.compress_prompt(contexts, rate=retention)
-        return str(result["compressed_prompt"])
-
-    return compress
+    settings = {"device_map": "cpu", "model_config": {"trust_remote_code": False}}
+    try:
+        with mock.patch.object(package.tiktoken, "encoding_for_model", lambda _: words):
+            return package.PromptCompressor(model_name=str(folder), **settings, **options)
+    except (OSError, ValueError, TypeError, AttributeError, KeyError) as e:
+        reason = (str(e).strip() or repr(e)).splitlines()[0]
+        raise InputError(f"LLMLingua cannot load a model from {folder} ({reason[:200]}); name its folder") from e
 
 
 class _ListCache:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,9 @@ from model.study.tasks import Task
 
 REFERENCES = ("diffumask", "llmlingua2", "full", "zero")  # each method is compared with these, where they ran
 FOOTNOTE = (
-    "Means with 95 % bootstrap intervals over prompts and queries. NLL in nats. tokens, subwords: share of "
-    "the demonstrations kept. A column 'vs X' holds the paired difference in {measure} to X at the same "
-    "retention; negative is better than X."
+    "Means with 95 % bootstrap intervals over prompts and queries. n: prompts measured (of zero, which has none, one "
+    "for all). NLL in nats. tokens, subwords: share of the demonstrations kept. A column 'vs X' holds the paired "
+    "difference in {measure} to X at the same retention; negative is better than X."
 )
 
 
@@ -29,7 +30,7 @@ class Outcome:
         prompt: its index; None for "zero", which has no demonstrations.
         tokens, subwords: share of the demonstrations' prompt tokens / target subwords that is left.
         log_probs: [queries, labels], or [queries, 1] for free answers (`tasks.Scores`).
-        exact: per query, right or not; empty when nothing was generated.
+        exact, rouge, answers: per query, as in `tasks.Scores`; empty when nothing was generated.
     """
 
     method: str
@@ -39,6 +40,8 @@ class Outcome:
     subwords: float
     log_probs: list[list[float]]
     exact: list[bool]
+    rouge: list[float] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
 
 
 Cell = tuple[str, float | None]  # method, retention
@@ -86,10 +89,10 @@ class Report:
         """A Markdown table, columns aligned for reading as plain text, with a line that explains it."""
         names = list(self.rows[0].measures)
         references = [r for r in REFERENCES if any(r in row.differences for row in self.rows)]
-        head = ["method", "asked", "tokens", "subwords", *names, *(f"vs {r}" for r in references)]
+        head = ["method", "n", "asked", "tokens", "subwords", *names, *(f"vs {r}" for r in references)]
         lines = [head]
         for row in self.rows:
-            cells = [row.method, "" if row.retention is None else f"{row.retention:.0%}"]
+            cells = [row.method, str(row.prompts), "" if row.retention is None else f"{row.retention:.0%}"]
             cells += [f"{row.tokens:.1%}", f"{row.subwords:.1%}"]
             cells += [_show(row.measures[name]) for name in names]
             lines.append(cells + [_show(row.differences.get(r), sign="+") for r in references])
@@ -113,25 +116,36 @@ def _show(value: Interval | None, sign: str = "") -> str:
 
 
 def build_report(config: Mapping[str, Any], task: Task, outcomes: Sequence[Outcome], seed: int) -> Report:
-    """Rows in the order in which their first outcome came."""
+    """Rows in the order in which their first outcome came; one without all prompts is compared on those it has."""
     groups: dict[Cell, list[Outcome]] = {}
-    for outcome in outcomes:
+    for outcome in sorted(outcomes, key=lambda outcome: outcome.prompt or 0):
         groups.setdefault((outcome.method, outcome.retention), []).append(outcome)
-    bootstrap = Bootstrap(len(task.prompts), len(task.queries), seed)
-    gold = np.array([query.label or 0 for query in task.queries])
-    values = {cell: _values(group, gold, bool(task.labels)) for cell, group in groups.items()}
+    cells = dict.fromkeys((outcome.method, outcome.retention) for outcome in outcomes)
+    values = {cell: _values(groups[cell], task) for cell in cells}
+    prompts = {cell: [outcome.prompt for outcome in groups[cell]] for cell in cells}
     main = "NLL cal." if task.labels else "NLL"
+    draws = cache(partial(Bootstrap, queries=task.asked, seed=seed))
     rows = []
-    for (method, retention), group in groups.items():
-        mine = values[method, retention]
+    for (method, retention), mine in values.items():
+        covered = prompts[method, retention]
+        if covered == [None]:
+            covered = [prompt.index for prompt in task.prompts]
+        bootstrap = draws(len(covered))
+
+        def same(cell: Cell, covered: Sequence[int | None] = covered) -> Matrix:
+            """The main measure of another row on this row's prompts."""
+            there = prompts[cell]
+            return values[cell][main] if there == [None] else values[cell][main][[there.index(p) for p in covered]]
+
         measures: dict[str, Interval | None] = {name: bootstrap.interval(m) for name, m in mine.items()}
-        if not task.labels:
-            measures |= _benefit(bootstrap, values, mine[main], main)
+        if not task.labels and ("full", None) in values and ("zero", None) in values:
+            measures["benefit kept"] = bootstrap.benefit(same(("zero", None)), mine[main], same(("full", None)))
         differences = {
-            name: bootstrap.difference(mine[main], values[cell][main])
+            name: bootstrap.difference(mine[main], same(cell))
             for name in REFERENCES
             if name != method and (cell := _reference(name, retention, values)) in values
         }
+        group = groups[method, retention]
         tokens = float(np.mean([outcome.tokens for outcome in group]))
         subwords = float(np.mean([outcome.subwords for outcome in group]))
         rows.append(Row(method, retention, len(group), tokens, subwords, measures, differences))
@@ -143,28 +157,32 @@ def _reference(name: str, retention: float | None, values: Mapping[Cell, Any]) -
     return (name, None) if (name, None) in values else (name, retention)
 
 
-def _values(group: Sequence[Outcome], gold: NDArray[np.int64], labelled: bool) -> dict[str, Matrix]:
-    """Measures of one row by name, each [prompts (1 for zero), queries]."""
-    ordered = sorted(group, key=lambda outcome: outcome.prompt or 0)
-    scores = np.array([outcome.log_probs for outcome in ordered], dtype=np.float64)
-    if not labelled:
+def _values(group: Sequence[Outcome], task: Task) -> dict[str, Matrix]:
+    """Measures of one row by name, each [prompts (1 for a zero that stands for all), queries]."""
+    scores = np.array([outcome.log_probs for outcome in group], dtype=np.float64)
+    if not task.labels:
         values = {"NLL": -scores[..., 0]}
-        if all(outcome.exact for outcome in ordered):
-            values["exact match"] = np.array([outcome.exact for outcome in ordered], dtype=np.float64)
+        for name, each in (("exact match", [o.exact for o in group]), ("ROUGE-L", [o.rouge for o in group])):
+            if all(each):
+                values[name] = np.array(each, dtype=np.float64)
         return values
     raw, calibrated = log_softmax(scores), calibrate(scores)
+    gold = [_gold(task, outcome) for outcome in group]
     return {
-        "acc. raw": correct(raw, gold),
-        "NLL raw": gold_nll(raw, gold),
-        "acc. cal.": correct(calibrated, gold),
-        "NLL cal.": gold_nll(calibrated, gold),
+        "acc. raw": _stacked(correct, raw, gold),
+        "NLL raw": _stacked(gold_nll, raw, gold),
+        "acc. cal.": _stacked(correct, calibrated, gold),
+        "NLL cal.": _stacked(gold_nll, calibrated, gold),
     }
 
 
-def _benefit(
-    bootstrap: Bootstrap, values: Mapping[Cell, Mapping[str, Matrix]], mine: Matrix, main: str
-) -> dict[str, Interval | None]:
-    """The measure "benefit kept", where both "full" and "zero" ran."""
-    if ("full", None) not in values or ("zero", None) not in values:
-        return {}
-    return {"benefit kept": bootstrap.benefit(values["zero", None][main], mine, values["full", None][main])}
+def _gold(task: Task, outcome: Outcome) -> NDArray[np.int64]:
+    prompt = None if outcome.prompt is None else task.prompts[outcome.prompt]
+    return np.array([query.label or 0 for query in task.queries_of(prompt)])
+
+
+def _stacked(
+    measure: Callable[[Matrix, NDArray[np.int64]], Matrix], scores: Matrix, gold: Sequence[NDArray[np.int64]]
+) -> Matrix:
+    """A measure of each prompt, whose queries may be its own."""
+    return np.concatenate([measure(row[None], wanted) for row, wanted in zip(scores, gold, strict=True)])

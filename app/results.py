@@ -1,0 +1,63 @@
+"""What the Results tab shows of a study's report.json. Pure: no Gradio."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from app import sheet
+from model.errors import InputError
+from model.study.curves import measures_of, method_name, value_of
+
+MAX_BYTES = 20 * 2**20  # of a report
+COMMAND = "python -m model report --config small --data DATA --out report"
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """A report that `python -m model report` wrote. InputError when it is missing or is none."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{path.name} is larger than {MAX_BYTES // 2**20} MB, so it is no report of a study.")
+        report = json.loads(path.read_text(encoding="utf-8"))
+        for run in report["runs"]:
+            measures_of(run)
+            for part in ("task", "target", "prompts", "queries"):
+                run["config"][part]
+        return dict(report)
+    except FileNotFoundError:
+        raise InputError(f"There is no report at {path.name}. Make one: {COMMAND}") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        kind = type(error).__name__
+        raise InputError(f"{path.name} is not a report of a study ({kind}). Make one: {COMMAND}") from None
+
+
+def rows_sheet(run: Mapping[str, Any], measure: str) -> str:
+    """All rows of a run, with a measure and the paired differences in the main one."""
+    against = [name for name in ("zero", "llmlingua2") if any(name in row["differences"] for row in run["rows"])]
+    main = run["differences_in"]
+    columns = ["Method*", "Asked#", "Left#", f"{measure}#", *(f"{main} less {method_name(n)}'s#" for n in against)]
+    rows = []
+    for row in run["rows"]:
+        asked = "" if row["retention"] is None else f"{row['retention']:.0%}"
+        cells = [method_name(row["method"]), asked, f"{row['tokens_kept']:.0%}", _interval(value_of(row, measure))]
+        rows.append(("", [*cells, *(_interval(row["differences"].get(name), "+") for name in against)]))
+    return sheet.sheet(sheet.table("Results", columns, rows), sheet.text(_explained(run), "quiet"))
+
+
+def _explained(run: Mapping[str, Any]) -> str:
+    config = run["config"]
+    return (
+        f"Means with 95 % bootstrap intervals over {config['prompts']} prompts and {config['queries']} queries; "
+        "differences are paired. NLL: of the right answer, in nats; cal.: after batch calibration. Hover over a point "
+        "to read a prompt that the method compressed."
+    )
+
+
+def _interval(value: Sequence[float | None] | None, sign: str = "") -> str:
+    if not value or value[0] is None:
+        return ""
+    mean, low, high = value
+    bounds = "" if low is None or high is None else f" [{low:{sign}.2f}, {high:{sign}.2f}]"
+    return f"{mean:{sign}.3f}{bounds}"
