@@ -24,6 +24,8 @@ from model.errors import InputError
 from model.pins import pins_for_digits, pins_for_task, pins_for_words, pins_from_regex
 from model.prompt import Prompt, parse
 from model.sampler import SamplerConfig, Step, Trace
+from model.targets import Target
+from model.writers import Targets
 
 DIGITS, BREAKS, TASK = "numbers", "line breaks", "instruction and question"  # what can be kept by rule
 REMEMBERED = 64  # finished runs, for charts
@@ -88,12 +90,17 @@ class Run:
     trace: Trace | None = None
 
 
+def _load_target(name: str) -> Target:
+    return Target.load(name, fast=True)
+
+
 class Studio:
     """The served model with what it did lately. Safe to share between threads.
 
     load: makes the model on first use, from a checkpoint's folder (None: the shipped one).
     open_store: makes the store on first use.
     learn: fine-tunes, see `FineTuning`; None: `model.finetune`.
+    load_target: makes a target LLM of its name, on first use.
     """
 
     def __init__(
@@ -102,6 +109,7 @@ class Studio:
         load: Callable[..., Compressor] = Compressor.load,
         open_store: Callable[[], Store] = open_store,
         learn: Callable[..., Any] | None = None,
+        load_target: Callable[[str], Target] = _load_target,
     ):
         self.settings, self._open_store = settings, open_store
         self._store: Store | None = None
@@ -110,6 +118,7 @@ class Studio:
         self.finetuning = FineTuning(self.served, lambda: self.store, learn)
         self.gauge = Gauge(self.served, lambda: self.store, lambda: self._active > 0)
         self.counters = Counters(self.subwords, settings.tokenizers)
+        self.targets = Targets(load_target)
         self._active = 0  # runs that a visitor waits for
         self._lock = threading.Lock()
         self._runs: OrderedDict[str, Run] = OrderedDict()

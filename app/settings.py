@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from annotations.db import data_dir
+from model.errors import InputError
+
+ENDPOINTS = ("any", "local", "public", "off")
+_LOCALHOST = ("", "localhost", "127.0.0.1", "::1")
+_FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")  # a proxy stands in between
+SHIPPED_REPORT = Path(__file__).parent.parent / "results" / "report.json"
 
 
 @dataclass(frozen=True)
@@ -19,7 +25,13 @@ class Settings:
             one (DIFFUMASK_CHECKPOINT).
         tokenizers: folders of tokenizers to count tokens with, besides those of the target LLMs that were fetched
             (DIFFUMASK_TOKENIZERS, separated like PATH).
+        report: of a study, for the Results tab; the one that is shipped unless DIFFUMASK_REPORT names another.
         data: folder for what must outlive the program, such as checkpoints; None: `annotations.db.data_dir()`.
+        targets: LLMs that may answer prompts here, by name or folder, besides smollm2 and gemma3
+            (DIFFUMASK_TARGETS, separated like PATH).
+        endpoints: which addresses visitors may let this machine call for answers (DIFFUMASK_ENDPOINTS): "any";
+            "local": for visitors at this very machine any, for others public ones; "public"; "off". Not set: local
+            when the studio is served on localhost, else public.
 
     Where the corrections lie is decided by `annotations.db` (DIFFUMASK_DATABASE_URL, DIFFUMASK_DATA).
     """
@@ -27,6 +39,19 @@ class Settings:
     checkpoint: Path | None = None
     data: Path | None = None
     tokenizers: tuple[Path, ...] = ()
+    report: Path = SHIPPED_REPORT
+    targets: tuple[str, ...] = ()
+    endpoints: str = "public"
+
+    def __post_init__(self) -> None:
+        if self.endpoints not in ENDPOINTS:
+            raise InputError(f"DIFFUMASK_ENDPOINTS is {self.endpoints!a}; it must be one of {', '.join(ENDPOINTS)}.")
+
+    def reaches_private(self, client: str, headers: Iterable[str]) -> bool:
+        """Whether a visitor may use this machine's own network and disk: client's address, names of the headers."""
+        if self.endpoints != "local":
+            return self.endpoints == "any"
+        return client in _LOCALHOST[1:] and not any(name.lower() in _FORWARDED for name in headers)
 
     @property
     def data_folder(self) -> Path:
@@ -38,7 +63,17 @@ class Settings:
         """The settings of this process; an empty variable counts as not set."""
         checkpoint = environ.get("DIFFUMASK_CHECKPOINT")
         tokenizers = environ.get("DIFFUMASK_TOKENIZERS", "").split(os.pathsep)
+        targets = environ.get("DIFFUMASK_TARGETS", "").split(os.pathsep)
         return cls(
             Path(checkpoint) if checkpoint else None,
             tokenizers=tuple(Path(folder).expanduser() for folder in tokenizers if folder),
+            report=Path(environ.get("DIFFUMASK_REPORT") or SHIPPED_REPORT).expanduser(),
+            targets=tuple(name for name in targets if name),
+            endpoints=environ.get("DIFFUMASK_ENDPOINTS") or ("local" if _on_localhost(environ) else "public"),
         )
+
+
+def _on_localhost(environ: Mapping[str, str]) -> bool:
+    """Whether Gradio serves nobody but this machine."""
+    shared = environ.get("GRADIO_SHARE", "").lower() == "true" or "SPACE_ID" in environ
+    return environ.get("GRADIO_SERVER_NAME", "") in _LOCALHOST and not shared

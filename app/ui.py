@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from app.canvas import read_web, retention_slider, token_canvas
+from app.compare_tab import compare_tab
 from app.correct_tab import correct_tab
 from app.corrections_tab import corrections_tab
 from app.counting import OWN
@@ -14,6 +15,7 @@ from app.endpoints import add_endpoints, mcp_is_there
 from app.examples import EXAMPLES
 from app.handlers import MODEL, Handlers
 from app.learn_tab import learn_tab
+from app.results_tab import results_tab
 from app.service import BREAKS, DIGITS, TASK, Studio
 from model.sampler import MAX_STEPS
 
@@ -40,6 +42,10 @@ def build(studio: Studio) -> gr.Blocks:
                 corrections_tab(studio, corrections, name, kept, [tabs, *opened])
             with gr.Tab("Learn", id="learn") as learn:
                 learn_tab(studio, learn)
+            with gr.Tab("Compare", id="compare") as compare:
+                compare_tab(studio, page, compare, name)
+            with gr.Tab("Results", id="results") as found:
+                results_tab(studio.settings, found)
         text, percent, *_ = opened
         move = correct_this.click(
             lambda text, percent: (text, percent, gr.Tabs(selected="correct")),
@@ -63,7 +69,7 @@ def launch(studio: Studio, **options: Any) -> Any:
 
 
 def _css() -> str:
-    return "".join(map(read_web, ("page.css", "canvas.css", "sheet.css", "learn.css")))
+    return "".join(map(read_web, ("page.css", "canvas.css", "sheet.css", "learn.css", "compare.css")))
 
 
 def theme() -> gr.themes.Base:

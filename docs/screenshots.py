@@ -42,6 +42,7 @@ def main() -> None:
             explore(visitor(browser, url, "dark", WIDE), out / "explore-dark.png")
             explore(visitor(browser, url, "light", NARROW), out / "explore-narrow.png")
             tour(visitor(browser, url, "light", WIDE), out)
+            figures(visitor(browser, url, "light", WIDE), out)
             browser.close()
 
 
@@ -67,6 +68,16 @@ def tour(page: Any, out: Path) -> None:
     page.wait_for_selector("#loss .js-plotly-plot")
     page.wait_for_timeout(1500)
     picture(page, out / "learn-light.png")
+
+
+def figures(page: Any, out: Path) -> None:
+    """The curves and the matrix of the shipped report, without the page around them."""
+    page.get_by_role("tab", name="Results", exact=True).click()
+    page.wait_for_selector("#results-matrix .js-plotly-plot .heatmaplayer image, #results-matrix .js-plotly-plot path")
+    page.get_by_label("NLL cal. less that of no demonstrations").check()
+    page.wait_for_timeout(2500)
+    page.locator("#results-curve").screenshot(path=out / "curve.png")
+    page.locator("#results-matrix").screenshot(path=out / "matrix.png")
 
 
 def explore(page: Any, file: Path) -> None:
