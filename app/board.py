@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.compare import Prices, Side, gain, tiles
+from app.view import document_line, end_line, step_line
 from model.writers import Writer
 
 
@@ -114,6 +115,16 @@ class Round:
             self.reveal()
         failed = any(one.error for one in self.sides)
         return self.add(end="" if failed else "Cancelled. What came until then is shown.")
+
+    def played(self, side: int) -> str:
+        """How the answer of a side was unmasked, in the format of `app.view`; "" = it was not, or must not be seen."""
+        trace = self.sides[side].trace if self.sides and (self.voted or not self.blind) else None
+        if trace is None:
+            return ""
+        prompt, steps = trace
+        document = document_line(f"{self.id}/{side}", prompt, steps.config, steps.pins)
+        seconds = self.sides[side].whole or 0.0
+        return document + "".join(map(step_line, steps.steps)) + end_line(steps, seconds, self.target)
 
     def vote_fields(self, winner: str, annotator: str) -> dict[str, Any]:
         """What the store is given of the vote."""

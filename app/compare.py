@@ -10,6 +10,8 @@ from annotations.standings import Standing
 from app import sheet
 from app.examples import FOLDER
 from model.errors import InputError
+from model.prompt import Prompt
+from model.sampler import Trace
 from model.writers import Usage
 
 FULL, DIFFUMASK, RANDOM, FIRST = "Full prompt", "DiffuMask", "Random words", "Cut off"
@@ -76,7 +78,7 @@ class Side:
     """One of the two: what was sent, what came, and when (seconds).
 
     compressing: what shortening the prompt took. sent and answered: tokens; `counted` says whether the model itself
-    has counted them.
+    has counted them. trace: how a diffusion LLM has written the answer.
     """
 
     arm: Arm
@@ -89,10 +91,11 @@ class Side:
     answered: int = 0
     counted: bool = True
     error: str = ""
+    trace: tuple[Prompt, Trace] | None = None
 
     def finish(self, seconds: float, usage: Usage, error: str, count: Callable[[str], int]) -> None:
         """The answer has ended; `count` estimates tokens that the model did not count."""
-        self.whole, self.error = seconds, error
+        self.whole, self.error, self.trace = seconds, error, usage.trace
         self.counted = usage.prompt is not None and usage.answer is not None
         self.sent = count(self.text) if usage.prompt is None else usage.prompt
         self.answered = count(self.answer) if usage.answer is None else usage.answer

@@ -17,7 +17,7 @@ from annotations.export import export_votes
 from app import board, compare, sheet
 from app.answerer import Answerer, answerer
 from app.board import Round
-from app.canvas import read_web
+from app.canvas import read_web, token_canvas
 from app.compare import EXAMPLES, METHODS, PRESETS, SIZED, Arm, Prices
 from app.handlers import MODEL
 from app.rounds import Rounds
@@ -29,6 +29,7 @@ AT_ONCE = 4  # rounds that are answered at the same time
 KEY_SECONDS = 3600  # a key is forgotten after
 _ERRORS = (InputError, RecordError, StoreError, ExportError)
 _KEY_KEPT = "Kept for this address until you leave the page"
+_UNMASKED = "A diffusion LLM's answer is played here, step by step."
 _DOWNLOAD = "() => setTimeout(() => document.querySelector('#votes-file').click(), 100)"
 Shown = tuple[Any, ...]
 
@@ -96,6 +97,15 @@ class Comparing:
             pass  # not an event of ours
         return gr.skip(), gr.skip()
 
+    def play(self, round_id: str | None) -> Shown:
+        """What a diffusion LLM's answers are played in: the row, left, right."""
+        try:
+            one = self.rounds.get(round_id)
+        except InputError:
+            return gr.update(visible=False), "", ""
+        lines = [one.played(side) for side in range(2)]
+        return gr.update(visible=any(lines)), *lines
+
     def votes(self) -> str:
         """Who wins how often."""
         try:
@@ -148,6 +158,8 @@ def compare_tab(studio: Studio, page: gr.Blocks, tab: gr.Tab, name: gr.Textbox) 
         apply_default_css=False,
         elem_id="board",
     )
+    with gr.Row(visible=False, elem_id="unmasked") as row:
+        played = [token_canvas(empty=_UNMASKED, elem_id=f"unmasked-{side}") for side in ("left", "right")]
     with gr.Accordion("Votes", open=True, elem_id="votes"):
         votes = sheet.sheet_component(elem_id="votes-sheet")
         with gr.Row(elem_classes="dm-exports"):
@@ -164,9 +176,10 @@ def compare_tab(studio: Studio, page: gr.Blocks, tab: gr.Tab, name: gr.Textbox) 
         answers.write, round_id, shown, concurrency_id="compare", concurrency_limit=AT_ONCE, **quick
     )
     buttons = lambda: (gr.update(interactive=True), gr.update(interactive=False))  # noqa: E731
-    written.then(buttons, None, [run, cancel], **browser)
+    written.then(buttons, None, [run, cancel], **browser).then(answers.play, round_id, [row, *played], **quick)
     cancel.click(answers.cancel, round_id, None, **browser)
-    shown.vote(answers.vote, [round_id, name], [shown, votes], **quick)
+    voted = shown.vote(answers.vote, [round_id, name], [shown, votes], **quick)
+    voted.then(answers.play, round_id, [row, *played], **quick)
     tab.select(answers.votes, None, votes, **quick)
     made = export.click(answers.export, None, [file, exported], **quick)
     made.success(None, None, None, js=_DOWNLOAD, **quick)

@@ -23,7 +23,7 @@ from model.errors import InputError
 from model.prompt import parse
 from model.sampler import SamplerConfig
 from model.study.baselines import first_tokens, random_tokens
-from model.writers import LocalWriter
+from model.writers import local_writer
 
 REMEMBERED = 64  # rounds, of all visitors
 QUESTION_LIMIT = 20_000  # characters
@@ -114,7 +114,7 @@ class Rounds:
             if isinstance(writer, str):
                 one.add(say=f"Loading {writer} …")
                 yield True
-                writer = LocalWriter(self.studio.targets.get(writer), one.chat)
+                writer = local_writer(self.studio.targets.get(writer), one.chat)
             order = "both at once" if writer.at_once else "one after the other"
             hidden = "The answers appear together." if one.blind else "Each is timed from its own start."
             one.add(say=f"{writer.name} answers {order}. {hidden}")

@@ -67,6 +67,10 @@ class DiffusionTarget(Target):
         it = load_diffusion(name, place, dtype)
         return cls(name, it.model, it.tokenizer, it.mask, it.shift, it.bos)
 
+    def prefix(self, ids: Sequence[int]) -> Prefix:
+        """What stands in front of an answer: `ids` as they are, a BOS included where there shall be one."""
+        return Prefix([], torch.zeros(len(ids), device=self.device), tuple(ids))
+
     def read(self, ids: Sequence[int], log_gates: Tensor | None = None) -> Prefix:
         """Remember the prompt; it is run with each query. Arguments: as in `Target.read`."""
         ids = [*self.bos, *ids]

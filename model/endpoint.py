@@ -163,8 +163,9 @@ class _Reading:
 
     def _count(self, usage: Any) -> None:
         if isinstance(usage, dict):
-            counts = (usage.get("prompt_tokens"), usage.get("completion_tokens"))
-            self.usage = Usage(*(n if type(n) is int and 0 <= n < 10**9 else None for n in counts))
+            said = (usage.get("prompt_tokens"), usage.get("completion_tokens"))
+            prompt, answer = (n if type(n) is int and 0 <= n < 10**9 else None for n in said)
+            self.usage = Usage(prompt, answer)
 
     def check(self) -> None:
         """Whether the answer is whole. Raises InputError."""

@@ -14,6 +14,8 @@ import torch
 from transformers import DynamicCache
 
 from model.errors import InputError
+from model.prompt import Prompt
+from model.sampler import Trace
 from model.targets import Target
 
 BREAK = "\n\n"  # what ends an answer that merely continues its prompt: the next demonstration would follow
@@ -23,10 +25,12 @@ LOADED = 2  # models that are kept
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens of a prompt and of its answer, as the model counts them; None = it did not say."""
+    """Tokens of a prompt and of its answer, as the model counts them; None = it did not say. And of a diffusion LLM
+    the answer with the steps in which it was unmasked, to be played."""
 
     prompt: int | None = None
     answer: int | None = None
+    trace: tuple[Prompt, Trace] | None = None
 
 
 Pieces = Generator[str, None, Usage]  # of an answer; some may be empty
@@ -139,6 +143,14 @@ def end_ids(target: Target) -> set[int]:
     return {end for end in ends if end is not None}
 
 
+def local_writer(target: Target, chat: bool = True) -> LocalWriter:
+    """The writer that suits a target."""
+    from model.diffusion_llm import DiffusionTarget
+    from model.diffusion_writer import DiffusionWriter  # here, since it is a LocalWriter
+
+    return (DiffusionWriter if isinstance(target, DiffusionTarget) else LocalWriter)(target, chat)
+
+
 class Targets:
     """Target LLMs by name, each loaded once, the last few of them kept. Safe to share between threads."""
 
@@ -151,7 +163,7 @@ class Targets:
         with self._lock:
             if name not in self._kept:
                 target = self._load(name)
-                list(greedy(target, [*target.bos, *target.encode("Hello")], 2))
+                list(local_writer(target, chat=False).write("Hello", 2))
                 self._kept[name] = target
             self._kept.move_to_end(name)
             while len(self._kept) > LOADED:

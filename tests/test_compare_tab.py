@@ -15,6 +15,7 @@ from conftest import make_target
 from fake_endpoint import KEY, FakeEndpoint, fake_endpoint
 from saving import fields
 from scripted import ScriptedCompressor
+from tiny_diffusion import trained_weights, write_llada
 
 from annotations.store import Store
 from app import compare
@@ -30,7 +31,8 @@ from model.endpoint import Endpoint
 from model.errors import InputError
 from model.prompt import parse
 from model.study.baselines import first_tokens
-from model.writers import Pieces, Usage
+from model.targets import Target
+from model.writers import Pieces, Usage, local_writer
 
 CONTEXT = "Sort.\n\nMessage: broken <b>lid</b> ${1+1}\nTeam: Anchor\n\nMessage: charged twice\nTeam: Beacon"
 QUESTION = "Message: where is it?\nTeam:"
@@ -234,6 +236,24 @@ def test_a_blind_round_tells_nothing_before_the_vote(studio: Studio, store: Stor
     names = {line["name"] for line in lines(one) if "name" in line}
     assert names == {"Full prompt", "DiffuMask 35 %"} and lines(one)[-1] == {"voted": "right"}
     assert any("gain" in line for line in lines(one)) and sum("tiles" in line for line in lines(one)) == 2
+
+
+@pytest.mark.parametrize("blind", [False, True])
+def test_a_diffusion_llms_answers_can_be_played_once_they_may_be_known(
+    studio: Studio, tmp_path: Path, blind: bool
+) -> None:
+    target = Target.load(str(write_llada(tmp_path / "llada", trained_weights(), n_layers=1, n_kv_heads=4)))
+    rounds = Rounds(studio)
+    one = begun(rounds, local_writer(target, chat=False), blind=blind, context="a b c", question=" d")
+    one.limit = 8
+    list(rounds.write(one))
+    if blind:
+        assert [one.played(side) for side in range(2)] == ["", ""]
+        rounds.vote(one, "equal", "Ann")
+    for side in range(2):
+        document, *steps, end = map(json.loads, one.played(side).splitlines())
+        assert "".join(map(str.__add__, document["gaps"], document["tokens"])).strip() == one.sides[side].answer.strip()
+        assert [step["step"] for step in steps] == list(range(1, document["steps"] + 1)) and end["end"]
 
 
 def test_cancel_keeps_what_came_and_asks_for_no_vote(studio: Studio, server: FakeEndpoint) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from conftest import make_target
+from tiny_diffusion import trained_weights, write_dream, write_llada
 
+from model.diffusion_writer import DiffusionWriter
 from model.errors import InputError
+from model.schedule import KEEP
 from model.targets import Target
-from model.writers import BREAK, LOADED, READ_AT_ONCE, LocalWriter, Targets, Usage, end_ids, greedy
+from model.writers import BREAK, LOADED, READ_AT_ONCE, LocalWriter, Targets, Usage, end_ids, greedy, local_writer
 
 PROMPT = "Article: The team won the final game.\nAnswer:"
 TEMPLATE = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}{{ '[a]' if add_generation_prompt }}"
@@ -123,3 +127,28 @@ def test_targets_are_loaded_once_and_the_oldest_goes(tiny_target: Target) -> Non
     assert loaded == names
     targets.get(names[0])
     assert loaded == [*names, names[0]]
+
+
+def test_a_diffusion_llm_writes_and_its_steps_can_be_played(tmp_path: Path) -> None:
+    """Trained for some seconds to go on with the alphabet."""
+    target = Target.load(str(write_llada(tmp_path / "llada", trained_weights(), n_layers=1, n_kv_heads=4)))
+    writer = local_writer(target, chat=False)
+    assert isinstance(writer, DiffusionWriter)
+    pieces, usage = answer(writer, " c d", limit=16)
+    assert "".join(pieces).split() == "e f g h i j k l".split()
+    assert usage.prompt == 2 and usage.answer == 8 and usage.trace is not None
+    prompt, trace = usage.trace
+    assert prompt.text.split() == "".join(pieces).split()
+    assert all(state == KEEP for state in trace.steps[-1].states)
+    assert sorted(i for step in trace.steps for i in step.decided) == list(range(len(prompt)))
+
+
+def test_a_diffusion_llm_stops_when_it_is_told_to(tmp_path: Path) -> None:
+    writer = local_writer(Target.load(str(write_dream(tmp_path))))
+    writing = writer.write("word", 32)
+    next(writing)
+    writing.close()
+    with pytest.raises(StopIteration):
+        next(writing)
+    with pytest.raises(InputError, match="the prompt is empty"):
+        next(writer.write("", 8))
