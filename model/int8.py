@@ -15,25 +15,25 @@ from torch import Tensor, nn
 
 
 class Int8Linear(nn.Module):
-    """What a `nn.Linear` computes, about: inputs and outputs of any floating dtype."""
+    """About what a `nn.Linear` computes, in fp32: between bfloat16 and back, most of the time saved would be lost."""
 
     def __init__(self, linear: nn.Linear):
         super().__init__()
-        weight = linear.weight.detach().float()
+        weight = linear.weight.detach()
         scale = (weight.abs().amax(1) / 127).clamp_min(1e-9).double()
         rounded = torch.quantize_per_channel(weight, scale, torch.zeros(len(weight), dtype=torch.long), 0, torch.qint8)
-        bias = None if linear.bias is None else linear.bias.detach().float()
+        bias = None if linear.bias is None else linear.bias.detach()
         self.packed = torch.ops.quantized.linear_prepack(rounded, bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., in] -> [..., out]"""
-        out: Tensor = torch.ops.quantized.linear_dynamic(x.float(), self.packed, False)
-        return out.to(x.dtype)
+        out: Tensor = torch.ops.quantized.linear_dynamic(x, self.packed, False)
+        return out
 
 
-def int8_layers(backbone: Any) -> Any:
-    """A copy of an encoder whose layers are in 8 bits; the encoder itself where torch has no such arithmetic any more
-    (it says that its quantised tensors will go)."""
+def int8_layers(backbone: Any) -> Any | None:
+    """A copy of an fp32 encoder whose layers are in 8 bits; None where torch has no such arithmetic any more (it says
+    that its quantised tensors will go)."""
     copy = deepcopy(backbone)
     linears = [
         (parent, name, child)
@@ -47,5 +47,5 @@ def int8_layers(backbone: Any) -> Any:
             for parent, name, child in linears:
                 setattr(parent, name, Int8Linear(child))
     except (AttributeError, RuntimeError, NotImplementedError):
-        return backbone
+        return None
     return copy

@@ -153,11 +153,14 @@ def denoise(
         states[i] = KEEP if keep else DROP
     left = (budget(n, config.retention, pins) if total is None else total) - sum(pins.values())
     quota, risk = 0, 0.0
-    token, shot, rank = torch.empty(0), torch.empty(0), torch.empty(0)
+    token, rank = torch.empty(0), torch.empty(0)
+    probability: tuple[float, ...] = ()
+    of_shots: tuple[float, ...] = ()
     for index, count in enumerate(commits(n - len(pins), config.steps), start=1):
         open_share = float((states == MASK).sum()) / n  # a mistake steers what is still open
         if asked := not len(token) or risk * open_share > tolerance * n:
             token, shot = predict(states)
+            probability, of_shots = tuple(torch.sigmoid(token).tolist()), tuple(torch.sigmoid(shot).tolist())
             risk = 0.0
         if index == 1:
             rank = _shot_means(torch.sigmoid(token), states == MASK, shot_of)
@@ -180,8 +183,8 @@ def denoise(
             index,
             tuple(decided.tolist()),
             tuple(confidence.tolist()),
-            tuple(torch.sigmoid(token).tolist()),
-            tuple(torch.sigmoid(shot).tolist()),
+            probability,
+            of_shots,
             tuple(states.tolist()),
             asked,
         )

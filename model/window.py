@@ -64,7 +64,8 @@ def fast_backbones(denoiser: Denoiser) -> Backbones | None:
     backbone = denoiser.backbone
     device = backbone.device
     first = deepcopy(backbone).to(torch.bfloat16) if has_fast_bfloat16(device) else backbone
-    return Backbones(first, int8_layers(first) if has_fast_int8(device) else first)
+    later = int8_layers(backbone) if has_fast_int8(device) else None
+    return Backbones(first, first if later is None else later)
 
 
 class Windowed:
@@ -131,6 +132,7 @@ class Windowed:
 
     def _layers(self, embeds: Tensor, rows: Tensor, attention: Tensor) -> Tensor:
         backbone = self.backbones.later if self.memory.layers else self.backbones.first
+        self.memory.cast(backbone.dtype)
         bert = backbone.config.model_type == "bert"
         places = rows if bert else rows + 1 + int(backbone.embeddings.padding_idx)  # RoBERTa's first position
         hidden = backbone.embeddings(inputs_embeds=embeds.to(backbone.dtype), position_ids=places)
@@ -148,6 +150,10 @@ class Memory:
         self.layers: dict[int, tuple[Tensor, Tensor]] = {}  # keys and values [windows, heads, width, d]
         self.rows: Tensor | None = None  # [windows computed, rows] which places are new; None = all
         self.which = torch.empty(0)  # [windows computed]
+
+    def cast(self, dtype: torch.dtype) -> None:
+        """Hold what is kept in this dtype: that of the layers that are run next."""
+        self.layers = {i: (keys.to(dtype), values.to(dtype)) for i, (keys, values) in self.layers.items()}
 
     def update(self, keys: Tensor, values: Tensor, layer: int, *_: Any) -> tuple[Tensor, Tensor]:
         if self.rows is None:

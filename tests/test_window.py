@@ -110,18 +110,17 @@ def test_an_encoder_without_such_layers_is_run_whole() -> None:
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("bias", [True, False])
-def test_a_layer_in_8_bits_computes_about_the_same(dtype: torch.dtype, bias: bool) -> None:
+def test_a_layer_in_8_bits_computes_about_the_same(bias: bool) -> None:
     torch.manual_seed(0)
     linear = torch.nn.Linear(96, 64, bias=bias)
-    x = torch.randn(3, 7, 96).to(dtype)
-    exact, out = linear(x.float()), Int8Linear(linear)(x)
-    assert out.dtype == dtype and out.shape == exact.shape
-    assert 0 < float((out.float() - exact).norm() / exact.norm()) < 0.02
+    x = torch.randn(3, 7, 96)
+    exact, out = linear(x), Int8Linear(linear)(x)
+    assert out.dtype == x.dtype and out.shape == exact.shape
+    assert 0 < float((out - exact).norm() / exact.norm()) < 0.02
 
 
-def test_only_the_layers_of_a_copy_are_in_8_bits_and_where_there_are_none_it_is_left_as_it_is(
+def test_only_the_layers_of_a_copy_are_in_8_bits_and_where_torch_has_none_there_is_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     backbone = tiny_checkpoint().denoiser.backbone
@@ -130,4 +129,4 @@ def test_only_the_layers_of_a_copy_are_in_8_bits_and_where_there_are_none_it_is_
     assert count == sum(isinstance(m, Int8Linear) for m in copy.encoder.modules()) > 0
     assert not any(isinstance(m, Int8Linear) for m in backbone.modules())
     monkeypatch.delattr(torch, "quantize_per_channel")
-    assert int8_layers(backbone) is backbone
+    assert int8_layers(backbone) is None
