@@ -152,7 +152,10 @@ def samples(run: EvaluateConfig, target: Target, text: str) -> dict[str, dict[st
     methods, found = Methods(run, target=target), {}
     quick = [name for name in run.methods if (entry := METHODS[split_name(name)[0]]).budget and not entry.slow]
     for name in quick if text.strip() else ():
-        found[name] = {str(r): methods.compress_with(name, text, r) for r in run.retention}
+        try:
+            found[name] = {str(r): methods.compress_with(name, text, r) for r in run.retention}
+        except InputError:
+            continue  # recorded outputs of the task's own prompts
     return found
 
 
