@@ -188,18 +188,19 @@ def _contexts(text: str) -> list[str]:
 def _causal(folder: Path | None) -> Any:
     """A compressor with a causal LM. Keys and values travel as lists of pairs, which transformers no longer takes:
     `_ListCache` translates."""
-    compressor = _load(folder or fetch("smollm2"))
+    compressor = _load(folder)
     compressor.model = _ListCache(compressor.model)
     return compressor
 
 
-def _load(folder: Path, **options: Any) -> Any:
-    """The package's compressor with the model in a folder, which is never asked for code. The tiktoken vocabulary,
+def _load(folder: Path | None, **options: Any) -> Any:
+    """The package's compressor with the model in a folder (None: SmolLM2's), which is never asked for code. The tiktoken vocabulary,
     fetched over the network, only fills its statistics: replaced by a word count."""
     try:
         package = importlib.import_module("llmlingua.prompt_compressor")
     except ImportError as e:
         raise InputError(f"{LLMLINGUA_MISSING} ({e})") from e
+    folder = folder or fetch("smollm2")
     words = SimpleNamespace(encode=lambda text: text.split())
     settings = {"device_map": "cpu", "model_config": {"trust_remote_code": False}}
     try:
