@@ -194,8 +194,8 @@ def _causal(folder: Path | None) -> Any:
 
 
 def _load(folder: Path | None, **options: Any) -> Any:
-    """The package's compressor with the model in a folder (None: SmolLM2's), which is never asked for code. The tiktoken vocabulary,
-    fetched over the network, only fills its statistics: replaced by a word count."""
+    """The package's compressor with the model in a folder (None: SmolLM2's), which is never asked for code. The
+    tiktoken vocabulary, fetched over the network, only fills its statistics: replaced by a word count."""
     try:
         package = importlib.import_module("llmlingua.prompt_compressor")
     except ImportError as e:
