@@ -11,8 +11,9 @@ from app.view import shot_names
 from model.fit import Epoch
 from model.prompt import Prompt
 from model.sampler import Trace
+from model.study.curves import styled
 
-KEEP, DROP, GREY = "#0072B2", "#D57800", "#8895a7"
+KEEP, DROP = "#0072B2", "#D57800"
 MOST_COLUMNS = 400  # of the heat map; longer prompts are averaged
 
 
@@ -92,19 +93,9 @@ def loss_curve(epochs: Sequence[Epoch]) -> go.Figure:
 
 
 def _styled(figure: go.Figure, title: str) -> go.Figure:
-    """Transparent, in greys that can be read on light and dark pages."""
-    figure.update_layout(
-        title={"text": title, "font": {"size": 15}},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"color": GREY, "size": 12},
-        margin={"l": 50, "r": 10, "t": 44, "b": 44},
-        legend={"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"},
-        height=300,
-    )
-    figure.update_xaxes(gridcolor="rgba(136,149,167,.2)", zeroline=False)
-    figure.update_yaxes(gridcolor="rgba(136,149,167,.2)", zeroline=False)
-    return figure
+    """Low, with the legend beside the title."""
+    legend = {"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right", "yanchor": "auto"}
+    return styled(figure, title, 300).update_layout(margin={"l": 50, "r": 10, "t": 44, "b": 44}, legend=legend)
 
 
 def _mean(values: Sequence[float]) -> float | None:

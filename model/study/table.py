@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model.study.figures import markdown, show
 from model.study.metrics import Bootstrap, Interval, Matrix, calibrate, correct, gold_nll, log_softmax
 from model.study.tasks import Task
 
@@ -90,29 +91,18 @@ class Report:
         names = list(self.rows[0].measures)
         references = [r for r in REFERENCES if any(r in row.differences for row in self.rows)]
         head = ["method", "n", "asked", "tokens", "subwords", *names, *(f"vs {r}" for r in references)]
-        lines = [head]
+        lines = []
         for row in self.rows:
             cells = [row.method, str(row.prompts), "" if row.retention is None else f"{row.retention:.0%}"]
             cells += [f"{row.tokens:.1%}", f"{row.subwords:.1%}"]
-            cells += [_show(row.measures[name]) for name in names]
-            lines.append(cells + [_show(row.differences.get(r), sign="+") for r in references])
-        widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-        lines.insert(1, ["-" * width for width in widths])
-        padded = ["| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in lines]
-        return "\n".join([*padded, "", FOOTNOTE.format(measure=self.main)])
+            cells += [show(row.measures[name]) for name in names]
+            lines.append(cells + [show(row.differences.get(r), sign="+") for r in references])
+        return "\n".join([markdown(head, lines), "", FOOTNOTE.format(measure=self.main)])
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; every measure is [mean, low, high]."""
         rows = [row.to_json() for row in self.rows]
         return {"config": dict(self.config), "differences_in": self.main, "rows": rows}
-
-
-def _show(value: Interval | None, sign: str = "") -> str:
-    if value is None:
-        return ""
-    if value.low is None or value.high is None:
-        return f"{value.mean:{sign}.3f}"
-    return f"{value.mean:{sign}.3f} [{value.low:{sign}.3f}, {value.high:{sign}.3f}]"
 
 
 def build_report(config: Mapping[str, Any], task: Task, outcomes: Sequence[Outcome], seed: int) -> Report:
