@@ -15,7 +15,7 @@ from torch import Tensor
 from model.devices import has_fast_bfloat16, pick_device
 from model.diffusion_weights import load_diffusion
 from model.errors import InputError
-from model.targets import Prefix, Target, _chunks
+from model.targets import Prefix, Target, chunks_of
 
 SAMPLES = 32  # maskings of an answer that its log-likelihood is estimated from
 _TURN_ENDS = ("<|eot_id|>", "<|im_end|>")  # what LLaDA's and Dream's instruct models end an answer with
@@ -127,7 +127,7 @@ class DiffusionTarget(Target):
         """The hidden states that predict some places of each suffix, after the prefix: (indices of suffixes, [places
         of all of them, d]), chunk by chunk."""
         past, low = len(prefix.ids), torch.finfo(self.model.dtype).min
-        for chunk in _chunks([past + len(suffix) for suffix in suffixes]):
+        for chunk in chunks_of([past + len(suffix) for suffix in suffixes]):
             rows = [[*prefix.ids, *suffixes[i]] for i in chunk]
             width = max(map(len, rows))
             tokens = torch.tensor([[*row, *[0] * (width - len(row))] for row in rows], device=self.device)

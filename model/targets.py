@@ -108,12 +108,12 @@ class Target:
         """Log-probability of each label's first subword right after each query: [queries, labels]."""
         wanted = torch.tensor(labels, device=self.device)
         rows = []
-        for chunk in _chunks([len(q) for q in queries]):
+        for chunk in chunks_of([len(q) for q in queries]):
             ids = [queries[i] for i in chunk]
             hidden = self._hidden(prefix, ids)
             last = hidden[torch.arange(len(ids)), torch.tensor([len(q) - 1 for q in ids])]
             rows.append(self._log_softmax(last)[:, wanted])
-        order = [i for chunk in _chunks([len(q) for q in queries]) for i in chunk]
+        order = [i for chunk in chunks_of([len(q) for q in queries]) for i in chunk]
         return torch.cat(rows)[torch.tensor(order, device=self.device).argsort()]
 
     def answer_log_probs(
@@ -122,7 +122,7 @@ class Target:
         """Mean log-probability per subword of each gold answer after its query: [queries]."""
         lengths = [len(q) + len(a) for q, a in zip(queries, answers, strict=True)]
         means, order = [], []
-        for chunk in _chunks(lengths):
+        for chunk in chunks_of(lengths):
             ids = [[*queries[i], *answers[i]][:-1] for i in chunk]
             hidden = self._hidden(prefix, ids)
             spans = [(len(queries[i]) - 1, len(answers[i])) for i in chunk]
@@ -187,10 +187,10 @@ class Prefix:
     ids: tuple[int, ...] = ()
 
 
-def _chunks(lengths: Sequence[int]) -> list[list[int]]:
+def chunks_of(lengths: Sequence[int]) -> list[list[int]]:
     """Indices 0..n-1, longest first, in groups of at most TOKENS_PER_CHUNK padded tokens.
 
-    >>> _chunks([3, 9, 5])
+    >>> chunks_of([3, 9, 5])
     [[1, 2, 0]]
     """
     chunks: list[list[int]] = []

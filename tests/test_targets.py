@@ -123,5 +123,5 @@ def test_an_unknown_target_is_an_input_error(tmp_path: Path) -> None:
 
 
 def test_chunks_example() -> None:
-    example = doctest.DocTestFinder().find(model.targets._chunks, globs=vars(model.targets))
+    example = doctest.DocTestFinder().find(model.targets.chunks_of, globs=vars(model.targets))
     assert doctest.DocTestRunner().run(example[0]).failed == 0

@@ -27,9 +27,7 @@ class Lost:
     found: dict[str, dict[str, Any]]
 
 
-def examine(
-    config: EvaluateConfig, progress: Progress, questions: tuple[str, ...] = QUESTIONS, target: Target | None = None
-) -> Lost:
+def examine(config: EvaluateConfig, progress: Progress, questions: tuple[str, ...] = QUESTIONS) -> Lost:
     """Ask the questions of every method's compressed prompts, at the one retention of the config.
 
     Args:
@@ -39,7 +37,7 @@ def examine(
     """
     if len(config.retention) != 1:
         raise InputError("what was lost is looked at with one retention; give one")
-    target = target or Target.load(config.target, config.device, fast=not config.fp32)
+    target = Target.load(config.target, config.device, fast=not config.fp32)
     cells = Cells(config.cells_file, resume=True)
     methods = Methods(config, target=target, cells=cells)
     methods.prepare()
