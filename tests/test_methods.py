@@ -168,8 +168,9 @@ def test_human_masks_of_some_prompts(
 ) -> None:
     prompts = task_of(config).prompts
     human = correct(tmp_path / "c.jsonl", "Of another task.", *(prompts[i].text + "\n" for i in which))
-    report = evaluate(replace(config, methods=("full", "zero", "human"), human=human), silent, target=tiny_target)
-    full, zero, people = report.rows
+    names = ("full", "zero", "human", "uncorrected")
+    report = evaluate(replace(config, methods=names, human=human), silent, target=tiny_target)
+    full, zero, people, before = report.rows
     assert (people.method, people.retention, people.prompts) == ("human", None, len(which))
     assert people.tokens == pytest.approx(0.5, abs=0.03) and full.prompts == 3
     # The difference to the full prompt is that on the same prompts.
@@ -181,6 +182,9 @@ def test_human_masks_of_some_prompts(
         whole, half = (task.score(tiny_target, t).log_probs for t in (text, kept))
         alone += [w[0] - h[0] for w, h in zip(whole, half, strict=True)]
     assert people.differences["full"].mean == pytest.approx(sum(alone) / len(alone), abs=1e-3)
+    assert (before.method, before.prompts, before.tokens) == ("uncorrected", len(which), 1)
+    assert people.differences["uncorrected"].mean == people.differences["full"].mean, "the model had kept all"
+    assert "uncorrected" not in full.differences, "it has not all prompts"
     assert "| human" in report.table() and "| n |" in report.table()
 
 

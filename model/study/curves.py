@@ -22,6 +22,7 @@ STYLES = {
     "teacher": ("teacher (sees the answers)", "#009E73", "diamond", "dash"),
     "ta-pruning": ("TA-Pruning (sees the answers)", "#009E73", "diamond-open", "dot"),
     "human": ("people's masks", "#E69F00", "star", "solid"),
+    "uncorrected": ("the masks they corrected", "#E69F00", "star-open", "dot"),
     "llmlingua2": ("LLMLingua-2", "#D55E00", "square", "solid"),
     "llmlingua": ("LLMLingua", "#D55E00", "square-open", "dot"),
     "longllmlingua": ("LongLLMLingua", "#D55E00", "square-open", "dash"),

@@ -51,7 +51,7 @@ class EvaluateConfig:
         shots: demonstrations in a prompt that is drawn; None: one of each class, or 4.
         device: of the target; None chooses.
         fp32: compute in fp32 even where bfloat16 is faster.
-        human: corrections as `python -m annotations export` writes them, for the method human.
+        human: corrections as `python -m annotations export` writes them, for the methods human and uncorrected.
         llmlingua_model: folder of the small LM of llmlingua and longllmlingua; None: SmolLM2's.
         llmlingua2_model: folder of a token classifier for llmlingua2; None: recorded outputs (agnews).
         evaluations: masks of a prompt that ta-pruning may score.
@@ -100,8 +100,8 @@ class EvaluateConfig:
             raise InputError("name at least one method, and each only once")
         if "llmlingua2" in bases and not self.llmlingua2_model and self.task != "agnews":
             raise InputError("llmlingua2 was recorded for agnews only; name a --llmlingua2-model or leave it out")
-        if "human" in bases and not self.human:
-            raise InputError("human needs --human FILE: corrections, as `python -m annotations export` writes them")
+        if (people := next((base for base in bases if METHODS[base].people), None)) and not self.human:
+            raise InputError(f"{people} needs --human FILE: corrections, as `python -m annotations export` writes them")
         if any(METHODS[base].budget for base in bases) and not self.retention:
             raise InputError("give at least one retention")
 

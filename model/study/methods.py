@@ -27,6 +27,7 @@ from model.study.tasks import Demonstrations
 from model.targets import Target
 
 if TYPE_CHECKING:
+    from model.corrections import Correction
     from model.study.texts import Methods
 
 STEPS = 8  # of diffumask and exact
@@ -46,24 +47,26 @@ class Method:
         budget: whether it is asked for each retention; else it has one length of its own.
         llms: whether LLMs make its masks.
         slow: its texts are remembered with the finished cells.
+        people: whether it knows only the prompts that people corrected.
     """
 
     make: Callable[[Methods, Makers], Run]
     budget: bool = True
     llms: bool = False
     slow: bool = False
+    people: bool = False
 
 
 METHODS: dict[str, Method] = {}
 
 
 def method(
-    name: str, *, budget: bool = True, llms: bool = False, slow: bool = False
+    name: str, *, budget: bool = True, llms: bool = False, slow: bool = False, people: bool = False
 ) -> Callable[[Callable[[Methods, Makers], Run]], Callable[[Methods, Makers], Run]]:
     """Put a function into METHODS."""
 
     def register(make: Callable[[Methods, Makers], Run]) -> Callable[[Methods, Makers], Run]:
-        METHODS[name] = Method(make, budget, llms, slow)
+        METHODS[name] = Method(make, budget, llms, slow, people)
         return make
 
     return register
@@ -180,10 +183,20 @@ def _one_pass(study: Methods, makers: Makers) -> Run:
     return _denoised(study, 1)
 
 
-@method("human", budget=False)
+@method("human", budget=False, people=True)
 def _human(study: Methods, makers: Makers) -> Run:
-    corrected = study.corrected
-    return lambda case, _: {None: corrected[case.text]}
+    return _of_people(study, lambda correction: correction.keep)
+
+
+@method("uncorrected", budget=False, people=True)
+def _uncorrected(study: Methods, makers: Makers) -> Run:
+    """The model's masks before people corrected them: what `human` is to be compared with."""
+    return _of_people(study, lambda correction: correction.model)
+
+
+def _of_people(study: Methods, mask: Callable[[Correction], Sequence[bool]]) -> Run:
+    corrections = study.corrected
+    return lambda case, _: {None: (found := corrections[case.text]).prompt.render(mask(found))}
 
 
 def _denoised(study: Methods, steps: int, exact: bool = False) -> Run:

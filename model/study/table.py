@@ -14,7 +14,8 @@ from model.study.figures import markdown, show
 from model.study.metrics import Bootstrap, Interval, Matrix, calibrate, correct, gold_nll, log_softmax
 from model.study.tasks import Task
 
-REFERENCES = ("diffumask", "llmlingua2", "full", "zero")  # each method is compared with these, where they ran
+# Each method is compared with these, where they ran on the same prompts.
+REFERENCES = ("diffumask", "uncorrected", "llmlingua2", "full", "zero")
 FOOTNOTE = (
     "Means with 95 % bootstrap intervals over prompts and queries. n: prompts measured (of zero, which has none, one "
     "for all). NLL in nats. tokens, subwords: share of the demonstrations kept. A column 'vs X' holds the paired "
@@ -134,6 +135,7 @@ def build_report(config: Mapping[str, Any], task: Task, outcomes: Sequence[Outco
             name: bootstrap.difference(mine[main], same(cell))
             for name in REFERENCES
             if name != method and (cell := _reference(name, retention, values)) in values
+            and (prompts[cell] == [None] or set(covered) <= set(prompts[cell]))
         }
         group = groups[method, retention]
         tokens = float(np.mean([outcome.tokens for outcome in group]))

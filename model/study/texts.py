@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from model.corrections import read_corrections
+from model.corrections import Correction, read_corrections
 from model.errors import InputError
 from model.study.cells import Cells
 from model.study.methods import METHODS, Run, Texts, split_name
@@ -55,12 +55,12 @@ class Methods:
         return Compressor.load(self.config.checkpoint, self.config.device)
 
     @cached_property
-    def corrected(self) -> dict[str, str]:
-        """What people kept of the task's prompts, by the prompt's text; of several corrections the last counts."""
+    def corrected(self) -> dict[str, Correction]:
+        """People's corrections of the task's prompts, by the prompt's text; of several the last counts."""
         if self.config.human is None:
             raise InputError("give the corrections with --human FILE, as `python -m annotations export` writes them")
         found, _ = read_corrections(self.config.human)
-        texts = {c.prompt.text.strip(): c.prompt.render(c.keep) for c in found}
+        texts = {c.prompt.text.strip(): c for c in found}
         prompts = {prompt.text for prompt in self.task.prompts}
         if not prompts & set(texts):
             raise InputError(
@@ -82,7 +82,7 @@ class Methods:
     def retentions(self, name: str, case: Demonstrations) -> list[float | None]:
         """The rows to which a method adds this prompt."""
         base, _ = split_name(name)
-        if base == "human":
+        if METHODS[base].people:
             return [None] if case.text in self.corrected else []
         if base == "llmlingua2":
             return list(self.config.retention) if self.config.llmlingua2_model else [None]
@@ -97,7 +97,7 @@ class Methods:
     def compress_with(self, name: str, text: str, retention: float | None = None) -> str:
         """What a method makes of any text; the task lends it queries, where it asks some.
 
-        Raises InputError when the method needs a retention, or knows only prompts of the task (human, recorded
+        Raises InputError when the method needs a retention, or knows only prompts of the task (people's, recorded
         outputs).
         """
         text = text.strip()
