@@ -16,7 +16,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         "  python -m model evaluate --task agnews --data data/agnews --methods full,zero,random,diffumask\n"
         "  python -m model evaluate --task gsm8k --data data/gsm8k --shots 4 --generate --json gsm8k.json\n"
         "  python -m model evaluate --task jsonl --data mine.jsonl --methods zero,teacher@smollm2+gemma3,diffumask\n"
-        "  python -m model evaluate --task jsonl --data mine.jsonl --methods zero,human,uncorrected --human corrections.jsonl\n"
+        "  python -m model evaluate --task jsonl --data mine.jsonl --methods zero,human,uncorrected --human c.jsonl\n"
         "tasks and what --data names:\n"
         "  agnews, gsm8k, yelp, yahoo   a folder with the task's TSV or JSONL files\n"
         "  summary                      a JSONL file of document, summary\n"
@@ -39,9 +39,9 @@ def add(commands: argparse._SubParsersAction) -> None:
         default=("full", "zero", "random", "selective-context", "diffumask", "one-pass"),
         metavar="LIST",
         help="comma-separated, any of full, zero, random, first, selective-context, llmlingua, longllmlingua, "
-        "llmlingua2, ta-pruning, teacher, diffumask, exact (the same without acceleration), one-pass, human, uncorrected "
-        "(default: those that need nothing more). NAME@LLM or NAME@LLM+LLM: other LLMs than the target make the masks of "
-        "selective-context, ta-pruning or teacher",
+        "llmlingua2, ta-pruning, teacher, diffumask, exact (the same without acceleration), one-pass, human, "
+        "uncorrected (default: those that need nothing more). NAME@LLM or NAME@LLM+LLM: other LLMs than the target "
+        "make the masks of selective-context, ta-pruning or teacher",
     )
     flag(
         "--retention",
@@ -57,7 +57,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     flag("--generate", action="store_true", help="free answers: also generate and record them, and score them (slow)")
     flag("--seed", type=int, default=0, metavar="N", help="of everything drawn (default 0)")
     flag("--checkpoint", type=Path, metavar="DIR", help="for diffumask, exact and one-pass (default: the shipped one)")
-    flag("--human", type=Path, metavar="FILE", help="for human and uncorrected: what `python -m annotations export` wrote")
+    flag("--human", type=Path, metavar="FILE", help="for human, uncorrected: what `python -m annotations export` wrote")
     flag("--llmlingua-model", type=Path, metavar="DIR", help="for both LLMLinguas: a causal LM (default SmolLM2)")
     flag("--llmlingua2-model", type=Path, metavar="DIR", help="for llmlingua2 (default: outputs recorded for agnews)")
     flag("--evaluations", type=count, default=200, metavar="N", help="for ta-pruning: masks it may score (default 200)")
