@@ -131,9 +131,10 @@ class Compressor:
         if exact:
             return denoise_blocks(self.checkpoint.predictor, prompt, config, pins or {})
         window = self.window
-        return denoise_blocks(self._windowed, prompt, config, pins or {}, window.tolerance, window.block)
+        return denoise_blocks(self.predictor, prompt, config, pins or {}, window.tolerance, window.block)
 
-    def _windowed(self, prompt: Prompt, retention: float) -> Predict:
+    def predictor(self, prompt: Prompt, retention: float) -> Predict:
+        """What answers the sampler, for one run: computing only what a step needs, where the encoder can."""
         if self.backbones is None:
             return self.checkpoint.predictor(prompt, retention)
         encoded = self.checkpoint.encoder([prompt]).to(self.device)
