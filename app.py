@@ -8,11 +8,18 @@ from app.settings import Settings
 from app.ui import launch
 from model.errors import InputError
 
-if __name__ == "__main__":
+
+def main() -> int:
     try:
         studio = Studio(Settings.from_env())
-    except InputError as error:
-        sys.exit(f"diffumask: {error}")
-    threading.Thread(target=studio.warm_up, daemon=True).start()
-    studio.gauge.start()
-    launch(studio)
+        threading.Thread(target=studio.warm_up, daemon=True).start()
+        studio.gauge.start()
+        launch(studio)
+    except (InputError, OSError) as error:  # OSError: the port is taken
+        print(f"diffumask: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,6 +22,8 @@ from model.endpoint import Endpoint
 from model.errors import InputError
 from model.public import PublicTransport, is_public, public_address
 from model.writers import Usage
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -185,3 +191,10 @@ def test_who_may_reach_the_servers_own_network() -> None:
     assert not Settings().reaches_private("127.0.0.1", []), "safe unless somebody says otherwise"
     with pytest.raises(InputError, match="one of any, local, public, off"):
         settings(DIFFUMASK_ENDPOINTS="yes")
+
+
+def test_the_studio_says_in_one_line_what_is_wrong_with_its_settings(tmp_path: Path) -> None:
+    run = [sys.executable, "app.py"]
+    wrong = os.environ | {"DIFFUMASK_ENDPOINTS": "yes", "DIFFUMASK_DATA": str(tmp_path)}
+    done = subprocess.run(run, cwd=ROOT, env=wrong, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1) and "DIFFUMASK_ENDPOINTS is 'yes'" in done.stderr
