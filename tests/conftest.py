@@ -1,4 +1,7 @@
-"""Fixtures: browsing.py's, and tiny models (random weights, tokenizers trained in memory, nothing downloaded)."""
+"""Fixtures: those of browsing.py, exported.py and toy_rows.py, and tiny models.
+
+The models have random weights and tokenizers trained in memory; nothing is downloaded.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,10 @@ from typing import Any
 import pytest
 import torch
 from browsing import browser, page, store, url  # noqa: F401  (fixtures)
+from exported import hostile  # noqa: F401  (a fixture)
 from hypothesis import settings
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from toy_rows import data, loaded  # noqa: F401  (fixtures)
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig, LlamaForCausalLM
 from transformers import PreTrainedTokenizerFast as FastTokenizer
 

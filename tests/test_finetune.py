@@ -13,11 +13,10 @@ from typing import Any
 import pytest
 import torch
 from corrected import fields_for, read, write
-from tiny import tiny_checkpoint
-from torch import nn
+from tiny import calm_checkpoint, tiny_checkpoint
 
 import model.finetune
-from model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from model.checkpoint import load_checkpoint, save_checkpoint
 from model.cli import main
 from model.compress import Compressor
 from model.corrections import Correction, read_corrections
@@ -121,16 +120,6 @@ def corrected(compressor: Compressor, prompt: Prompt, rule: Rule, retention: flo
     """What the model proposes, corrected by a rule, whatever length comes out."""
     trace = compressor.compress(prompt, retention, 4, keep_task=query).trace
     return fields_for(prompt, trace.keep, [rule(t) for t in prompt.tokens], retention=retention, seed=0)
-
-
-def calm_checkpoint() -> Checkpoint:
-    """The tiny checkpoint with small weights, as training begins with."""
-    checkpoint = tiny_checkpoint()
-    generator = torch.Generator().manual_seed(0)
-    for weights in checkpoint.denoiser.parameters():
-        if weights.dim() > 1:
-            nn.init.normal_(weights, std=0.1, generator=generator)
-    return checkpoint
 
 
 def test_the_edit_rate_is_what_the_person_changed_then(tmp_path: Path) -> None:

@@ -53,3 +53,13 @@ def tiny_checkpoint(window: int = 512, overlap: int = 128) -> Checkpoint:
         for weight in part.parameters():
             nn.init.normal_(weight, std=0.5)
     return Checkpoint("tiny", denoiser.eval(), Encoder(tiny_word_pieces(), config), {"base": "tiny"})
+
+
+def calm_checkpoint() -> Checkpoint:
+    """The tiny checkpoint with small weights, as training begins with."""
+    checkpoint = tiny_checkpoint()
+    generator = torch.Generator().manual_seed(0)
+    for weights in checkpoint.denoiser.parameters():
+        if weights.dim() > 1:
+            nn.init.normal_(weights, std=0.1, generator=generator)
+    return checkpoint

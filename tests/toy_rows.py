@@ -1,11 +1,13 @@
-"""A small data folder laid out like the real one; every row is written for these tests."""
+"""A small data folder laid out like the real one (every row is written for these tests), and fixtures that read it."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from model.data import LABELS, SPLITS, TRAIN_TASKS
+import pytest
+
+from model.data import LABELS, SPLITS, TRAIN_TASKS, Dataset, load_dataset
 
 SUBJECTS = ("this film", "her second novel", "the late show", "our hotel room", "that phone", "the new album")
 VERDICTS = {
@@ -64,3 +66,14 @@ def write_tsv(path: Path, rows: list[tuple[str, int]]) -> None:
     lines = ["sentence\tlabel", *(f"{text}\t{label}" for text, label in rows)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `write_data` writes; only to read."""
+    return write_data(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="session")
+def loaded(data: Path) -> Dataset:
+    """Its sst-2."""
+    return load_dataset(data, "sst-2")
