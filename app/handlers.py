@@ -45,15 +45,17 @@ class Handlers:
     def explore(self, quiet: bool, counter: str, *values: Any) -> Iterator[tuple[Any, Any]]:
         """Yield the canvas's value after each step, and the id of the run once it is done.
 
-        quiet: the prompt is on screen already; the canvas changes when the run is done, without playing it.
+        quiet: the prompt is on screen already; the canvas changes once, when the run is done.
         """
         try:
             run = self.studio.start(read_ask(*values))
             lines = self.studio.document(run, counter, quiet=quiet)
-            yield lines, gr.skip()
+            if not quiet:
+                yield lines, gr.skip()
             for step in self.studio.denoise(run):
                 lines += view.step_line(step)
-                yield lines, gr.skip()
+                if not quiet:
+                    yield lines, gr.skip()
             assert run.trace
             yield lines + view.end_line(run.trace, run.seconds, run.checkpoint), run.id
         except InputError as error:

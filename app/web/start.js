@@ -57,7 +57,9 @@ $('.dm-counter select').addEventListener('change', (event) => {
 
 function startView() {
   $('.dm-scrub').addEventListener('input', (event) => pauseAt(Number(event.target.value)));
-  let timer = 0;
+  let [timer, typing] = [0, false]; // a key that is held changes the slider again and again; a mouse lets go once
+  document.addEventListener('keydown', () => { typing = true; }, true);
+  document.addEventListener('pointerdown', () => { typing = false; }, true);
   const mine = (event) => settings.slider && event.target.closest && event.target.closest('#' + settings.slider);
   const share = (event) => Math.max(1, Math.min(100, Number(event.target.value) || 0)) / 100;
   document.addEventListener('input', (event) => {
@@ -66,7 +68,7 @@ function startView() {
   document.addEventListener('change', (event) => {
     if (!mine(event) || !run) return;
     clearTimeout(timer);
-    timer = setTimeout(() => trigger('resample', {}), 200);
+    timer = setTimeout(() => trigger('resample', {}), typing ? 200 : 0);
   });
 }
 
