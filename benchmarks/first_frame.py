@@ -42,6 +42,7 @@ SLIDE = """async (percent) => {
     const dm = document.querySelector('#explore-canvas .dm');
     const range = document.querySelector('#retention input[type=range]');
     const frame = () => new Promise(requestAnimationFrame);
+    await new Promise(r => setTimeout(r, 2000)); // until the charts of the run before are drawn
     range.dispatchEvent(new PointerEvent('pointerdown', { bubbles: true }));
     range.value = percent;
     range.dispatchEvent(new Event('input', { bubbles: true }));

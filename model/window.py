@@ -38,7 +38,7 @@ class Window:
         block: a prompt of more tokens is decided block by block (see `model.blocks`).
     """
 
-    tolerance: float = 0.002
+    tolerance: float = 0.004
     band: float = 1.0
     refresh: float = 2.0
     block: int = 2048
