@@ -10,6 +10,8 @@ from typing import Any
 from app import sheet
 from model.errors import InputError
 from model.study.curves import measures_of, method_name, value_of
+from model.study.figures import show
+from model.study.metrics import Interval
 
 MAX_BYTES = 20 * 2**20  # of a report
 COMMAND = "python -m model report --config small --data DATA --out report"
@@ -37,7 +39,7 @@ def rows_sheet(run: Mapping[str, Any], measure: str) -> str:
     """All rows of a run, with a measure and the paired differences in the main one."""
     against = [name for name in ("zero", "llmlingua2") if any(name in row["differences"] for row in run["rows"])]
     main = run["differences_in"]
-    columns = ["Method*", "Asked#", "Left#", f"{measure}#", *(f"{main} less {method_name(n)}'s#" for n in against)]
+    columns = ["Method*", "Asked#", "Left#", f"{measure}#", *(f"{main} less that of {method_name(n)}#" for n in against)]
     rows = []
     for row in run["rows"]:
         asked = "" if row["retention"] is None else f"{row['retention']:.0%}"
@@ -55,9 +57,5 @@ def _explained(run: Mapping[str, Any]) -> str:
     )
 
 
-def _interval(value: Sequence[float | None] | None, sign: str = "") -> str:
-    if not value or value[0] is None:
-        return ""
-    mean, low, high = value
-    bounds = "" if low is None or high is None else f" [{low:{sign}.2f}, {high:{sign}.2f}]"
-    return f"{mean:{sign}.3f}{bounds}"
+def _interval(value: Sequence[Any] | None, sign: str = "") -> str:
+    return show(Interval(*value), sign=sign) if value and value[0] is not None else ""
