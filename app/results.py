@@ -39,7 +39,8 @@ def rows_sheet(run: Mapping[str, Any], measure: str) -> str:
     """All rows of a run, with a measure and the paired differences in the main one."""
     against = [name for name in ("zero", "llmlingua2") if any(name in row["differences"] for row in run["rows"])]
     main = run["differences_in"]
-    columns = ["Method*", "Asked#", "Left#", f"{measure}#", *(f"{main} less that of {method_name(n)}#" for n in against)]
+    paired = [f"{main} less that of {method_name(name)}#" for name in against]
+    columns = ["Method*", "Asked#", "Left#", f"{measure}#", *paired]
     rows = []
     for row in run["rows"]:
         asked = "" if row["retention"] is None else f"{row['retention']:.0%}"
