@@ -20,9 +20,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from playwright.sync_api import sync_playwright
 
 from app.examples import EXAMPLES
+from app.results import read_report
 from app.service import Studio
 from app.settings import Settings
 from app.ui import launch
+from model.study.curves import curve, matrix, measures_of
 
 WIDE, NARROW = (1280, 960), (390, 900)
 PATIENCE = 200_000  # milliseconds
@@ -39,10 +41,10 @@ def main() -> None:
         _, url, _ = launch(Studio(Settings()), prevent_thread_lock=True, quiet=True)
         with sync_playwright() as engine:
             browser = engine.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+            figures(browser, out)
             explore(visitor(browser, url, "dark", WIDE), out / "explore-dark.png")
             explore(visitor(browser, url, "light", NARROW), out / "explore-narrow.png")
             tour(visitor(browser, url, "light", WIDE), out)
-            figures(visitor(browser, url, "light", WIDE), out)
             browser.close()
 
 
@@ -70,14 +72,17 @@ def tour(page: Any, out: Path) -> None:
     picture(page, out / "learn-light.png")
 
 
-def figures(page: Any, out: Path) -> None:
-    """The curves and the matrix of the shipped report, without the page around them."""
-    page.get_by_role("tab", name="Results", exact=True).click()
-    page.wait_for_selector("#results-matrix .js-plotly-plot .heatmaplayer image, #results-matrix .js-plotly-plot path")
-    page.get_by_label("NLL cal. less that of no demonstrations").check()
-    page.wait_for_timeout(2500)
-    page.locator("#results-curve").screenshot(path=out / "curve.png")
-    page.locator("#results-matrix").screenshot(path=out / "matrix.png")
+def figures(browser: Any, out: Path) -> None:
+    """The main curve and the matrix of the shipped report."""
+    report = read_report(Settings().report)
+    run = report["runs"][0]
+    drawn = {"curve": curve(run, measures_of(run)[1]), "matrix": matrix(report)}
+    for name, figure in drawn.items():
+        page = browser.new_page(viewport={"width": 1100, "height": 620})
+        page.set_content(figure.to_html(include_plotlyjs=True))
+        page.wait_for_selector(".main-svg")
+        page.wait_for_timeout(1500)
+        page.locator(".plotly-graph-div").screenshot(path=out / f"{name}.png")
 
 
 def explore(page: Any, file: Path) -> None:
