@@ -22,7 +22,7 @@ from torch.profiler import ProfilerActivity, profile
 from model.compress import Compressor
 from model.prompt import Prompt
 from model.sampler import SamplerConfig, denoise
-from model.study.bench import few_shot
+from model.study.bench import few_shot, plain_pass
 from model.window import Windowed
 
 RETENTION = 0.35
@@ -39,7 +39,8 @@ def main() -> None:
     if compressor.backbones is None:
         parser.error("this encoder is run whole in every step; there is nothing to tell apart")
     prompt = few_shot(flags.tokens)
-    plain = 1e3 * statistics.median(timed(lambda: read(compressor, prompt)) for _ in range(flags.repeat + 1))
+    once = plain_pass(compressor, prompt)
+    plain = 1e3 * statistics.median(timed(once) for _ in range(flags.repeat + 1))
     print(f"{len(prompt):,} tokens, {torch.get_num_threads()} threads; one plain pass: {plain:.0f} ms")
     for steps in flags.steps:
         runs = [askings(compressor, prompt, steps) for _ in range(flags.repeat + 1)][1:]
@@ -55,14 +56,6 @@ def timed(run: Callable[[], Any]) -> float:
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
-
-
-@torch.inference_mode()
-def read(compressor: Compressor, prompt: Prompt) -> None:
-    """One plain pass."""
-    encoded = compressor.checkpoint.encoder([prompt]).to(compressor.device)
-    backbone: Any = compressor.checkpoint.denoiser.backbone
-    backbone(encoded.ids, attention_mask=encoded.attention.long()).last_hidden_state.cpu()
 
 
 def askings(compressor: Compressor, prompt: Prompt, steps: int) -> list[tuple[int, float]]:

@@ -170,7 +170,7 @@ def _jobs(config: BenchConfig, compressor: Compressor, peers: Peers, prompt: Pro
     def diffumask(steps: int, exact: bool) -> Callable[[], Any]:
         return lambda: compressor.compress(prompt, config.retention, steps, exact=exact)
 
-    jobs = [Job(PLAIN, _plain(compressor, prompt))]
+    jobs = [Job(PLAIN, plain_pass(compressor, prompt))]
     if "exact" in config.methods:
         jobs += [Job(f"DiffuMask, {n} steps, exact", diffumask(n, True)) for n in config.steps]
     if "diffumask" in config.methods:
@@ -220,7 +220,7 @@ def _agreement(keep: Sequence[bool], other: Sequence[bool]) -> tuple[float, floa
     return same / len(keep), 2 * both / max(sum(keep) + sum(other), 1)
 
 
-def _plain(compressor: Compressor, prompt: Prompt) -> Callable[[], Any]:
+def plain_pass(compressor: Compressor, prompt: Prompt) -> Callable[[], Any]:
     """One pass of the plain encoder over the prompt's windows, as transformers runs it."""
     backbone: Any = compressor.checkpoint.denoiser.backbone
     encoded = compressor.checkpoint.encoder([prompt]).to(compressor.device)
