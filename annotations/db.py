@@ -6,7 +6,9 @@ One process may use one engine from many threads. SQLite (default) or PostgreSQL
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -112,9 +114,23 @@ def _set_pragmas(connection: Any, _record: object) -> None:
     """WAL lets people read while one writes; FULL syncs every commit, so that power may fail right after it."""
     connection.isolation_level = None  # BEGIN is sent by _begin, not guessed by the driver
     cursor = connection.cursor()
-    for pragma in (f"busy_timeout={BUSY_SECONDS * 1000}", "foreign_keys=ON", "synchronous=FULL", "journal_mode=WAL"):
+    for pragma in (f"busy_timeout={BUSY_SECONDS * 1000}", "foreign_keys=ON", "synchronous=FULL"):
         cursor.execute(f"PRAGMA {pragma}").fetchall()
+    _use_wal(cursor)
     cursor.close()
+
+
+def _use_wal(cursor: sqlite3.Cursor) -> None:
+    """Switch the file to WAL. Of those who do it at once on a new file, SQLite refuses some without waiting."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL").fetchall()
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:  # its error code is there from Python 3.11 on
+                raise
+            time.sleep(0.02)
 
 
 def _with_transactions(engine: Engine) -> Engine:

@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -71,6 +72,20 @@ def test_processes_write_at_once_and_one_is_killed(url: str) -> None:
         with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             assert connection.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
+
+
+def test_a_new_database_is_opened_by_many_at_once(tmp_path: Path) -> None:
+    start = threading.Barrier(4)
+
+    def opened(url: str) -> int:
+        start.wait()
+        store = open_store(url)
+        store.close()
+        return 1
+
+    with ThreadPoolExecutor(4) as pool:
+        for i in range(25):
+            assert list(pool.map(opened, [f"sqlite:///{tmp_path}/{i}.sqlite3"] * 4)) == [1] * 4
 
 
 def test_the_same_submit_from_many_threads_is_one(store: Store) -> None:
