@@ -155,7 +155,7 @@ class Memory:
         """Hold what is kept in this dtype: that of the layers that are run next."""
         self.layers = {i: (keys.to(dtype), values.to(dtype)) for i, (keys, values) in self.layers.items()}
 
-    def update(self, keys: Tensor, values: Tensor, layer: int, *_: Any) -> tuple[Tensor, Tensor]:
+    def update(self, keys: Tensor, values: Tensor, layer: int, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
         if self.rows is None:
             self.layers[layer] = keys, values
             return keys, values
