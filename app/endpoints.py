@@ -82,7 +82,9 @@ class Endpoints:
         _check("threshold", threshold, (int, float))
         fixed = _pins(pins)
         compressor = self.studio.compressor
-        short = compressor.compress(text, retention, steps, threshold=threshold, seed=seed, keep=keep, pins=fixed)
+        short = self.studio.served.run(
+            compressor.compress, text, retention, steps, threshold=threshold, seed=seed, keep=keep, pins=fixed
+        )
         return short.to_json()
 
     @_in_one_line

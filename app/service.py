@@ -131,7 +131,7 @@ class Studio:
     def warm_up(self) -> None:
         """Load the model and run it once, so that the first visitor does not wait. Never raises InputError."""
         try:
-            self.compressor.compress(_WARM_UP, steps=2)
+            self.served.run(self.compressor.compress, _WARM_UP, steps=2)
         except InputError:
             pass  # the visitor who presses Run is told
 
@@ -153,7 +153,7 @@ class Studio:
         while True:
             start = time.perf_counter()  # the page's own time does not count
             with self._visited():
-                step = next(steps, None)
+                step = self.served.run(next, steps, None)
             run.seconds += time.perf_counter() - start
             if step is None:
                 break

@@ -122,7 +122,7 @@ def gsm8k_goals(data: Path) -> list[Goal]:
     rows = load_dataset(data, "gsm8k")
     pairs = [pair for path in sorted(PAIRS.glob("*.jsonl")) for pair in read_pairs(path)]
     return [
-        (pair.prompt(rows), share, [bit == "1" for bit in pair.masks[share]])
+        (pair.prompt(rows), share, pair.found.masks[share])
         for pair in pairs
         if pair.shot.dataset == "gsm8k"
         for share in pair.held()

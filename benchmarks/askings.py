@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=7)
     flags = parser.parse_args()
     compressor = Compressor.load()
-    if compressor.backbones is None:
+    if compressor.layers is None:
         parser.error("this encoder is run whole in every step; there is nothing to tell apart")
     prompt = few_shot(flags.tokens)
     once = plain_pass(compressor, prompt)

@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from model.diffusion_llm import DiffusionTarget
-from model.targets import Prefix, Target
+from model.targets import Prefix, Target, cached
 from model.unmasking import WritingConfig, write, written
 
 NEW_TOKENS = 256  # at most, per answer
@@ -131,9 +131,8 @@ def _next(target: Target, tokens: Tensor, real: Tensor, cache: DynamicCache) -> 
         kind: torch.zeros_like(m, dtype=target.model.dtype).masked_fill(~m, low) for kind, m in masks.items()
     }
     mask = added if len(added) > 1 else added["full_attention"]
-    out = target.model.model(
-        tokens, attention_mask=mask, position_ids=rows, past_key_values=cache, use_cache=True
-    )
+    known = cached(target.model.model, cache)
+    out = target.model.model(tokens, attention_mask=mask, position_ids=rows, use_cache=True, **known)
     logits: Tensor = target.model.get_output_embeddings()(out.last_hidden_state[:, -1])
     return logits.argmax(-1)
 

@@ -17,7 +17,7 @@ from model.errors import InputError
 from model.pins import pins_for_task, pins_from_regex
 from model.prompt import Prompt, parse
 from model.sampler import Predict, SamplerConfig, Step, Trace
-from model.window import Window, Windowed, fast_backbones
+from model.window import Window, Windowed, fast_layers
 
 MAX_CHARACTERS = 200_000
 WINDOW = Window()  # measured by `python -m model bench`
@@ -74,7 +74,7 @@ class Compressor:
     def __init__(self, checkpoint: Checkpoint, device: torch.device, window: Window = WINDOW):
         self.checkpoint, self.device, self.window = checkpoint, device, window
         checkpoint.denoiser.to(device).eval()
-        self.backbones = fast_backbones(checkpoint.denoiser)
+        self.layers = fast_layers(checkpoint.denoiser)
 
     @classmethod
     def load(cls, checkpoint: str | Path | None = None, device: str | torch.device | None = None) -> Compressor:
@@ -135,10 +135,10 @@ class Compressor:
 
     def predictor(self, prompt: Prompt, retention: float) -> Predict:
         """What answers the sampler, for one run: computing only what a step needs, where the encoder can."""
-        if self.backbones is None:
+        if self.layers is None:
             return self.checkpoint.predictor(prompt, retention)
         encoded = self.checkpoint.encoder([prompt]).to(self.device)
-        return Windowed(self.checkpoint.denoiser, self.backbones, encoded, retention, self.window)
+        return Windowed(self.checkpoint.denoiser, self.layers, encoded, retention, self.window)
 
     def compress_prompt(
         self, context: str | Sequence[str], instruction: str = "", question: str = "", **options: Any

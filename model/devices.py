@@ -29,9 +29,3 @@ def has_fast_bfloat16(device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported()
     probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return device.type == "cpu" and probe is not None and bool(probe())
-
-
-def has_fast_int8(device: torch.device) -> bool:
-    """Whether matrix products of 8-bit integers are faster than in bfloat16 there: on CPUs with AVX512-VNNI."""
-    probe = getattr(torch.cpu, "_is_vnni_supported", None)
-    return device.type == "cpu" and probe is not None and bool(probe())

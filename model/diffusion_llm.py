@@ -15,7 +15,7 @@ from torch import Tensor
 from model.devices import has_fast_bfloat16, pick_device
 from model.diffusion_weights import load_diffusion
 from model.errors import InputError
-from model.targets import Prefix, Target, chunks_of
+from model.targets import Prefix, Target, cached, chunks_of
 
 SAMPLES = 32  # maskings of an answer that its log-likelihood is estimated from
 _TURN_ENDS = ("<|eot_id|>", "<|im_end|>")  # what LLaDA's and Dream's instruct models end an answer with
@@ -146,12 +146,11 @@ class DiffusionTarget(Target):
             positions: [1 or batch, rows] where they stand.
             bias: [batch, columns] added to every attention score towards a column; there are more columns than rows
                 where `memory` knows the others' keys and values.
-            memory: in place of a cache; see `model.window.Memory`.
+            memory: in place of a cache; see `model.layers.Memory`.
         """
         # A mask of four dimensions is taken as it is: no causal one is made.
         mask = bias[:, None, None, :].expand(-1, 1, tokens.shape[1], -1)
-        out = self.model.model(
-            tokens, attention_mask=mask, position_ids=positions, past_key_values=memory, use_cache=False
-        )
+        known = cached(self.model.model, memory)
+        out = self.model.model(tokens, attention_mask=mask, position_ids=positions, use_cache=False, **known)
         hidden: Tensor = out.last_hidden_state
         return hidden

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,8 @@ class Item:
     Attributes:
         taught: [n] how much is to be learnt about each token; None = 1 everywhere. Where it is 0, the model is to
             judge as it did before the fit, whatever `keep` says (learning without forgetting, arXiv 1606.09282).
-        again: draws a varied copy (other template, order, shots); None = the item is always seen as it is.
+        again: draws what is learnt in its place, anew in every epoch; None = the item as it is. Validation always takes
+            the item as it is.
     """
 
     prompt: Prompt
@@ -56,7 +57,6 @@ class FitConfig:
         epochs: at the most; training stops early after `patience` epochs without a better validation loss.
         tokens: prompt tokens in a step, padding included; short prompts make larger batches.
         rate: learning rate of the encoder; state, retention and heads learn `head_factor` times as fast.
-        vary: share of the items seen as a varied copy.
         seed: of everything random.
     """
 
@@ -65,7 +65,6 @@ class FitConfig:
     tokens: int = 512
     rate: float = 1e-4
     head_factor: float = 1.0
-    vary: float = 0.6
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -102,7 +101,7 @@ def fit(
     before = None if all(item.taught is None for item in [*items, *valid]) else deepcopy(checkpoint.denoiser).eval()
     accelerator = Accelerator(mixed_precision="bf16" if has_fast_bfloat16(pick_device()) else "no")
     denoiser, encoder = checkpoint.denoiser, checkpoint.encoder
-    per_epoch = len(_batches(items, replace(config, vary=0.0), random.Random(config.seed)))
+    per_epoch = len(_batches(items, config, random.Random(config.seed), anew=False))
     total = per_epoch * config.epochs
     optimiser = torch.optim.AdamW(_groups(denoiser, config), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda s: _warm_then_linear(s, total))
@@ -156,7 +155,7 @@ class _Run:
         self.model.eval()
         generator = torch.Generator().manual_seed(0)
         total = 0.0
-        for batch in _batches(items, replace(config, vary=0.0), random.Random(0)):
+        for batch in _batches(items, config, random.Random(0), anew=False):
             for _ in range(VALIDATIONS):
                 noisy = _noisy(encoder, batch, generator, self.accelerator.device)
                 total += float(noisy.loss(self.model, self.before)) * len(batch)
@@ -221,11 +220,11 @@ class _Batch:
 Row = tuple[Prompt, Sequence[bool], Sequence[float] | None]
 
 
-def _batches(items: Sequence[Item], config: FitConfig, rng: random.Random) -> list[list[Row]]:
+def _batches(items: Sequence[Item], config: FitConfig, rng: random.Random, anew: bool = True) -> list[list[Row]]:
     """One epoch in random order; prompts of like length together, so that little is padding."""
     rows: list[Row] = []
     for item in items:
-        if item.again is not None and rng.random() < config.vary:
+        if anew and item.again is not None:
             rows.append((*item.again(rng), None))
         else:
             rows.append((item.prompt, item.keep, item.taught))

@@ -1,7 +1,8 @@
 """Training pairs on disk, and the loop that makes them.
 
-One line of JSON per prompt: a reference to the prompt (data set, rows, template), its sha256, and for each
-retention the mask as a string of 0 and 1. No text of the data sets is stored.
+One line of JSON per prompt: a reference to the prompt (data set, rows, template), its sha256, and for each retention
+the masks that were tried, best first: [bits as a string of 0 and 1, s(z) in nats, how it was made]. No text of the data
+sets is stored.
 """
 
 from __future__ import annotations
@@ -12,66 +13,91 @@ import os
 import random
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tqdm import tqdm
 
+from model.compress import Compressor
 from model.data import TRAIN_TASKS, Dataset, FewShot, draw, load_dataset
 from model.errors import InputError
 from model.prompt import Prompt
+from model.proposals import coherent, denoised, self_information
 from model.score import Case
 from model.targets import Target
-from model.teacher import Labelled, Scorer, TeacherConfig, classic_ta_pruning, held_out, label, random_pruning
+from model.teacher import (
+    Labelled,
+    Propose,
+    Scored,
+    Scorer,
+    TeacherConfig,
+    classic_ta_pruning,
+    explore,
+    held_out,
+    label,
+    random_pruning,
+)
 
+METHODS = ("hierarchical", "explore", "classic", "random")
 PAIR_BEGINS = '{"shot": {'
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A prompt by reference and its masks: retention -> one '0' or '1' per prompt token."""
+    """A prompt by reference, and what the teacher found for it.
+
+    Attributes:
+        shot: the prompt; sha256: of its text.
+        found: the masks and their scores.
+        seconds: that labelling took.
+    """
 
     shot: FewShot
     sha256: str
-    masks: dict[float, str]
-    scores: dict[float, float] = field(default_factory=dict)
-    full: float = 0.0
-    zero: float = 0.0
-    source: dict[float, str] = field(default_factory=dict)
+    found: Labelled
     seconds: float = 0.0
 
     @classmethod
     def of(cls, shot: FewShot, prompt: Prompt, found: Labelled, seconds: float) -> Pair:
-        masks = {r: "".join("01"[k] for k in mask) for r, mask in found.masks.items()}
-        scores = {r: round(v, 4) for r, v in found.scores.items()}
+        """With scores rounded as they are written."""
+        tried = {r: [replace(m, score=round(m.score, 4)) for m in masks] for r, masks in found.tried.items()}
         digest = hashlib.sha256(prompt.text.encode()).hexdigest()
-        return cls(
-            shot, digest, masks, scores, round(found.full, 4), round(found.zero, 4), found.source, round(seconds, 1)
-        )
+        return cls(shot, digest, Labelled(tried, round(found.full, 4), round(found.zero, 4)), round(seconds, 1))
 
     def to_json(self) -> str:
-        return json.dumps({**self.__dict__, "shot": self.shot.to_json()})
+        masks = {
+            r: [["".join("01"[k] for k in m.keep), m.score, m.source] for m in masks]
+            for r, masks in self.found.tried.items()
+        }
+        known = {"shot": self.shot.to_json(), "sha256": self.sha256, "masks": masks}
+        return json.dumps({**known, "full": self.found.full, "zero": self.found.zero, "seconds": self.seconds})
 
     @classmethod
     def from_json(cls, line: str) -> Pair:
         record = json.loads(line)
-        for key in ("masks", "scores", "source"):
-            record[key] = {float(r): v for r, v in record[key].items()}
-        return cls(**{**record, "shot": FewShot.from_json(record["shot"])})
+        tried = {
+            float(r): [Scored([bit == "1" for bit in bits], score, source) for bits, score, source in masks]
+            for r, masks in record.pop("masks").items()
+        }
+        if not all(tried.values()):
+            raise ValueError("a retention without a mask")
+        found = Labelled(tried, record.pop("full"), record.pop("zero"))
+        return cls(**{**record, "shot": FewShot.from_json(record["shot"]), "found": found})
 
     def prompt(self, data: Dataset) -> Prompt:
         """Write the prompt again. InputError when it is not the one that was labelled."""
         prompt = Case.of(self.shot, data).prompt
         if hashlib.sha256(prompt.text.encode()).hexdigest() != self.sha256:
             raise InputError(f"the rows of {self.shot.dataset} are not those that this pair was made from")
-        if any(len(mask) != len(prompt) for mask in self.masks.values()):
+        if any(len(mask.keep) != len(prompt) for masks in self.found.tried.values() for mask in masks):
             raise InputError(f"a mask for {self.shot.dataset} has not one bit for each of {len(prompt)} tokens")
         return prompt
 
     def held(self, margin: float = 0.1) -> list[float]:
-        """The retentions whose mask passed the filter."""
-        found = Labelled({}, self.scores, self.full, self.zero, {})
-        return [r for r in self.masks if found.holds(r, margin)]
+        """The retentions whose best mask passes the filter: better than no demonstrations, or as good as the full
+        prompt within `margin` nats."""
+        bar = min(self.found.zero, self.found.full - margin)
+        return [r for r, tried in self.found.tried.items() if tried[0].score > bar]
 
 
 def read_pairs(path: Path) -> list[Pair]:
@@ -101,7 +127,8 @@ class TeachConfig:
         tasks: data sets, drawn in turn.
         targets: names for `Target.load`; s(z) is their mean.
         pairs: how many there shall be in the end.
-        method: "hierarchical", or a reference: "classic", "random".
+        method: "hierarchical", "explore", or a reference: "classic", "random".
+        checkpoint: of the denoiser that proposes half of the masks that "explore" scores; None: the shipped one.
     """
 
     data: Path
@@ -111,14 +138,15 @@ class TeachConfig:
     pairs: int = 100
     seed: int = 0
     method: str = "hierarchical"
+    checkpoint: Path | None = None
     device: str | None = None
     teacher: TeacherConfig = TeacherConfig()
 
     def __post_init__(self) -> None:
         if unknown := set(self.tasks) - set(TRAIN_TASKS):
             raise InputError(f"cannot teach on {', '.join(sorted(unknown))}; training tasks: {', '.join(TRAIN_TASKS)}")
-        if self.method not in ("hierarchical", "classic", "random"):
-            raise InputError(f"unknown method {self.method!r}; use hierarchical, classic or random")
+        if self.method not in METHODS:
+            raise InputError(f"unknown method {self.method!r}; use {', '.join(METHODS)}")
         if not self.tasks or not self.targets:
             raise InputError("name at least one task and one target LLM")
         if self.pairs < 1:
@@ -132,6 +160,7 @@ def teach(config: TeachConfig) -> None:
     if done >= config.pairs:
         return
     targets = [Target.load(name, config.device, fast=True) for name in config.targets]
+    propose = proposals(config) if config.method == "explore" else None
     config.out.parent.mkdir(parents=True, exist_ok=True)
     with open(config.out, "a", encoding="utf-8") as file, tqdm(total=config.pairs, initial=done, unit="pair") as bar:
         for i, shot in enumerate(_prompts(config, sets)):
@@ -140,7 +169,7 @@ def teach(config: TeachConfig) -> None:
             bar.set_description(shot.dataset)
             data = sets[shot.dataset]
             start = time.perf_counter()
-            found = _label(config, targets, shot, data, random.Random(f"{config.seed}:{i}:queries"))
+            found = _label(config, targets, propose, shot, data, random.Random(f"{config.seed}:{i}:queries"))
             pair = Pair.of(shot, Case.of(shot, data).prompt, found, time.perf_counter() - start)
             file.write(pair.to_json() + "\n")
             file.flush()
@@ -165,16 +194,35 @@ def _mended(path: Path) -> list[Pair]:
     return pairs
 
 
+def proposals(config: TeachConfig) -> Propose:
+    """The denoiser's masks and random coherent ones, in turn."""
+    compressor = Compressor.load(config.checkpoint, config.device)
+    information = self_information(load_dataset(config.data, name) for name in dict.fromkeys(config.tasks))
+
+    def propose(case: Case, retention: float, rng: random.Random) -> Iterator[tuple[str, list[bool]]]:
+        yield denoised(case, retention, compressor, None)
+        while True:
+            yield coherent(case, retention, information, rng)
+            yield denoised(case, retention, compressor, rng)
+
+    return propose
+
+
 def _label(
-    config: TeachConfig, targets: Sequence[Target], shot: FewShot, data: Dataset, rng: random.Random
+    config: TeachConfig,
+    targets: Sequence[Target],
+    propose: Propose | None,
+    shot: FewShot,
+    data: Dataset,
+    rng: random.Random,
 ) -> Labelled:
     scorer = Scorer(targets, Case.of(shot, data), held_out(shot, data), config.teacher, rng)
+    if propose is not None:
+        return explore(scorer, propose, config.teacher, rng)
     if config.method == "hierarchical":
         return label(scorer, config.teacher, rng)
     n = len(scorer.case.prompt)
-    found = Labelled({}, {}, scorer([True] * n), scorer([False] * n), {})
     levels = config.teacher.retentions
     masks = classic_ta_pruning(scorer, levels) if config.method == "classic" else random_pruning(n, levels, rng)
-    for r, keep in masks.items():
-        found.masks[r], found.scores[r], found.source[r] = keep, scorer(keep), config.method
-    return found
+    tried = {r: [Scored(keep, scorer(keep), config.method)] for r, keep in masks.items()}
+    return Labelled(tried, scorer([True] * n), scorer([False] * n))

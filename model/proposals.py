@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from model.compress import Compressor
 from model.data import Dataset, draw
 from model.prompt import Prompt, parse
 from model.score import Case
@@ -48,9 +49,50 @@ def propose(data: Dataset, rng: random.Random) -> tuple[Case, list[bool]]:
     shots = case.prompt.shots
     budget = max(1, round(rng.uniform(0.1, 0.8) * len(case.prompt)))
     ranking = rng.sample(range(len(shots)), len(shots))
+    return case, choose(case, ranking, shots_for(case, ranking, budget, BEST_FILL), head_first(case), budget)
+
+
+def coherent(
+    case: Case, retention: float, information: Mapping[str, float], rng: random.Random
+) -> tuple[str, list[bool]]:
+    """How it was made, and a mask of the length: random shots, more or less thinned out, by a random order.
+
+    information: see `self_information`.
+    """
+    shots = range(len(case.prompt.shots))
+    budget = max(1, round(retention * len(case.prompt)))
+    ranking = rng.sample(shots, len(shots))
+    order = rng.choice(("head", "head", "words", "cut"))
+    if order == "cut":
+        reading = -torch.arange(len(case.prompt)) / len(case.prompt)
+        return "whole shots, the last one cut", choose(case, ranking, 1, reading, budget)
+    count = shots_for(case, ranking, budget, math.exp(rng.uniform(0.0, math.log(FILL[1]))))
+    ranks = head_first(case) if order == "head" else words_first(case, information)
+    return f"{count} shots, {order}", choose(case, ranking, count, ranks, budget)
+
+
+def shots_for(case: Case, ranking: Sequence[int], budget: int, fill: float) -> int:
+    """How many shots of the ranking together have about `fill` times the budget's tokens; at least 1."""
+    shots = case.prompt.shots
     sizes = list(itertools.accumulate(shots[s].last - shots[s].first for s in ranking))
-    count = 1 + min(range(len(shots)), key=lambda m: abs(math.log(sizes[m] / budget / BEST_FILL)))
-    return case, choose(case, ranking, count, head_first(case), budget)
+    return 1 + min(range(len(sizes)), key=lambda m: abs(math.log(sizes[m] / budget / fill)))
+
+
+def denoised(
+    case: Case, retention: float, compressor: Compressor, rng: random.Random | None
+) -> tuple[str, list[bool]]:
+    """How it was made, and the denoiser's mask; rng: leaves some shots out, so that it must do with others."""
+    prompt = case.prompt
+    pins: dict[int, bool] = {}
+    if rng is not None:
+        left = len(prompt)
+        for s in rng.sample(range(len(prompt.shots)), rng.randint(1, len(prompt.shots))):
+            first, last = prompt.shots[s].first, prompt.shots[s].last
+            if left - (last - first) >= retention * len(prompt):
+                left -= last - first
+                pins |= dict.fromkeys(range(first, last), False)
+    trace = compressor.compress(prompt, retention, keep_task=False, pins=pins).trace
+    return "denoiser" if not pins else "denoiser, some shots", list(trace.keep)
 
 
 def with_task(case: Case, keep: list[bool], data: Dataset, rng: random.Random) -> tuple[Prompt, list[bool]]:
@@ -105,6 +147,13 @@ def head_first(case: Case) -> Tensor:
     answer = (answer_place >= 0).float()
     order = 3 * frame + (4.0 if case.labels else 2.0) * answer - _within(text_place) - _within(answer_place)
     return order + 2 * _last_lines(case, answer_place)
+
+
+def words_first(case: Case, information: Mapping[str, float]) -> Tensor:
+    """As `head_first`, but of a text its most informative words are kept longest."""
+    frame, _, answer_place = roles(case)
+    bits = [min(information.get(token.text.lower(), math.inf), 20.0) / 21 for token in case.prompt.tokens]
+    return 3 * frame + 4.0 * (answer_place >= 0) + torch.tensor(bits)
 
 
 def roles(case: Case) -> tuple[Tensor, Tensor, Tensor]:

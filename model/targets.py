@@ -7,6 +7,7 @@ own tokens, and memory is bounded by `TOKENS_PER_CHUNK`.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -95,11 +96,11 @@ class Target:
         tokens = torch.tensor([ids], device=self.device)
         cache = DynamicCache()
         if log_gates is None:
-            self.model.model(tokens, past_key_values=cache, use_cache=True)
+            self.model.model(tokens, **cached(self.model.model, cache), use_cache=True)
         else:
             position = torch.arange(len(ids), device=self.device)
             mask = self._masks(position[None], position, bias[None])
-            self.model.model(tokens, attention_mask=mask, past_key_values=cache, use_cache=True)
+            self.model.model(tokens, attention_mask=mask, **cached(self.model.model, cache), use_cache=True)
         return Prefix([(keys, values) for keys, values, *_ in cache], bias)
 
     # ---- the queries
@@ -156,7 +157,9 @@ class Target:
         # Right padding comes after every real token, so the causal mask alone hides it.
         mask = self._masks(position[None, past:], position, bias[None])
         rows = position[None, past:].expand(count, -1)
-        out = self.model.model(tokens, attention_mask=mask, position_ids=rows, past_key_values=cache, use_cache=True)
+        network = self.model.model
+        known = cached(network, cache)
+        out = network(tokens, attention_mask=mask, position_ids=rows, use_cache=True, **known)
         hidden: Tensor = out.last_hidden_state
         return hidden
 
@@ -185,6 +188,12 @@ class Prefix:
     layers: list[tuple[Tensor, Tensor]]
     bias: Tensor
     ids: tuple[int, ...] = ()
+
+
+def cached(model: Any, cache: Any) -> dict[str, Any]:
+    """A cache as the keyword argument that the model takes it by: transformers 5.24 renamed it."""
+    name = "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
+    return {name: cache}
 
 
 def chunks_of(lengths: Sequence[int]) -> list[list[int]]:

@@ -7,8 +7,9 @@ deleted and scored again, the best wins, and threshold accepting tries to better
 
 from __future__ import annotations
 
+import itertools
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +22,11 @@ from model.proposals import candidates, head_first, roles
 from model.score import Case, Goals, full_prompt_goals, gold_goals, score
 from model.targets import Target
 
+EXPLORED = ((0.12, 0.3), (0.3, 0.6))  # of which a retention each is drawn
+
+# case, retention -> (how it was made, mask) of that length, without end
+Propose = Callable[[Case, float, random.Random], Iterator[tuple[str, list[bool]]]]
+
 
 @dataclass(frozen=True)
 class TeacherConfig:
@@ -32,6 +38,7 @@ class TeacherConfig:
         gate_steps: optimiser steps on the gates, with `gate_queries` fresh queries each; 1 = one gradient, 0 = none.
         swaps: threshold-accepting proposals on the winner of each retention.
         threshold: nats that an accepted swap may lose against the mask that it changes.
+        samples: masks of each length that `explore` scores.
         label_free: score against the full prompt's answers instead of the gold ones.
     """
 
@@ -41,6 +48,7 @@ class TeacherConfig:
     gate_queries: int = 8
     swaps: int = 0
     threshold: float = 0.02
+    samples: int = 8
     label_free: bool = False
 
     def __post_init__(self) -> None:
@@ -48,6 +56,23 @@ class TeacherConfig:
             raise InputError(f"retentions {self.retentions} must be above 0 and at most 1, and at least one")
         if min(self.queries, self.gate_queries) < 2:
             raise InputError("at least 2 queries are needed: labels are calibrated over them")
+        if self.samples < 1:
+            raise InputError(f"samples {self.samples} must be at least 1")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A mask that was tried.
+
+    Attributes:
+        keep: [n].
+        score: s(z) in nats, on the queries that all masks of the prompt were scored on.
+        source: how it was made, e.g. "2 shots, gates".
+    """
+
+    keep: list[bool]
+    score: float
+    source: str
 
 
 @dataclass(frozen=True)
@@ -55,21 +80,18 @@ class Labelled:
     """What the teacher found for one prompt.
 
     Attributes:
-        masks: retention -> [n] keep.
-        scores: s(z) in nats of each mask, on the queries that it was chosen on.
+        tried: retention -> masks of that length, best first.
         full, zero: s of the full prompt and of no demonstrations, on the same queries.
-        source: retention -> how the winning candidate was made, e.g. "2 shots, gates".
     """
 
-    masks: dict[float, list[bool]]
-    scores: dict[float, float]
+    tried: dict[float, list[Scored]]
     full: float
     zero: float
-    source: dict[float, str]
 
-    def holds(self, retention: float, margin: float = 0.1) -> bool:
-        """The filter: better than no demonstrations, or as good as the full prompt within `margin` nats."""
-        return self.scores[retention] > min(self.zero, self.full - margin)
+    @property
+    def masks(self) -> dict[float, list[bool]]:
+        """The best of each length."""
+        return {retention: tried[0].keep for retention, tried in self.tried.items()}
 
 
 class Scorer:
@@ -106,17 +128,39 @@ def label(scorer: Scorer, config: TeacherConfig, rng: random.Random) -> Labelled
     full, zero = scorer([True] * n), scorer([False] * n)
     ranking = rank_shots(scorer)
     orders = token_orders(scorer)
-    found = Labelled({}, {}, full, zero, {})
+    tried = {}
     for retention in sorted(config.retentions):
-        best: tuple[float, list[bool], str] | None = None
-        for name, keep in candidates(case, ranking, orders, max(1, round(retention * n))):
-            value = scorer(keep)
-            if best is None or value > best[0]:
-                best = (value, keep, name)
-        assert best is not None
-        keep, value = threshold_accept(scorer, best[1], best[0], config, rng)
-        found.masks[retention], found.scores[retention], found.source[retention] = keep, value, best[2]
-    return found
+        proposed = candidates(case, ranking, orders, max(1, round(retention * n)))
+        found = best_first(Scored(keep, scorer(keep), source) for source, keep in proposed)
+        keep, value = threshold_accept(scorer, found[0].keep, found[0].score, config, rng)
+        if value > found[0].score:
+            found.insert(0, Scored(keep, value, f"{found[0].source}, swaps"))
+        tried[retention] = found
+    return Labelled(tried, full, zero)
+
+
+def explore(scorer: Scorer, propose: Propose, config: TeacherConfig, rng: random.Random) -> Labelled:
+    """Score up to `config.samples` masks of many kinds at each of two random lengths, and search no further.
+
+    One prompt's scores say little of what is wanted of another, for they are noisy; those of a thousand prompts, at a
+    fraction of what `label` takes for each, say what masks have in common that are worth more than their neighbours.
+    """
+    n = len(scorer.case.prompt)
+    full, zero = scorer([True] * n), scorer([False] * n)
+    tried = {}
+    for low, high in EXPLORED:
+        retention = round(rng.uniform(low, high), 3)
+        different: dict[tuple[bool, ...], str] = {}
+        for source, keep in itertools.islice(propose(scorer.case, retention, rng), 3 * config.samples):
+            different.setdefault(tuple(keep), source)
+            if len(different) == config.samples:
+                break
+        tried[retention] = best_first(Scored(list(keep), scorer(keep), source) for keep, source in different.items())
+    return Labelled(tried, full, zero)
+
+
+def best_first(masks: Iterable[Scored]) -> list[Scored]:
+    return sorted(masks, key=lambda mask: -mask.score)
 
 
 def held_out(shot: FewShot, data: Dataset) -> list[Example]:

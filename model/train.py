@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -22,9 +23,11 @@ from model.fit import FitConfig, Item, agreement, fit
 from model.pairs import Pair, read_pairs
 from model.prompt import Prompt
 from model.proposals import propose, propose_text, self_information, with_task
+from model.teacher import Scored
 
 WARM_UP_EPOCH = 1000
 TASK_SHARE = 0.4  # of the warm-up prompts that have an instruction, a question or both
+VARIED = 0.6  # share of the teacher's masks that are learnt in another template, order or set of shots
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class TrainConfig:
         warm_up: how many random coherent masks (`model.proposals`) are learnt first; they need no target and no
             labelling. None: 2,000 for a new denoiser; none with a parent, who has learned them already.
         warm_up_rate: learning rate of that.
+        warmth: of several masks of a prompt, one that scores so many nats less than another is learnt 1/e times as
+            often.
         validation: share of the prompts held out.
         resume: go on from OUT.warm-up.state or OUT.state if it is there.
         fit: how to learn the pairs; its rate is small, for they are few.
@@ -52,6 +57,7 @@ class TrainConfig:
     parent: Path | None = None
     warm_up: int | None = None
     warm_up_rate: float = 1e-4
+    warmth: float = 0.05
     validation: float = 0.15
     resume: bool = False
     fit: FitConfig = FitConfig(rate=3e-5)
@@ -78,7 +84,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
     if warm:
         fresh = warm_up_items(config)
         held = len(fresh) // 20 + 1
-        how = replace(config.fit, epochs=-(-warm // len(fresh)), patience=warm, rate=config.warm_up_rate, vary=1.0)
+        how = replace(config.fit, epochs=-(-warm // len(fresh)), patience=warm, rate=config.warm_up_rate)
         with _bar("warm-up") as progress:
             fit(checkpoint, fresh[held:], fresh[:held], how, warm_state, progress)
     with _bar("pairs") as progress:
@@ -150,19 +156,28 @@ def split(config: TrainConfig) -> tuple[list[Item], list[Item]]:
     sets = {name: load_dataset(config.data, name) for name in sorted({p.shot.dataset for p in pairs})}
     for pair in pairs:
         held = int(pair.sha256[:8], 16) / 2**32 < config.validation
-        (valid if held else train_items).extend(items_of(pair, sets[pair.shot.dataset]))
+        (valid if held else train_items).extend(items_of(pair, sets[pair.shot.dataset], config.warmth))
     return train_items, valid
 
 
-def items_of(pair: Pair, data: Dataset) -> list[Item]:
-    """An item for every retention whose mask passed the teacher's filter."""
+def items_of(pair: Pair, data: Dataset, warmth: float) -> list[Item]:
+    """An item for every retention of which a mask passed the teacher's filter.
+
+    Learnt is one of the masks that were tried, in proportion to exp(s / warmth): the good ones often, so that what they
+    have in common is learnt, and not what the best of them owes to noise (reward-weighted regression, Peters and Schaal
+    2007).
+    """
     prompt = pair.prompt(data)
     items = []
     for retention in pair.held():
-        keep = [bit == "1" for bit in pair.masks[retention]]
+        tried = pair.found.tried[retention]
+        weights = [math.exp((mask.score - tried[0].score) / warmth) for mask in tried]
 
-        def again(rng: random.Random, keep: list[bool] = keep) -> tuple[Prompt, list[bool]]:
-            return augmented(pair.shot, prompt, keep, data, rng)
+        def again(
+            rng: random.Random, tried: Sequence[Scored] = tried, weights: Sequence[float] = weights
+        ) -> tuple[Prompt, list[bool]]:
+            keep = rng.choices(tried, weights)[0].keep
+            return augmented(pair.shot, prompt, keep, data, rng) if rng.random() < VARIED else (prompt, keep)
 
-        items.append(Item(prompt, keep, None, again))
+        items.append(Item(prompt, tried[0].keep, None, again))
     return items

@@ -22,11 +22,11 @@ from torch import Tensor
 
 from model.diffusion_llm import DiffusionTarget
 from model.errors import InputError
+from model.layers import Memory
 from model.prompt import Prompt, parse
 from model.sampler import MAX_STEPS, SamplerConfig, Step, Trace
 from model.schedule import KEEP, MASK
 from model.targets import Prefix
-from model.window import Memory
 
 MAX_LENGTH = 4096  # LLaDA's context
 

@@ -10,19 +10,14 @@ After "Window-Diffusion: Accelerating Diffusion Language Model Inference with Wi
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from model.denoiser import Denoiser, Encoded, keep_logits
-from model.devices import has_fast_bfloat16, has_fast_int8
-from model.int8 import int8_layers
+from model.layers import ENCODERS, Layers, Memory
 from model.schedule import KEEP, MASK
-
-ENCODERS = ("bert", "roberta", "xlm-roberta", "camembert")  # whose layers ask a cache for keys and values
 
 
 @dataclass(frozen=True)
@@ -44,39 +39,19 @@ class Window:
     block: int = 2048
 
 
-@dataclass(frozen=True)
-class Backbones:
-    """The denoiser's encoder, as it is computed with.
-
-    Attributes:
-        first: for the first prediction, which ranks the shots: in bfloat16 where that is faster.
-        later: for those after it, which only refine: its layers in 8 bits where that is faster still.
-    """
-
-    first: Any
-    later: Any
-
-
-def fast_backbones(denoiser: Denoiser) -> Backbones | None:
-    """None if the encoder's layers ask no cache for keys and values, so that it can only be run whole."""
-    if denoiser.config.encoder.get("model_type") not in ENCODERS:
-        return None
-    backbone = denoiser.backbone
-    device = backbone.device
-    first = deepcopy(backbone).to(torch.bfloat16) if has_fast_bfloat16(device) else backbone
-    later = int8_layers(backbone) if has_fast_int8(device) else None
-    return Backbones(first, first if later is None else later)
+def fast_layers(denoiser: Denoiser) -> Layers | None:
+    """None if the encoder is of a kind whose layers are not known here, so that it can only be run whole."""
+    return Layers(denoiser.backbone) if denoiser.config.encoder.get("model_type") in ENCODERS else None
 
 
 class Windowed:
     """A `Predict` of one prompt that remembers keys, values and last hidden states between steps."""
 
-    def __init__(
-        self, denoiser: Denoiser, backbones: Backbones, encoded: Encoded, retention: float, window: Window
-    ):
-        self.denoiser, self.backbones, self.encoded, self.window = denoiser, backbones, encoded, window
+    def __init__(self, denoiser: Denoiser, layers: Layers, encoded: Encoded, retention: float, window: Window):
+        self.denoiser, self.layers, self.encoded, self.window = denoiser, layers, encoded, window
         self.asked = torch.tensor([retention], device=encoded.ids.device)
         self.budget = max(1, round(retention * encoded.real.shape[1]))
+        self.real = None if bool(encoded.attention.all()) else encoded.attention
         self.memory = Memory()
         self.hidden = torch.empty(0)
         self.seen = torch.empty(0)  # [n] the states that each token was last computed with
@@ -114,7 +89,7 @@ class Windowed:
         self.memory.rows = None
         self.computed += int(self.encoded.attention.sum())
         every = torch.arange(embeds.shape[1], device=embeds.device).expand(embeds.shape[:2])
-        return self._layers(embeds, every, self.encoded.attention)
+        return self.layers(embeds, every, self.real, self.memory)
 
     def _compute_some(self, embeds: Tensor, active: Tensor) -> None:
         """Compute the subwords of active tokens in the windows that have any, a batch padded with repetitions."""
@@ -128,41 +103,5 @@ class Windowed:
         rows = torch.where(spare, rows[:, :1], rows)
         self.memory.rows, self.memory.which = rows, which
         some = embeds[which[:, None], rows]
-        self.hidden[which[:, None], rows] = self._layers(some, rows, self.encoded.attention[which])
-
-    def _layers(self, embeds: Tensor, rows: Tensor, attention: Tensor) -> Tensor:
-        backbone = self.backbones.later if self.memory.layers else self.backbones.first
-        self.memory.cast(backbone.dtype)
-        bert = backbone.config.model_type == "bert"
-        places = rows if bert else rows + 1 + int(backbone.embeddings.padding_idx)  # RoBERTa's first position
-        hidden = backbone.embeddings(inputs_embeds=embeds.to(backbone.dtype), position_ids=places)
-        mask = None if bool(attention.all()) else attention[:, None, None, :]
-        for layer in backbone.encoder.layer:
-            hidden = layer(hidden, mask, past_key_values=self.memory)
-            hidden = hidden[0] if isinstance(hidden, tuple) else hidden
-        return hidden.to(embeds.dtype)
-
-
-class Memory:
-    """Stands where the layers of an encoder or an LLM expect a cache: takes the new keys and values, gives back all."""
-
-    def __init__(self) -> None:
-        self.layers: dict[int, tuple[Tensor, Tensor]] = {}  # keys and values [windows, heads, width, d]
-        self.rows: Tensor | None = None  # [windows computed, rows] which places are new; None = all
-        self.which = torch.empty(0)  # [windows computed]
-
-    def cast(self, dtype: torch.dtype) -> None:
-        """Hold what is kept in this dtype: that of the layers that are run next."""
-        self.layers = {i: (keys.to(dtype), values.to(dtype)) for i, (keys, values) in self.layers.items()}
-
-    def update(self, keys: Tensor, values: Tensor, layer: int, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
-        if self.rows is None:
-            self.layers[layer] = keys, values
-            return keys, values
-        every = self.layers[layer]
-        for old, new in zip(every, (keys, values), strict=True):
-            heads = torch.arange(new.shape[1], device=new.device)
-            old[self.which[:, None, None], heads[:, None], self.rows[:, None]] = new
-        if len(self.which) == len(every[0]):
-            return every
-        return every[0][self.which], every[1][self.which]
+        real = None if self.real is None else self.real[which]
+        self.hidden[which[:, None], rows] = self.layers(some, rows, real, self.memory)

@@ -16,7 +16,7 @@ from transformers import DynamicCache
 from model.errors import InputError
 from model.prompt import Prompt
 from model.sampler import Trace
-from model.targets import Target
+from model.targets import Target, cached
 
 BREAK = "\n\n"  # what ends an answer that merely continues its prompt: the next demonstration would follow
 READ_AT_ONCE = 256  # prompt subwords in one forward pass; between two passes the work can be stopped
@@ -122,13 +122,14 @@ class LocalWriter:
 def greedy(target: Target, ids: Sequence[int], limit: int) -> Iterator[int | None]:
     """The likeliest next token, again and again, up to the end token or `limit`; None for each part of `ids` read."""
     cache, ends = DynamicCache(config=target.model.config), end_ids(target)
+    known = cached(target.model, cache)
     parts = torch.tensor([list(ids)], device=target.device).split(READ_AT_ONCE, dim=1)
     for part in parts[:-1]:
-        target.model(part, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        target.model(part, **known, use_cache=True, logits_to_keep=1)
         yield None
     tokens = parts[-1]
     for _ in range(limit):
-        out = target.model(tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        out = target.model(tokens, **known, use_cache=True, logits_to_keep=1)
         token = int(out.logits[0, -1].argmax())
         if token in ends:
             return

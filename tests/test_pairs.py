@@ -18,7 +18,7 @@ from model.errors import InputError
 from model.pairs import Pair, TeachConfig, read_pairs, teach
 from model.score import Case
 from model.targets import Target
-from model.teacher import Labelled, TeacherConfig, random_pruning
+from model.teacher import Labelled, Scored, TeacherConfig, best_first, random_pruning
 
 LEVELS = (0.2, 0.35, 0.5)
 TASKS = ("sst-2", "gsm8k")
@@ -42,10 +42,9 @@ def pair_for(loaded: Dataset, seed: int = 0) -> Pair:
     rng = random.Random(seed)
     shot = draw(loaded, rng)
     prompt = Case.of(shot, loaded).prompt
-    masks = random_pruning(len(prompt), LEVELS, rng)
-    scores = {r: -rng.random() for r in LEVELS}
-    found = Labelled(masks, scores, -0.5, -0.7, dict.fromkeys(LEVELS, "2 shots, gates"))
-    return Pair.of(shot, prompt, found, 1.23)
+    drawn = [random_pruning(len(prompt), LEVELS, rng) for _ in range(3)]
+    tried = {r: best_first(Scored(masks[r], -rng.random(), "2 shots, gates") for masks in drawn) for r in LEVELS}
+    return Pair.of(shot, prompt, Labelled(tried, -0.5, -0.7), 1.23)
 
 
 def timeless(path: Path) -> list[dict[str, Any]]:
@@ -64,13 +63,17 @@ def test_a_pair_survives_json_and_writes_its_prompt_again(data: Path, name: str)
         again = Pair.from_json(line)
         assert again == pair and again.to_json() == line and "\n" not in line
         assert again.prompt(loaded) == Case.of(pair.shot, loaded).prompt
-        assert {r: mask.count("1") for r, mask in again.masks.items()} == {
-            r: round(r * len(again.prompt(loaded))) for r in LEVELS
-        }
+        for r in LEVELS:
+            tried = again.found.tried[r]
+            assert len(tried) == 3 and tried == best_first(tried) and again.found.masks[r] == tried[0].keep
+            assert {sum(mask.keep) for mask in tried} == {round(r * len(again.prompt(loaded)))}
 
 
 def test_a_pair_knows_which_of_its_masks_passed_the_filter(data: Path) -> None:
-    pair = replace(pair_for(load_dataset(data, "sst-2")), scores={0.2: -0.71, 0.35: -0.69, 0.5: -0.1})
+    pair = pair_for(load_dataset(data, "sst-2"))
+    best = {0.2: -0.71, 0.35: -0.69, 0.5: -0.1}
+    tried = {r: [Scored(pair.found.masks[r], best[r], "a"), Scored(pair.found.masks[r], -9.0, "b")] for r in LEVELS}
+    pair = replace(pair, found=replace(pair.found, tried=tried))
     assert pair.held() == [0.35, 0.5]
     assert pair.held(margin=0.3) == [0.2, 0.35, 0.5]
 
@@ -85,9 +88,11 @@ def test_a_prompt_of_other_data_is_refused(data: Path) -> None:
     fewer = tuple(e for e in loaded.examples if e.row != first)
     with pytest.raises(InputError, match=f"sst-2 has no row '{first}'"):
         pair.prompt(replace(loaded, examples=fewer))
-    longer = {r: mask + "0" for r, mask in pair.masks.items()}
-    with pytest.raises(InputError, match="has not one bit for each"):
-        replace(pair, masks=longer).prompt(loaded)
+    for place in range(3):
+        tried = {0.2: list(pair.found.tried[0.2])}
+        tried[0.2][place] = replace(tried[0.2][place], keep=[*tried[0.2][place].keep, False])
+        with pytest.raises(InputError, match="has not one bit for each"):
+            replace(pair, found=replace(pair.found, tried=tried)).prompt(loaded)
 
 
 # --- files -------------------------------------------------------------------------------------------------
@@ -114,7 +119,17 @@ def test_what_is_not_a_pairs_file_is_refused_and_left_alone(config: TeachConfig,
     assert config.out.read_text(encoding="utf-8") == text
 
 
-@pytest.mark.parametrize("change", [{"masks": ["01"]}, {"masks": None}, {"scores": {"low": 1}}, {"more": 1}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"masks": ["01"]},
+        {"masks": None},
+        {"masks": {"0.2": []}},
+        {"masks": {"low": [["01", -1.0, "a"]]}},
+        {"masks": {"0.2": ["01"]}},
+        {"full": None, "more": 1},
+    ],
+)
 def test_a_damaged_line_is_named(data: Path, tmp_path: Path, change: dict[str, Any]) -> None:
     good = pair_for(load_dataset(data, "sst-2")).to_json()
     path = tmp_path / "pairs.jsonl"
@@ -143,8 +158,8 @@ def test_pairs_meet_their_budgets_and_hold_no_text_of_the_rows(config: TeachConf
     for pair in pairs:
         loaded = load_dataset(config.data, pair.shot.dataset)
         n = len(pair.prompt(loaded))
-        assert {r: mask.count("1") for r, mask in pair.masks.items()} == {0.8: round(0.8 * n), 0.9: round(0.9 * n)}
-        assert set(pair.scores) == set(pair.source) == set(pair.masks) and pair.seconds >= 0
+        assert {r: sum(mask) for r, mask in pair.found.masks.items()} == {0.8: round(0.8 * n), 0.9: round(0.9 * n)}
+        assert pair.seconds >= 0
         for row in pair.shot.rows:
             words = f"{loaded[row].text} {loaded[row].answer}".split()
             runs = [f"{a} {b}" for a, b in zip(words, words[1:], strict=False)]

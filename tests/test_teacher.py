@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,10 +22,12 @@ from model.proposals import head_first
 from model.score import Case, score
 from model.targets import Target
 from model.teacher import (
-    Labelled,
+    EXPLORED,
     Scorer,
+    best_first,
     candidates,
     classic_ta_pruning,
+    explore,
     label,
     random_pruning,
     rank_shots,
@@ -167,22 +171,6 @@ def test_the_random_reference_meets_its_budgets_with_nested_masks(n: int, levels
 # --- labels ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("full", "zero", "value", "holds"),
-    [
-        (-0.5, -0.9, -0.7, True),  # worse than the full prompt, but better than none
-        (-0.5, -0.9, -0.95, False),
-        (-0.9, -0.5, -0.95, True),  # demonstrations harm, and the pruned ones no more than the full ones
-        (-0.9, -0.5, -1.05, False),
-    ],
-)
-def test_a_mask_holds_against_none_or_nearly_the_full_prompt(
-    full: float, zero: float, value: float, holds: bool
-) -> None:
-    assert Labelled({}, {0.3: value}, full, zero, {}).holds(0.3) is holds
-    assert Labelled({}, {0.3: value}, full, zero, {}).holds(0.3, margin=9.0)
-
-
 @pytest.mark.parametrize("name", ["sst-2", "gsm8k"])
 @pytest.mark.parametrize(
     "change", [{"gate_steps": 0}, {"gate_steps": 1, "label_free": True}, {"gate_steps": 2, "swaps": 3}]
@@ -204,8 +192,8 @@ def test_labelling_a_prompt(
     assert scorer.calls == len(scored) > 2
     assert {r: sum(keep) for r, keep in found.masks.items()} == {r: max(1, round(r * n)) for r in config.retentions}
     assert (found.full, found.zero) == (scorer([True] * n), scorer([False] * n))
-    assert found.scores == {r: scorer(keep) for r, keep in found.masks.items()}
-    assert set(found.source) == set(config.retentions)
+    for tried in found.tried.values():
+        assert tried == best_first(tried) and all(mask.score == scorer(mask.keep) for mask in tried)
     again = scorer_for(tiny_target, data, name, config)
     assert label(again, config, random.Random(0)) == found
 
@@ -218,8 +206,30 @@ def test_the_best_candidate_wins(tiny_target: Target, data: Path) -> None:
         ranking, orders = rank_shots(scorer), token_orders(scorer)
         for r in config.retentions:
             tried = candidates(scorer.case, ranking, orders, round(r * n))
-            assert found.scores[r] == max(scorer(keep) for _, keep in tried)
-            assert (found.source[r], found.masks[r]) in tried
+            assert found.tried[r][0].score == max(scorer(keep) for _, keep in tried)
+            assert sorted((mask.source, mask.keep) for mask in found.tried[r]) == sorted(tried)
+
+
+@pytest.mark.parametrize("count", [1, 5, 40])
+def test_exploring_scores_different_masks_of_two_lengths(tiny_target: Target, data: Path, count: int) -> None:
+    config = replace(SMALL, samples=count)
+    scorer = scorer_for(tiny_target, data, "sst-2", config, shots=3)
+    n = len(scorer.case.prompt)
+
+    def propose(case: Case, retention: float, rng: random.Random) -> Iterator[tuple[str, list[bool]]]:
+        budget = max(1, round(retention * len(case.prompt)))
+        for i in itertools.count():  # every other one is the first again
+            kept = range(budget) if i % 2 == 0 else rng.sample(range(n), budget)
+            yield f"{i}", [j in kept for j in range(n)]
+
+    found = explore(scorer, propose, config, random.Random(1))
+    assert len(found.tried) == 2 and scorer.calls == 2 + sum(map(len, found.tried.values()))
+    for (low, high), (retention, tried) in zip(EXPLORED, found.tried.items(), strict=True):
+        assert low <= retention <= high and tried == best_first(tried)
+        assert len({tuple(mask.keep) for mask in tried}) == len(tried) <= count and "0" in {m.source for m in tried}
+        assert {sum(mask.keep) for mask in tried} == {max(1, round(retention * n))}
+        assert len(tried) == count or count == 40
+        assert all(mask.score == scorer(mask.keep) for mask in tried)
 
 
 def test_a_prompt_of_two_words_still_keeps_one(tiny_target: Target) -> None:

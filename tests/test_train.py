@@ -22,17 +22,17 @@ from model.fit import agreement
 from model.pairs import Pair
 from model.proposals import propose_text, self_information
 from model.score import Case
-from model.teacher import Labelled
-from model.train import TrainConfig, split, train, warm_up_items
+from model.teacher import Labelled, Scored
+from model.train import TrainConfig, items_of, split, train, warm_up_items
 
 
 def pair_for(loaded: Dataset, seed: int) -> Pair:
     """A pair whose masks keep signs at 0.3 (and held) and words at 0.6 (and did not)."""
     shot = draw(loaded, random.Random(seed), shots=3)
     prompt = Case.of(shot, loaded).prompt
-    masks = {r: [rule(t) for t in prompt.tokens] for r, rule in ((0.3, is_sign), (0.6, is_word))}
-    found = Labelled(masks, {0.3: -0.1, 0.6: -0.9}, -0.5, -0.7, dict.fromkeys(masks, "all shots, head"))
-    return Pair.of(shot, prompt, found, 1.0)
+    rules = ((0.3, is_sign, -0.1), (0.6, is_word, -0.9))
+    tried = {r: [Scored([rule(t) for t in prompt.tokens], score, "all shots, head")] for r, rule, score in rules}
+    return Pair.of(shot, prompt, Labelled(tried, -0.5, -0.7), 1.0)
 
 
 @pytest.fixture
@@ -63,6 +63,24 @@ def test_a_prompt_is_wholly_in_one_part_and_only_with_masks_that_held(config: Tr
     assert [len(part) for part in split(replace(config, validation=0.0))] == [27, 0]
     assert [len(part) for part in split(replace(config, validation=1.0))] == [0, 27]
     assert [sorted(t) for t in texts] == [sorted({i.prompt.text for i in part}) for part in split(config)]
+
+
+def test_of_the_masks_that_were_tried_the_better_is_learnt_more_often(loaded: Dataset) -> None:
+    pair = pair_for(loaded, 0)
+    good, bad = pair.found.masks[0.3], [not keep for keep in pair.found.masks[0.3]]
+    tried = [Scored(good, -0.1, "good"), Scored(bad, -0.1 - 0.05 * math.log(3), "bad")]
+    pair = replace(pair, found=replace(pair.found, tried={0.3: tried}))
+
+    def share(warmth: float) -> float:
+        """Of draws that show the prompt as it is, those that show the good mask."""
+        (item,) = items_of(pair, loaded, warmth)
+        assert item.keep == good and item.again is not None
+        drawn = [item.again(random.Random(i)) for i in range(600)]
+        masks = [keep for prompt, keep in drawn if prompt == item.prompt and keep in (good, bad)]
+        return sum(keep == good for keep in masks) / len(masks)
+
+    assert 0.65 < share(0.05) < 0.85  # 3 of 4
+    assert share(1e-4) == 1.0 and 0.4 < share(9.0) < 0.6
 
 
 def test_training_writes_a_checkpoint_that_loads(config: TrainConfig) -> None:

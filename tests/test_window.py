@@ -8,10 +8,10 @@ from tiny import tiny_checkpoint
 from torch import Tensor
 
 from model.compress import Compressor
-from model.int8 import Int8Linear, int8_layers
+from model.layers import Layers
 from model.prompt import Prompt, parse
 from model.schedule import DROP, KEEP, MASK
-from model.window import Backbones, Window, Windowed
+from model.window import Window, Windowed
 
 PROMPT = parse("".join(f"Question: what are {i} and {i + 3}?\nAnswer: they make {2 * i + 3}.\n\n" for i in range(6)))
 N = len(PROMPT)
@@ -20,8 +20,7 @@ N = len(PROMPT)
 def windowed(window: Window, prompt: Prompt = PROMPT, width: int = 512) -> Windowed:
     checkpoint = tiny_checkpoint(window=width, overlap=width // 4)
     denoiser = checkpoint.denoiser
-    backbones = Backbones(denoiser.backbone, denoiser.backbone)
-    return Windowed(denoiser, backbones, checkpoint.encoder([prompt]), 0.4, window)
+    return Windowed(denoiser, Layers(denoiser.backbone, torch.float32), checkpoint.encoder([prompt]), 0.4, window)
 
 
 def path(count: int) -> list[Tensor]:
@@ -104,29 +103,7 @@ def test_an_encoder_without_such_layers_is_run_whole() -> None:
     checkpoint = tiny_checkpoint()
     checkpoint.denoiser.config.encoder["model_type"] = "distilbert"
     compressor = Compressor(checkpoint, torch.device("cpu"), Window(tolerance=0.0))
-    assert compressor.backbones is None
+    assert compressor.layers is None
     kept = [compressor.compress(PROMPT, 0.3, 4, exact=exact).trace.keep for exact in (False, True)]
     assert kept[0] == kept[1]
 
-
-@torch.inference_mode()
-@pytest.mark.parametrize("bias", [True, False])
-def test_a_layer_in_8_bits_computes_about_the_same(bias: bool) -> None:
-    torch.manual_seed(0)
-    linear = torch.nn.Linear(96, 64, bias=bias)
-    x = torch.randn(3, 7, 96)
-    exact, out = linear(x), Int8Linear(linear)(x)
-    assert out.dtype == x.dtype and out.shape == exact.shape
-    assert 0 < float((out - exact).norm() / exact.norm()) < 0.02
-
-
-def test_only_the_layers_of_a_copy_are_in_8_bits_and_where_torch_has_none_there_is_none(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    backbone = tiny_checkpoint().denoiser.backbone
-    copy = int8_layers(backbone)
-    count = sum(isinstance(m, torch.nn.Linear) for m in backbone.encoder.modules())
-    assert count == sum(isinstance(m, Int8Linear) for m in copy.encoder.modules()) > 0
-    assert not any(isinstance(m, Int8Linear) for m in backbone.modules())
-    monkeypatch.delattr(torch, "quantize_per_channel")
-    assert int8_layers(backbone) is None

@@ -43,8 +43,11 @@ def add(commands: argparse._SubParsersAction) -> None:
         "--method",
         default="hierarchical",
         metavar="NAME",
-        help="hierarchical, or a reference to compare it with: classic (TA-Pruning), random",
+        help="hierarchical; explore, which only scores masks of many kinds; or a reference to compare them with: "
+        "classic (TA-Pruning), random",
     )
+    flag("--samples", type=count, default=8, metavar="N", help="explore: masks of each length (default 8)")
+    flag("--checkpoint", type=Path, metavar="DIR", help="explore: the denoiser that proposes half of them")
     flag("--label-free", action="store_true", help="hold the full prompt's answers, not the gold ones")
     flag("--queries", type=count, default=16, metavar="N", help="held-out queries per prompt (default 16)")
     flag("--seed", type=int, default=0, metavar="N", help="of the prompts and queries drawn (default 0)")
@@ -67,8 +70,11 @@ def run(arguments: argparse.Namespace) -> None:
             pairs=arguments.pairs,
             seed=arguments.seed,
             method=arguments.method,
+            checkpoint=arguments.checkpoint,
             device=arguments.device,
-            teacher=TeacherConfig(queries=arguments.queries, label_free=arguments.label_free),
+            teacher=TeacherConfig(
+                queries=arguments.queries, samples=arguments.samples, label_free=arguments.label_free
+            ),
         )
     )
 

@@ -22,7 +22,7 @@ from transformers import DynamicCache
 from model.diffusion_llm import DiffusionTarget
 from model.errors import InputError
 from model.prompt import Prompt, parse
-from model.targets import Target
+from model.targets import Target, cached
 from model.wheels import fetch
 
 Baseline = Callable[[str, float], str]  # demonstrations text, share of prompt tokens to keep -> compressed text
@@ -227,8 +227,7 @@ class _ListCache:
         cache = DynamicCache()
         for i, (keys, values) in enumerate(past_key_values or ()):
             cache.update(keys, values, i)
-        out = self._model(
-            input_ids, attention_mask=attention_mask, past_key_values=cache, use_cache=use_cache
-        )
+        known = cached(self._model, cache)
+        out = self._model(input_ids, attention_mask=attention_mask, use_cache=use_cache, **known)
         pairs = [(keys, values) for keys, values, *_ in cache]
         return SimpleNamespace(logits=out.logits, past_key_values=pairs)
