@@ -1,7 +1,8 @@
 """What compressing costs, side by side: seconds, ratios to one plain encoder pass, and agreement with the exact mask.
 
-All methods run in turn, round after round, so that a slow minute of the machine slows all of them; a ratio is the
-median over the rounds of seconds / seconds of the plain pass in the same round.
+All methods run in turn, round after round, so that a slow minute of the machine slows all of them. Every round takes
+another prompt of the length: how often the model is asked, and whether its mask is the exact one, hangs on the prompt.
+A ratio is the median over the rounds of seconds / seconds of the plain pass in the same round.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from model.compress import Compressor
+from model.compress import Compressed, Compressor
 from model.devices import pick_device
 from model.errors import InputError
 from model.prompt import Prompt, parse
@@ -80,8 +81,9 @@ class Row:
         seconds: median.
         ratio: to the plain pass.
         rounds: how often it ran; 0 = extrapolated.
-        passes: of the model, where it was counted.
-        equal, f1: share of equal tokens, and F1 on kept tokens, against the exact 64-step mask; None = not compared.
+        passes: of the model, mean over the rounds, where it was counted.
+        equal, f1: share of equal tokens, and F1 on kept tokens, against the exact 64-step mask, means over the rounds;
+            None = not compared.
     """
 
     tokens: int
@@ -110,7 +112,7 @@ class Report:
         ]
         for row in self.rows:
             about = "~" if not row.rounds else ""
-            asked = "" if row.passes is None else f"{row.passes:.0f}"
+            asked = "" if row.passes is None else f"{row.passes:.1f}"
             agree = ["" if value is None else f"{value:.3f}" for value in (row.equal, row.f1)]
             cost = [f"{about}{row.seconds:.3g}", f"{about}{row.ratio:.2f}"]
             lines.append("| " + " | ".join([f"{row.tokens:,}", row.method, *cost, asked, *agree]) + " |")
@@ -127,16 +129,17 @@ class Report:
 
 @dataclass
 class Job:
-    """One method at one length: what to time, and how long one run may be expected to take."""
+    """One method at one length: what to time of a prompt, and the rounds so far."""
 
     method: str
-    run: Callable[[], Any]
+    prepare: Callable[[Prompt], Callable[[], Any]]
     times: list[float] = field(default_factory=list)
-    result: Any = None
+    results: list[Any] = field(default_factory=list)
 
-    def once(self) -> None:
+    def once(self, prompt: Prompt) -> None:
+        run = self.prepare(prompt)
         start = time.perf_counter()
-        self.result = self.run()
+        self.results.append(run())
         self.times.append(time.perf_counter() - start)
 
 
@@ -156,26 +159,26 @@ def bench(config: BenchConfig) -> Report:
     report = Report(rows, memory, load, setting)
     with tqdm(config.tokens, unit="length") as bar:
         for length in bar:
-            prompt = few_shot(length)
-            bar.set_description(f"{len(prompt):,} tokens")
-            rows += _measure(config, _jobs(config, compressor, peers, prompt), prompt, known)
-            memory[len(prompt)], load = _alone(config, prompt.text)
+            prompts = [few_shot(length, seed) for seed in range(config.repeat)]
+            bar.set_description(f"{length:,} tokens")
+            rows += _measure(config, _jobs(config, compressor, peers), prompts, known)
+            memory[length], load = _alone(config, prompts[0].text)
             report = Report(rows, memory, load, setting)
             if config.json:
                 config.json.write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
     return report
 
 
-def _jobs(config: BenchConfig, compressor: Compressor, peers: Peers, prompt: Prompt) -> list[Job]:
-    def diffumask(steps: int, exact: bool) -> Callable[[], Any]:
-        return lambda: compressor.compress(prompt, config.retention, steps, exact=exact)
+def _jobs(config: BenchConfig, compressor: Compressor, peers: Peers) -> list[Job]:
+    def diffumask(steps: int, exact: bool) -> Callable[[Prompt], Callable[[], Any]]:
+        return lambda prompt: lambda: compressor.compress(prompt, config.retention, steps, exact=exact)
 
-    jobs = [Job(PLAIN, plain_pass(compressor, prompt))]
+    jobs = [Job(PLAIN, partial(plain_pass, compressor))]
     if "exact" in config.methods:
         jobs += [Job(f"DiffuMask, {n} steps, exact", diffumask(n, True)) for n in config.steps]
     if "diffumask" in config.methods:
         jobs += [Job(f"DiffuMask, {n} steps", diffumask(n, False)) for n in config.steps]
-    return jobs + [Job(name, run) for name, run in peers.jobs(prompt)]
+    return jobs + [Job(name, partial(partial, run)) for name, run in peers.jobs()]
 
 
 @dataclass(frozen=True)
@@ -186,38 +189,45 @@ class Known:
     whole: Extrapolated
 
 
-def _measure(config: BenchConfig, jobs: list[Job], prompt: Prompt, known: dict[str, Known]) -> list[Row]:
-    """Run the jobs in turn. known: by method, kept up to date."""
-    n = len(prompt)
+def _measure(config: BenchConfig, jobs: list[Job], prompts: Sequence[Prompt], known: dict[str, Known]) -> list[Row]:
+    """Run the jobs in turn, in each round on another prompt. known: by method, kept up to date."""
+    n = len(prompts[0])
     live = [j for j in jobs if j is jobs[0] or j.method not in known or known[j.method].round * n <= config.limit]
-    for _ in range(config.repeat):
+    for prompt in prompts:
         for job in live:
             if job is jobs[0] or not job.times or sum(job.times) + job.times[-1] <= config.limit:
-                job.once()
+                job.once(prompt)
     plain, rows = jobs[0].times, []
-    reference = next((job.result for job in live if job.method == EXACT and job.result), None)
+    reference = next((job.results for job in live if job.method == EXACT), [])
     for job in jobs:
         if job in live:
             seconds = statistics.median(job.times)
-            guess = job.result if isinstance(job.result, Extrapolated) else Extrapolated(seconds, n, power=1)
+            guess = job.results[-1]
+            if not isinstance(guess, Extrapolated):
+                guess = Extrapolated(seconds, n, power=1)
             known[job.method] = Known(seconds / n, guess)
-        if job not in live or isinstance(job.result, Extrapolated):
+        if job not in live or isinstance(job.results[-1], Extrapolated):
             whole = known[job.method].whole.at(n)
             rows.append(Row(n, job.method, whole, whole / statistics.median(plain), 0))
             continue
         ratio = statistics.median(t / p for t, p in zip(job.times, plain, strict=False))
-        trace = getattr(job.result, "trace", None)
-        passes = sum(step.asked for step in trace.steps) if trace else None
-        equal = _agreement(trace.keep, reference.trace.keep) if trace and reference else (None, None)
-        rows.append(Row(n, job.method, seconds, ratio, len(job.times), passes, *equal))
+        rows.append(Row(n, job.method, seconds, ratio, len(job.times), *_counted(job.results, reference)))
     return rows
 
 
-def _agreement(keep: Sequence[bool], other: Sequence[bool]) -> tuple[float, float]:
-    """Share of equal tokens, F1 on kept tokens."""
-    same = sum(a == b for a, b in zip(keep, other, strict=True))
-    both = sum(a and b for a, b in zip(keep, other, strict=True))
-    return same / len(keep), 2 * both / max(sum(keep) + sum(other), 1)
+def _counted(results: list[Any], reference: list[Any]) -> tuple[float | None, float | None, float | None]:
+    """Of compressed prompts, means: how often the model was asked; share of tokens as in the reference, F1 on kept."""
+    if not isinstance(results[0], Compressed):
+        return None, None, None
+    passes = statistics.mean(sum(step.asked for step in result.trace.steps) for result in results)
+    pairs = [(a.trace.keep, b.trace.keep) for a, b in zip(results, reference, strict=False)]
+    if not pairs:
+        return passes, None, None
+    equal = statistics.mean(sum(a == b for a, b in zip(*pair, strict=True)) / len(pair[0]) for pair in pairs)
+    f1 = statistics.mean(
+        2 * sum(a and b for a, b in zip(*pair, strict=True)) / max(sum(map(sum, pair)), 1) for pair in pairs
+    )
+    return passes, equal, f1
 
 
 def plain_pass(compressor: Compressor, prompt: Prompt) -> Callable[[], Any]:
@@ -259,14 +269,14 @@ class Peers:
         self.target: Any = None
         self.shapes: dict[str, Any] = {}
 
-    def jobs(self, prompt: Prompt) -> Iterator[tuple[str, Callable[[], Any]]]:
+    def jobs(self) -> Iterator[tuple[str, Callable[[Prompt], Any]]]:
         if "llmlingua" in self.config.methods:
-            yield "LLMLingua (real package, SmolLM2)", lambda: self._lingua(prompt)
+            yield "LLMLingua (real package, SmolLM2)", self._lingua
         if "ta-pruning" in self.config.methods:
-            yield f"classic TA-Pruning (SmolLM2, from {TA_EVALUATIONS} evaluations)", lambda: self._ta_pruning(prompt)
+            yield f"classic TA-Pruning (SmolLM2, from {TA_EVALUATIONS} evaluations)", self._ta_pruning
         for name in SHAPES:
             if name in self.config.methods:
-                yield f"{name} shape, one pass (random weights)", partial(self._shape, name, prompt)
+                yield f"{name} shape, one pass (random weights)", partial(self._shape, name)
 
     def _lingua(self, prompt: Prompt) -> str:
         if self.lingua is None:
@@ -364,9 +374,9 @@ def problem(rng: random.Random) -> tuple[str, str]:
     return f"Question: {question.format(**values)}\nAnswer:", " " + answer.format(**values)
 
 
-def few_shot(tokens: int) -> Prompt:
-    """Worked word problems, exactly so many prompt tokens of them."""
-    rng, text = random.Random(0), ""
+def few_shot(tokens: int, seed: int = 0) -> Prompt:
+    """Worked word problems, exactly so many prompt tokens of them; every seed has its own."""
+    rng, text = random.Random(seed), ""
     while len(text) < 8 * tokens:
         text += "".join(problem(rng)) + "\n\n"
     whole = parse(text)
