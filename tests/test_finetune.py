@@ -170,7 +170,7 @@ def test_a_rule_is_learnt_and_the_lineage_told(config: FinetuneConfig) -> None:
     config = replace(config, fit=replace(QUICK, epochs=25, patience=25))
     made = finetune(config, lambda *call: calls.append(call))
     assert made.edit_rate_before > 0.25 and made.agreement_before < 0.75
-    assert made.edit_rate_after < made.edit_rate_before / 2 and made.agreement_after > 0.85
+    assert made.edit_rate_after < made.edit_rate_before / 2 and made.agreement_after > 0.8
     assert (made.train, made.held_out, made.folder) == (7, 3, config.out)
     assert [e.index for e in made.epochs] == list(range(25))
     assert calls[-1][0] == calls[-1][1] and [c[0] for c in calls] == sorted({c[0] for c in calls})
