@@ -63,7 +63,7 @@ class Learning:
     def serve(self, statuses: list[str], unused: bool, event: gr.EventData) -> tuple[Any, ...]:
         """Promote a checkpoint."""
         try:
-            gr.Info(f"Checkpoint {self.studio.served.promote(str(event.id))} is served now.")
+            gr.Info(f"Checkpoint {self.studio.promote(str(event.id))} is served now.")
         except _ERRORS as error:
             gr.Warning(str(error))
         except AttributeError:
@@ -73,7 +73,7 @@ class Learning:
     def back(self, statuses: list[str], unused: bool) -> tuple[Any, ...]:
         """Go back to the checkpoint before."""
         try:
-            gr.Info(f"Rolled back: checkpoint {self.studio.served.roll_back()} is served now.")
+            gr.Info(f"Rolled back: checkpoint {self.studio.roll_back()} is served now.")
         except _ERRORS as error:
             gr.Warning(str(error))
         return self.refresh(statuses, unused)

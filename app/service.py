@@ -135,6 +135,22 @@ class Studio:
         except InputError:
             pass  # the visitor who presses Run is told
 
+    def promote(self, id: str) -> str:
+        """Serve another checkpoint, as `Served.promote` does, and measure the queue by it."""
+        id = self.served.promote(id)
+        self._measure_again()
+        return id
+
+    def roll_back(self) -> str:
+        """Serve the checkpoint before, as `Served.roll_back` does, and measure the queue by it."""
+        id = self.served.roll_back()
+        self._measure_again()
+        return id
+
+    def _measure_again(self) -> None:
+        self.store.forget_uncertainties()
+        self.gauge.start()
+
     def start(self, ask: Ask) -> Run:
         """Split the prompt and fix what the rules and the person say. Raises InputError."""
         if len(ask.text) > MAX_CHARACTERS:

@@ -5,6 +5,7 @@ Nothing here knows where the masks come from: the teacher's pairs and people's c
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -106,7 +107,8 @@ def fit(
     optimiser = torch.optim.AdamW(_groups(denoiser, config), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda s: _warm_then_linear(s, total))
     model, optimiser, schedule = accelerator.prepare(denoiser, optimiser, schedule)
-    run = _Run(model, optimiser, schedule, accelerator, before and before.to(accelerator.device))
+    before = before and before.to(accelerator.device)
+    run = _Run(model, optimiser, schedule, accelerator, before, _setting(items, config))
     history = run.restore(state) if state is not None and state.exists() else []
     for index in range(len(history), config.epochs):
         if _stale(history, config.patience):
@@ -129,14 +131,34 @@ def fit(
     return history
 
 
+def _setting(items: Sequence[Item], config: FitConfig) -> dict[str, Any]:
+    """What must be the same for a run to go on (it may be given more epochs)."""
+    digest = hashlib.sha256()
+    for item in items:
+        digest.update(item.prompt.text.encode() + bytes(item.keep))
+    return {
+        "tokens": config.tokens,
+        "rate": config.rate,
+        "head_factor": config.head_factor,
+        "seed": config.seed,
+        "masks": digest.hexdigest(),
+    }
+
+
 class _Run:
     """A model and its optimiser under accelerate, what it was before (None: nobody asks), the best weights so far."""
 
     def __init__(
-        self, model: Any, optimiser: Any, schedule: Any, accelerator: Accelerator, before: Denoiser | None
+        self,
+        model: Any,
+        optimiser: Any,
+        schedule: Any,
+        accelerator: Accelerator,
+        before: Denoiser | None,
+        setting: dict[str, Any],
     ):
         self.model, self.optimiser, self.schedule, self.accelerator = model, optimiser, schedule, accelerator
-        self.before = before
+        self.before, self.setting = before, setting
         self.best: dict[str, Tensor] = {}
 
     def step(self, batch: _Batch) -> float:
@@ -174,6 +196,7 @@ class _Run:
             "optimiser": self.optimiser.state_dict(),
             "schedule": self.schedule.state_dict(),
             "history": [asdict(e) for e in history],
+            "setting": self.setting,
         }
         torch.save(everything, temporary)
         temporary.replace(state)
@@ -181,13 +204,21 @@ class _Run:
     def restore(self, state: Path) -> list[Epoch]:
         try:
             saved = torch.load(state, map_location="cpu", weights_only=True)
+            setting = saved["setting"]
             self.accelerator.unwrap_model(self.model).load_state_dict(saved["model"])
             self.optimiser.load_state_dict(saved["optimiser"])
             self.schedule.load_state_dict(saved["schedule"])
             self.best = saved["best"]
-            return [Epoch(**e) for e in saved["history"]]
+            history = [Epoch(**e) for e in saved["history"]]
         except Exception as e:  # torch raises many kinds, with long messages
             raise InputError(f"cannot go on from {state}, damaged or of another model; remove it to start again") from e
+        other = [name for name in self.setting if setting.get(name) != self.setting[name]]
+        if other:
+            raise InputError(
+                f"cannot go on from {state}: that run had other {', '.join(other)}; give the same, or remove it to start "
+                "again"
+            )
+        return history
 
     def recall(self) -> None:
         if self.best:

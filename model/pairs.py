@@ -156,7 +156,14 @@ class TeachConfig:
 def teach(config: TeachConfig) -> None:
     """Label prompts until there are `config.pairs`; each finished one is on disk before the next begins."""
     sets = {name: load_dataset(config.data, name) for name in config.tasks}
-    done = len(_mended(config.out)) if config.out.exists() else 0
+    finished = _mended(config.out) if config.out.exists() else []
+    for number, (pair, shot) in enumerate(zip(finished, _prompts(config, sets), strict=False), start=1):
+        if pair.shot != shot:
+            raise InputError(
+                f"{config.out} line {number} is of a run with another seed or other tasks; name another file, or go on "
+                "with the settings of that run"
+            )
+    done = len(finished)
     if done >= config.pairs:
         return
     targets = [Target.load(name, config.device, fast=True) for name in config.targets]

@@ -172,6 +172,17 @@ def test_a_state_of_something_else_is_refused(loaded: Dataset, tmp_path: Path, c
         fit(calm_checkpoint(), items, items, QUICK, state)
 
 
+def test_a_run_goes_on_with_more_epochs_but_not_with_other_settings(loaded: Dataset, tmp_path: Path) -> None:
+    state, items = tmp_path / "run.state", items_for(loaded)
+    fit(calm_checkpoint(), items, items, replace(QUICK, epochs=1), state)
+    for change, what in (({"seed": 1}, "seed"), ({"rate": 0.1, "tokens": 50}, "tokens, rate")):
+        with pytest.raises(InputError, match=f"that run had other {what}; give the same"):
+            fit(calm_checkpoint(), items, items, replace(QUICK, epochs=2, **change), state)
+    with pytest.raises(InputError, match="that run had other masks; give the same"):
+        fit(calm_checkpoint(), items[1:], items, replace(QUICK, epochs=2), state)
+    assert len(fit(calm_checkpoint(), items, items, replace(QUICK, epochs=2), state)) == 2
+
+
 def test_heavy_items_win_over_light_ones(loaded: Dataset) -> None:
     prompt = items_for(loaded, prompts=1)[0].prompt
     half = [i % 2 == 0 for i in range(len(prompt))]

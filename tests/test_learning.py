@@ -202,6 +202,20 @@ def test_a_run_ends_with_the_model_it_began_with(tmp_path: Path, store: Store, l
     assert (run.checkpoint, after.checkpoint) == ("scripted", "b" * 12) and run.trace
 
 
+def test_the_queue_is_measured_by_the_served_model(tmp_path: Path, store: Store, learner: Learner) -> None:
+    made = studio(tmp_path, store, learner)
+    correct(store)
+    teach(made, learner, "b" * 12)
+    store.add_prompts([("One two three.", 0.123)])
+    for change in (lambda: made.promote("b" * 12), made.roll_back):
+        item = store.waiting()[0]
+        store.set_uncertainty(item.id, 0.123)
+        change()
+        if thread := made.gauge._thread:
+            thread.join(60)
+        assert store.waiting()[0].uncertainty not in (None, 0.123)
+
+
 def test_a_promoted_checkpoint_that_is_gone_is_said_and_the_shipped_one_served(
     tmp_path: Path, store: Store, learner: Learner
 ) -> None:

@@ -210,6 +210,15 @@ def test_a_finished_run_does_nothing_and_more_pairs_are_added_to_it(
     assert config.out.read_bytes().startswith(before) and len(read_pairs(config.out)) == 3
 
 
+@pytest.mark.parametrize("change", [{"seed": 1}, {"tasks": ("gsm8k", "sst-2")}])
+def test_a_run_does_not_go_on_in_the_file_of_another(config: TeachConfig, change: dict[str, Any]) -> None:
+    teach(replace(config, pairs=2, method="random"))
+    before = config.out.read_bytes()
+    with pytest.raises(InputError, match="pairs.jsonl line 1 is of a run with another seed or other tasks"):
+        teach(replace(config, pairs=3, method="random", **change))
+    assert config.out.read_bytes() == before
+
+
 def test_another_seed_labels_other_prompts(config: TeachConfig) -> None:
     shots = []
     for seed in range(2):

@@ -257,6 +257,8 @@ def test_queue(store: Store) -> None:
     for call in (store.skip, store.done, store.assign):
         with pytest.raises(NotFoundError):
             call("nothing", "Ann")
+    store.forget_uncertainties()
+    assert [item.text for item in store.unmeasured()] == ["sure", "unsure", "unknown"]
 
 
 def test_a_prompt_left_lying_is_offered_to_others(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from annotations.checks import NAME_LIMIT, TEXT_LIMIT, now, text_field, utc_field
@@ -69,6 +69,11 @@ class Queue(Sessions):
             if row is None:
                 raise NotFoundError("this prompt is not in the queue")
             row.uncertainty = _finite(uncertainty)
+
+    def forget_uncertainties(self) -> None:
+        """Have all prompts that wait measured again: another model is served."""
+        with self._write() as session:
+            session.execute(update(Q).values(uncertainty=None))
 
     def next_prompt(self, annotator: str, people: int = 1) -> QueueItem | None:
         """The prompt to correct now, assigned to the annotator: one they have in hands, else the most uncertain.
