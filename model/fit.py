@@ -215,8 +215,8 @@ class _Run:
         other = [name for name in self.setting if setting.get(name) != self.setting[name]]
         if other:
             raise InputError(
-                f"cannot go on from {state}: that run had other {', '.join(other)}; give the same, or remove it to start "
-                "again"
+                f"cannot go on from {state}: that run had other {', '.join(other)}; give the same, or remove it to "
+                "start again"
             )
         return history
 
