@@ -45,6 +45,10 @@ class Memory:
             return every
         return every[0][self.which], every[1][self.which]
 
+    def get_seq_length(self, *_: Any) -> int:
+        """What an LLM would count its places and its causal mask from; both are given to it."""
+        return 0
+
 
 class Layers(nn.Module):
     """A copy of an encoder's layers, for inference. `backbone.config.model_type` must be one of ENCODERS.

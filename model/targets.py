@@ -58,7 +58,7 @@ class Target:
             model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, use_safetensors=True)
         except InputError:
             raise
-        except (OSError, ValueError) as e:
+        except (OSError, ValueError, ImportError) as e:
             reason = str(e).strip().splitlines()[0]
             raise InputError(
                 f"cannot load the target LLM {name!r} ({reason}); give 'smollm2', 'gemma3', a Hugging Face name "
