@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import random
+import statistics
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -43,8 +44,8 @@ class TrainConfig:
         warm_up: how many random coherent masks (`model.proposals`) are learnt first; they need no target and no
             labelling. None: 2,000 for a new denoiser; none with a parent, who has learned them already.
         warm_up_rate: learning rate of that.
-        warmth: of several masks of a prompt, one that scores so many nats less than another is learnt 1/e times as
-            often.
+        warmth: of several masks of a prompt, one that scores so many standard deviations (of these masks' scores) less
+            than another is learnt 1/e times as often.
         validation: share of the prompts held out.
         resume: go on from OUT.warm-up.state or OUT.state if it is there.
         fit: how to learn the pairs; its rate is small, for they are few.
@@ -57,7 +58,7 @@ class TrainConfig:
     parent: Path | None = None
     warm_up: int | None = None
     warm_up_rate: float = 1e-4
-    warmth: float = 0.05
+    warmth: float = 0.5
     validation: float = 0.15
     resume: bool = False
     fit: FitConfig = FitConfig(rate=3e-5)
@@ -163,15 +164,16 @@ def split(config: TrainConfig) -> tuple[list[Item], list[Item]]:
 def items_of(pair: Pair, data: Dataset, warmth: float) -> list[Item]:
     """An item for every retention of which a mask passed the teacher's filter.
 
-    Learnt is one of the masks that were tried, in proportion to exp(s / warmth): the good ones often, so that what they
-    have in common is learnt, and not what the best of them owes to noise (reward-weighted regression, Peters and Schaal
-    2007).
+    Learnt is one of the masks that were tried, in proportion to exp(s / (warmth * deviation of the scores)): the good
+    ones often, so that what they have in common is learnt, and not what the best of them owes to noise (reward-weighted
+    regression, Peters and Schaal 2007).
     """
     prompt = pair.prompt(data)
     items = []
     for retention in pair.held():
         tried = pair.found.tried[retention]
-        weights = [math.exp((mask.score - tried[0].score) / warmth) for mask in tried]
+        unit = warmth * statistics.pstdev(mask.score for mask in tried) or 1.0
+        weights = [math.exp((mask.score - tried[0].score) / unit) for mask in tried]
 
         def again(
             rng: random.Random, tried: Sequence[Scored] = tried, weights: Sequence[float] = weights

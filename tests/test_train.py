@@ -68,7 +68,7 @@ def test_a_prompt_is_wholly_in_one_part_and_only_with_masks_that_held(config: Tr
 def test_of_the_masks_that_were_tried_the_better_is_learnt_more_often(loaded: Dataset) -> None:
     pair = pair_for(loaded, 0)
     good, bad = pair.found.masks[0.3], [not keep for keep in pair.found.masks[0.3]]
-    tried = [Scored(good, -0.1, "good"), Scored(bad, -0.1 - 0.05 * math.log(3), "bad")]
+    tried = [Scored(good, -0.1, "good"), Scored(bad, -0.3, "bad")]  # their scores deviate by 0.1
     pair = replace(pair, found=replace(pair.found, tried={0.3: tried}))
 
     def share(warmth: float) -> float:
@@ -79,8 +79,8 @@ def test_of_the_masks_that_were_tried_the_better_is_learnt_more_often(loaded: Da
         masks = [keep for prompt, keep in drawn if prompt == item.prompt and keep in (good, bad)]
         return sum(keep == good for keep in masks) / len(masks)
 
-    assert 0.65 < share(0.05) < 0.85  # 3 of 4
-    assert share(1e-4) == 1.0 and 0.4 < share(9.0) < 0.6
+    assert 0.65 < share(2 / math.log(3)) < 0.85  # 3 of 4
+    assert share(1e-3) == 1.0 and 0.4 < share(99.0) < 0.6
 
 
 def test_training_writes_a_checkpoint_that_loads(config: TrainConfig) -> None:
