@@ -3,20 +3,25 @@
 import sys
 import threading
 
-from app.service import Studio
-from app.settings import Settings
-from app.ui import launch
+from model.cli import INSTALL
 from model.errors import InputError
 
 
 def main() -> int:
     try:
+        from app.service import Studio
+        from app.settings import Settings
+        from app.ui import launch
+
         studio = Studio(Settings.from_env())
         threading.Thread(target=studio.warm_up, daemon=True).start()
         studio.gauge.start()
         launch(studio)
     except (InputError, OSError) as error:  # OSError: the port is taken
         print(f"diffumask: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        print(f"diffumask: {error.name} is not installed here: {INSTALL}", file=sys.stderr)
         return 2
     return 0
 

@@ -236,6 +236,14 @@ def test_help_needs_no_torch() -> None:
     assert done.stdout == "set()\n"
 
 
+@pytest.mark.parametrize("entry", [["app.py"], ["-m", "model", "compress", "examples/maths.txt"]])
+def test_packages_that_are_not_installed(entry: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-S", *entry], cwd=ROOT, capture_output=True, text=True)  # -S: none are seen
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "is not installed here: activate the environment" in done.stderr
+
+
 @pytest.mark.parametrize("command", ["compress", "teach", "train", "evaluate"])
 def test_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(command, "--help") == 0

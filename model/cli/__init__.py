@@ -15,6 +15,8 @@ from typing import NoReturn
 from model.cli import bench, compress, evaluate, finetune, report, teach, train
 from model.errors import InputError
 
+INSTALL = "activate the environment, or run `pip install -r requirements.txt`"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit status."""
@@ -24,6 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except InputError as error:
         return _complain(str(error), 2)
+    except ModuleNotFoundError as error:
+        return _complain(f"{error.name} is not installed here: {INSTALL}", 2)
     except BrokenPipeError:
         return _hang_up()
     except OSError as error:  # no space, no permission, ...
