@@ -33,9 +33,9 @@ class Window:
         block: a prompt of more tokens is decided block by block (see `model.blocks`).
     """
 
-    tolerance: float = 0.002
+    tolerance: float = 0.001
     band: float = 1.0
-    refresh: float = 1.3
+    refresh: float = 1.1
     block: int = 2048
 
 
