@@ -1,6 +1,6 @@
 """Do the fast masks equal the exact ones? By how readily the model is asked again (`Window.tolerance`).
 
-    python -m benchmarks.agreement --data DATA --tolerance 0.002 0.004
+    python -m benchmarks.agreement --data DATA --tolerance 0.001 0.002
 
 Prompts of 150 to 430 tokens from the training tasks, at 20 to 50 %. Prints, over prompts: the mean share of tokens that
 are as 64 exact steps decide them, the smallest, and how often the model was asked.
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--prompts", type=int, default=14)
     parser.add_argument("--steps", type=int, nargs="+", default=[8, 64])
-    parser.add_argument("--tolerance", type=float, nargs="+", default=[0.002, 0.004])
+    parser.add_argument("--tolerance", type=float, nargs="+", default=[0.001, 0.002])
     flags = parser.parse_args()
     compressor = Compressor.load()
     window = compressor.window
