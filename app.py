@@ -3,8 +3,7 @@
 import sys
 import threading
 
-from model.cli import INSTALL
-from model.errors import InputError
+from model.errors import InputError, not_installed
 
 
 def main() -> int:
@@ -21,7 +20,7 @@ def main() -> int:
         print(f"diffumask: {error}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
-        print(f"diffumask: {error.name} is not installed here: {INSTALL}", file=sys.stderr)
+        print(f"diffumask: {not_installed(error)}", file=sys.stderr)
         return 2
     return 0
 

@@ -1,9 +1,9 @@
-"""Do the fast masks equal the exact ones? By how readily the model is asked again (`Window.tolerance`).
+"""Do the fast masks equal the exact ones? By how readily the model is asked again, and all is computed anew (`Window`).
 
-    python -m benchmarks.agreement --data DATA --tolerance 0.001 0.002
+    python -m benchmarks.agreement --data DATA --tolerance 0.001 0.002 --refresh 1 1.1 1.3
 
 Prompts of 150 to 430 tokens from the training tasks, at 20 to 50 %. Prints, over prompts: the mean share of tokens that
-are as 64 exact steps decide them, the smallest, and how often the model was asked.
+are as 64 exact steps decide them, the median, the smallest, how often the model was asked, and seconds.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from __future__ import annotations
 import argparse
 import random
 import statistics
+import time
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 
 from model.compress import Compressor
@@ -21,6 +22,7 @@ from model.data import draw, load_dataset
 from model.prompt import Prompt
 from model.sampler import MAX_STEPS
 from model.score import Case
+from model.window import Window
 
 TASKS = ("gsm8k", "dbpedia", "subj", "trec")
 RETENTIONS = (0.2, 0.35, 0.5, 0.3, 0.35)
@@ -32,22 +34,26 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--prompts", type=int, default=14)
     parser.add_argument("--steps", type=int, nargs="+", default=[8, 64])
-    parser.add_argument("--tolerance", type=float, nargs="+", default=[0.001, 0.002])
+    parser.add_argument("--skip", type=int, default=0, help="how many prompts to leave out first")
+    parser.add_argument("--tolerance", type=float, nargs="+", default=[Window.tolerance])
+    parser.add_argument("--refresh", type=float, nargs="+", default=[Window.refresh])
     flags = parser.parse_args()
     compressor = Compressor.load()
     window = compressor.window
-    drawn = enumerate(islice(prompts(flags.data), flags.prompts))
+    drawn = enumerate(islice(prompts(flags.data), flags.skip, flags.skip + flags.prompts))
     cases = [(p, RETENTIONS[i % len(RETENTIONS)]) for i, p in drawn]
     exact = [compressor.compress(p, r, MAX_STEPS, keep_task=False, exact=True).trace.keep for p, r in cases]
-    print(f"{'steps':>6} {'tolerance':>10} {'equal':>6} {'least':>6} {'asked':>6}")
-    for steps in flags.steps:
-        for tolerance in flags.tolerance:
-            compressor.window = replace(window, tolerance=tolerance)
-            traces = [compressor.compress(p, r, steps, keep_task=False).trace for p, r in cases]
-            pairs = [list(zip(t.keep, keep, strict=True)) for t, keep in zip(traces, exact, strict=True)]
-            equal = [statistics.mean(a == b for a, b in pair) for pair in pairs]
-            asked = statistics.mean(sum(step.asked for step in t.steps) for t in traces)
-            print(f"{steps:6} {tolerance:10} {statistics.mean(equal):6.3f} {min(equal):6.3f} {asked:6.1f}", flush=True)
+    print("steps  tolerance  refresh  equal  median  least  asked  seconds")
+    for steps, tolerance, refresh in product(flags.steps, flags.tolerance, flags.refresh):
+        compressor.window = replace(window, tolerance=tolerance, refresh=refresh)
+        start = time.perf_counter()
+        traces = [compressor.compress(p, r, steps, keep_task=False).trace for p, r in cases]
+        seconds = time.perf_counter() - start
+        pairs = [list(zip(t.keep, keep, strict=True)) for t, keep in zip(traces, exact, strict=True)]
+        equal = [statistics.mean(a == b for a, b in pair) for pair in pairs]
+        asked = statistics.mean(sum(step.asked for step in t.steps) for t in traces)
+        agreed = f"{statistics.mean(equal):6.3f} {statistics.median(equal):7.3f} {min(equal):6.3f}"
+        print(f"{steps:5} {tolerance:10} {refresh:8} {agreed} {asked:6.1f} {seconds:8.1f}", flush=True)
 
 
 def prompts(data: Path) -> Iterator[Prompt]:

@@ -6,3 +6,8 @@ class InputError(ValueError):
 
     The command line prints the message on stderr and exits with status 2; the app shows it beside the prompt.
     """
+
+
+def not_installed(error: ModuleNotFoundError) -> str:
+    """What to do about a package that is missing."""
+    return f"{error.name} is not installed here: activate the environment, or run `pip install -r requirements.txt`"

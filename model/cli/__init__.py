@@ -13,9 +13,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from model.cli import bench, compress, evaluate, finetune, report, teach, train
-from model.errors import InputError
-
-INSTALL = "activate the environment, or run `pip install -r requirements.txt`"
+from model.errors import InputError, not_installed
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         return _complain(str(error), 2)
     except ModuleNotFoundError as error:
-        return _complain(f"{error.name} is not installed here: {INSTALL}", 2)
+        return _complain(not_installed(error), 2)
     except BrokenPipeError:
         return _hang_up()
     except OSError as error:  # no space, no permission, ...
