@@ -15,6 +15,7 @@ from model.errors import InputError
 from model.schedule import DROP, KEEP, MASK, commits
 
 MAX_STEPS = 64
+UNSURE = 0.2  # chance to be otherwise, of a decision that is only taken on a prediction of this very state
 CERTAIN = 8.0  # margin, in logits, of a decision that the budget leaves no choice in
 
 # states [n] -> (logits to keep [n], shot logits [shots]), on the CPU: all that the sampler knows of a model
@@ -136,13 +137,16 @@ def denoise(
     decide less than the schedule allows; what it leaves is made up for later.
 
     How many tokens are decided between two predictions follows from how sure they are: many where the model is sure,
-    few where it is not. A step asks the model again only when it would have expected so many of the decisions since the
-    last time to be otherwise that, weighted by the share of tokens that they can still steer, they are more than
-    `tolerance` * n. So easy prompts need few predictions.
+    few where it is not. A step asks the model again only
+    - when it would have expected so many of the decisions since the last time to be otherwise that, weighted by the
+      share of tokens that they can still steer, they are more than `tolerance` * n; or
+    - when it would decide a token, say the first of another shot, that the last prediction was not sure of: less than
+      1 - `UNSURE`. An unsure decision always rests on all that was decided before.
+    So easy prompts need few predictions, and none once all that may be kept is kept.
 
     Args:
         shots: [n] the shot of each token.
-        tolerance: 0 = every step asks the model.
+        tolerance: 0 = every step that has a choice asks the model.
         total: how many tokens to keep; None = as `budget` says.
     """
     n, shot_of = len(shots), torch.tensor(shots)
@@ -152,33 +156,40 @@ def denoise(
     for i, keep in pins.items():
         states[i] = KEEP if keep else DROP
     left = (budget(n, config.retention, pins) if total is None else total) - sum(pins.values())
-    quota, risk = 0, 0.0
+    quota, risk = 0, 0.0  # risk: of the decisions since the last prediction, how many it expects to be otherwise
     token, rank = torch.empty(0), torch.empty(0)
     probability: tuple[float, ...] = ()
     of_shots: tuple[float, ...] = ()
     for index, count in enumerate(commits(n - len(pins), config.steps), start=1):
-        open_share = float((states == MASK).sum()) / n  # a mistake steers what is still open
-        if asked := not len(token) or risk * open_share > tolerance * n:
-            token, shot = predict(states)
-            probability, of_shots = tuple(torch.sigmoid(token).tolist()), tuple(torch.sigmoid(shot).tolist())
-            risk = 0.0
-        if index == 1:
-            rank = _shot_means(torch.sigmoid(token), states == MASK, shot_of)
-        ranked, margin = _rank((token + noise), states, left)
-        confidence = torch.sigmoid(margin.abs()).clamp_max(1 - 1e-6)  # 1 is for pins alone
         quota += count  # what earlier steps were too unsure to decide is made up for
-        if index < config.steps:
-            sure = 1 - 0.5 * index / config.steps
-            ready = (confidence >= config.threshold) & _in_turn(ranked, margin > 0, token, shot_of, rank, sure)
-            keeps_first = [(ready & (margin > 0)).nonzero(), (ready & (margin < 0)).nonzero()]
-            first = torch.cat(keeps_first)[:quota, 0].sort().values
-            ranked, margin, confidence = ranked[first], margin[first], confidence[first]
-        decided, keeps = ranked, margin > 0
+        undecided = int((states == MASK).sum())
+        choice = 0 < left < undecided  # or else the budget decides the rest
+        asked = not len(token) or (choice and risk * undecided / n > tolerance * n)  # a mistake steers what is open
+        while True:
+            if asked:
+                token, shot = predict(states)
+                likely = torch.sigmoid(token)
+                probability, of_shots = tuple(likely.tolist()), tuple(torch.sigmoid(shot).tolist())
+                risk = 0.0
+            if index == 1:
+                rank = _shot_means(likely, states == MASK, shot_of)
+            decided, margin = _rank(token + noise, states, left)
+            confidence = torch.sigmoid(margin.abs()).clamp_max(1 - 1e-6)  # 1 is for pins alone
+            if index < config.steps:
+                sure = 1 - 0.5 * index / config.steps
+                ready = (confidence >= config.threshold) & _in_turn(decided, margin > 0, likely, shot_of, rank, sure)
+                keeps_first = [(ready & (margin > 0)).nonzero(), (ready & (margin < 0)).nonzero()]
+                first = torch.cat(keeps_first)[:quota, 0].sort().values
+                decided, margin, confidence = decided[first], margin[first], confidence[first]
+            keeps = margin > 0
+            otherwise = torch.where(keeps, 1 - likely[decided], likely[decided])
+            if not (choice and risk and bool((otherwise > UNSURE).any())):
+                break
+            asked = True
         states[decided] = torch.where(keeps, KEEP, DROP)
         left -= int(keeps.sum())
         quota -= len(decided)
-        likely = torch.sigmoid(token[decided])
-        risk += float(torch.where(keeps, 1 - likely, likely).sum())
+        risk += float(otherwise.sum())
         yield Step(
             index,
             tuple(decided.tolist()),
@@ -209,10 +220,10 @@ def _rank(logits: Tensor, states: Tensor, left: int) -> tuple[Tensor, Tensor]:
     return undecided[order[by_confidence]], margin[by_confidence]
 
 
-def _in_turn(ranked: Tensor, keeps: Tensor, logits: Tensor, shot_of: Tensor, rank: Tensor, sure: float) -> Tensor:
+def _in_turn(ranked: Tensor, keeps: Tensor, likely: Tensor, shot_of: Tensor, rank: Tensor, sure: float) -> Tensor:
     """Which of the ranked tokens may be decided now: those that are sure, and those to keep in the leading shot."""
-    likely, shot = torch.sigmoid(logits[ranked]), shot_of[ranked]
-    waits = torch.where(keeps, likely, 1 - likely) < sure
+    shot = shot_of[ranked]
+    waits = torch.where(keeps, likely[ranked], 1 - likely[ranked]) < sure
     waiting = torch.zeros_like(rank).index_add(0, shot, (waits & keeps).float())
     return ~waits | (keeps & (shot == torch.where(waiting > 0, rank, -1.0).argmax()))
 

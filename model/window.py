@@ -33,7 +33,7 @@ class Window:
         block: a prompt of more tokens is decided block by block (see `model.blocks`).
     """
 
-    tolerance: float = 0.001
+    tolerance: float = 0.01
     band: float = 1.0
     refresh: float = 1.1
     block: int = 2048
