@@ -1,6 +1,6 @@
 """Do the fast masks equal the exact ones? By how readily the model is asked again, and all is computed anew (`Window`).
 
-    python -m benchmarks.agreement --data DATA --tolerance 0.001 0.002 --refresh 1 1.1 1.3
+    python -m benchmarks.agreement --data DATA --unsure 0.2 0.3 --tolerance 0.01 --refresh 1 1.1 1.3
 
 Prompts of 150 to 430 tokens from the training tasks, at 20 to 50 %. Prints, over prompts: the mean share of tokens that
 are as 64 exact steps decide them, the median, the smallest, how often the model was asked, and seconds.
@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=14)
     parser.add_argument("--steps", type=int, nargs="+", default=[8, 64])
     parser.add_argument("--skip", type=int, default=0, help="how many prompts to leave out first")
+    parser.add_argument("--unsure", type=float, nargs="+", default=[Window.unsure])
     parser.add_argument("--tolerance", type=float, nargs="+", default=[Window.tolerance])
     parser.add_argument("--refresh", type=float, nargs="+", default=[Window.refresh])
     flags = parser.parse_args()
@@ -43,9 +44,9 @@ def main() -> None:
     drawn = enumerate(islice(prompts(flags.data), flags.skip, flags.skip + flags.prompts))
     cases = [(p, RETENTIONS[i % len(RETENTIONS)]) for i, p in drawn]
     exact = [compressor.compress(p, r, MAX_STEPS, keep_task=False, exact=True).trace.keep for p, r in cases]
-    print("steps  tolerance  refresh  equal  median  least  asked  seconds")
-    for steps, tolerance, refresh in product(flags.steps, flags.tolerance, flags.refresh):
-        compressor.window = replace(window, tolerance=tolerance, refresh=refresh)
+    print("steps  unsure  tolerance  refresh  equal  median  least  asked  seconds")
+    for steps, unsure, tolerance, refresh in product(flags.steps, flags.unsure, flags.tolerance, flags.refresh):
+        compressor.window = replace(window, unsure=unsure, tolerance=tolerance, refresh=refresh)
         start = time.perf_counter()
         traces = [compressor.compress(p, r, steps, keep_task=False).trace for p, r in cases]
         seconds = time.perf_counter() - start
@@ -53,7 +54,7 @@ def main() -> None:
         equal = [statistics.mean(a == b for a, b in pair) for pair in pairs]
         asked = statistics.mean(sum(step.asked for step in t.steps) for t in traces)
         agreed = f"{statistics.mean(equal):6.3f} {statistics.median(equal):7.3f} {min(equal):6.3f}"
-        print(f"{steps:5} {tolerance:10} {refresh:8} {agreed} {asked:6.1f} {seconds:8.1f}", flush=True)
+        print(f"{steps:5} {unsure:7} {tolerance:10} {refresh:8} {agreed} {asked:6.1f} {seconds:8.1f}", flush=True)
 
 
 def prompts(data: Path) -> Iterator[Prompt]:

@@ -71,7 +71,7 @@ def askings(compressor: Compressor, prompt: Prompt, steps: int) -> list[tuple[in
         return out
 
     config = SamplerConfig(RETENTION, steps)
-    list(denoise(watched, prompt.shot_of, config, tolerance=compressor.window.tolerance))
+    list(denoise(watched, prompt.shot_of, config, patience=compressor.window))
     return found
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 import torch
 
 from model.prompt import Prompt
-from model.sampler import Predict, SamplerConfig, Step, budget, check_pins, denoise
+from model.sampler import EVERY_STEP, Patience, Predict, SamplerConfig, Step, budget, check_pins, denoise
 from model.schedule import DROP, KEEP, MASK
 
 Predictor = Callable[[Prompt, float], Predict]  # of a prompt at a retention
@@ -64,7 +64,7 @@ def denoise_blocks(
     prompt: Prompt,
     config: SamplerConfig,
     pins: Mapping[int, bool],
-    tolerance: float = 0.0,
+    patience: Patience = EVERY_STEP,
     size: int | None = None,
 ) -> Iterator[Step]:
     """`model.sampler.denoise`, with every block of at most `size` tokens (None = all of them) decided in
@@ -72,7 +72,7 @@ def denoise_blocks(
     pins = check_pins(pins, len(prompt))
     ranges = split(prompt, size or len(prompt))
     if len(ranges) == 1:
-        yield from denoise(predictor(prompt, config.retention), prompt.shot_of, config, pins, tolerance)
+        yield from denoise(predictor(prompt, config.retention), prompt.shot_of, config, pins, patience)
         return
     whole = _Whole(prompt, config, pins)
     due = shares(ranges, budget(len(prompt), config.retention, pins), pins)
@@ -80,7 +80,7 @@ def denoise_blocks(
         block = part(prompt, first, last)
         own = {i - first: keep for i, keep in pins.items() if first <= i < last}
         predict = predictor(block, max(share, 1) / len(block))
-        for step in denoise(predict, block.shot_of, config, own, tolerance, share):
+        for step in denoise(predict, block.shot_of, config, own, patience, share):
             whole.take(step, first, prompt.tokens[first].shot)
             if whole.taken % len(ranges) == 0:
                 yield whole.step(whole.taken // len(ranges))

@@ -130,8 +130,7 @@ class Compressor:
         """The steps of one run, each as soon as it is decided (for those who want to watch)."""
         if exact:
             return denoise_blocks(self.checkpoint.predictor, prompt, config, pins or {})
-        window = self.window
-        return denoise_blocks(self.predictor, prompt, config, pins or {}, window.tolerance, window.block)
+        return denoise_blocks(self.predictor, prompt, config, pins or {}, self.window, self.window.block)
 
     def predictor(self, prompt: Prompt, retention: float) -> Predict:
         """What answers the sampler, for one run: computing only what a step needs, where the encoder can."""

@@ -15,7 +15,6 @@ from model.errors import InputError
 from model.schedule import DROP, KEEP, MASK, commits
 
 MAX_STEPS = 64
-UNSURE = 0.2  # chance to be otherwise, of a decision that is only taken on a prediction of this very state
 CERTAIN = 8.0  # margin, in logits, of a decision that the budget leaves no choice in
 
 # states [n] -> (logits to keep [n], shot logits [shots]), on the CPU: all that the sampler knows of a model
@@ -51,6 +50,29 @@ class SamplerConfig:
             raise InputError(f"temperature {self.temperature:g} must be from 0 to 10")
         if not 0 <= self.seed < 2**63:
             raise InputError(f"seed {self.seed} must be from 0 to 2^63 - 1")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a prediction serves. By default no longer than until something is decided.
+
+    The model is asked again when a step would decide something, and has a choice, and either
+    - of the decisions since the last prediction, that one would have expected so many to be otherwise that, weighted by
+      the share of tokens that they can still steer, they are more than `tolerance` * n; or
+    - the step would decide a token, say the first of another shot, that the last prediction was unsure of.
+    So many tokens are decided at once where the model is sure, few where it is not, and an unsure decision always rests
+    on all that was decided before.
+
+    Attributes:
+        tolerance: share of the tokens.
+        unsure: decisions that the prediction gives more than this chance to be otherwise are unsure.
+    """
+
+    tolerance: float = 0.0
+    unsure: float = 0.0
+
+
+EVERY_STEP = Patience()
 
 
 @dataclass(frozen=True)
@@ -120,7 +142,7 @@ def denoise(
     shots: Sequence[int],
     config: SamplerConfig,
     pins: Mapping[int, bool] | None = None,
-    tolerance: float = 0.0,
+    patience: Patience = EVERY_STEP,
     total: int | None = None,
 ) -> Iterator[Step]:
     """Yield the steps of one run, each as soon as it is decided.
@@ -136,17 +158,11 @@ def denoise(
     come. So the mask hardly hangs on the number of steps. How sure one must be falls from step to step, and a step may
     decide less than the schedule allows; what it leaves is made up for later.
 
-    How many tokens are decided between two predictions follows from how sure they are: many where the model is sure,
-    few where it is not. A step asks the model again only
-    - when it would have expected so many of the decisions since the last time to be otherwise that, weighted by the
-      share of tokens that they can still steer, they are more than `tolerance` * n; or
-    - when it would decide a token, say the first of another shot, that the last prediction was not sure of: less than
-      1 - `UNSURE`. An unsure decision always rests on all that was decided before.
-    So easy prompts need few predictions, and none once all that may be kept is kept.
+    Not every step asks the model (see `Patience`), and none does once all that may be kept is kept.
 
     Args:
         shots: [n] the shot of each token.
-        tolerance: 0 = every step that has a choice asks the model.
+        patience: how long a prediction serves; by default every step that has a choice asks the model.
         total: how many tokens to keep; None = as `budget` says.
     """
     n, shot_of = len(shots), torch.tensor(shots)
@@ -157,14 +173,15 @@ def denoise(
         states[i] = KEEP if keep else DROP
     left = (budget(n, config.retention, pins) if total is None else total) - sum(pins.values())
     quota, risk = 0, 0.0  # risk: of the decisions since the last prediction, how many it expects to be otherwise
-    token, rank = torch.empty(0), torch.empty(0)
+    token, likely, rank = torch.empty(0), torch.empty(0), torch.empty(0)
     probability: tuple[float, ...] = ()
     of_shots: tuple[float, ...] = ()
     for index, count in enumerate(commits(n - len(pins), config.steps), start=1):
         quota += count  # what earlier steps were too unsure to decide is made up for
         undecided = int((states == MASK).sum())
         choice = 0 < left < undecided  # or else the budget decides the rest
-        asked = not len(token) or (choice and risk * undecided / n > tolerance * n)  # a mistake steers what is open
+        harm = risk * undecided / n  # a mistake steers what is still open
+        asked = not len(token) or (choice and harm > patience.tolerance * n)
         while True:
             if asked:
                 token, shot = predict(states)
@@ -182,8 +199,8 @@ def denoise(
                 first = torch.cat(keeps_first)[:quota, 0].sort().values
                 decided, margin, confidence = decided[first], margin[first], confidence[first]
             keeps = margin > 0
-            otherwise = torch.where(keeps, 1 - likely[decided], likely[decided])
-            if not (choice and risk and bool((otherwise > UNSURE).any())):
+            otherwise = torch.where(keeps, 1 - likely[decided], likely[decided]).clamp_min(1e-9)  # nothing is certain
+            if not (choice and risk and bool((otherwise > patience.unsure).any())):
                 break
             asked = True
         states[decided] = torch.where(keeps, KEEP, DROP)

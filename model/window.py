@@ -17,16 +17,16 @@ from torch import Tensor
 
 from model.denoiser import Denoiser, Encoded, keep_logits
 from model.layers import ENCODERS, Layers, Memory
+from model.sampler import Patience
 from model.schedule import KEEP, MASK
 
 
 @dataclass(frozen=True)
-class Window:
-    """What is computed in a step, and when.
+class Window(Patience):
+    """When the model is asked, and what is computed then.
 
     Attributes:
-        tolerance: mistakes, as a share of the tokens, that decisions may hold before the model is asked again
-            (see `model.sampler.denoise`).
+        tolerance, unsure: see `Patience`.
         band: undecided tokens within so many logits of the cut-off are active.
         refresh: all are computed once the decided tokens are more than so many times those of the last refresh: often
             at first, when each decision says much about the others.
@@ -34,6 +34,7 @@ class Window:
     """
 
     tolerance: float = 0.01
+    unsure: float = 0.2
     band: float = 1.0
     refresh: float = 1.1
     block: int = 2048

@@ -12,7 +12,7 @@ from test_sampler import scripted
 import model.blocks
 from model.blocks import denoise_blocks, part, shares, split
 from model.prompt import Prompt, parse
-from model.sampler import Predict, SamplerConfig, Step, Trace, budget, denoise
+from model.sampler import Patience, Predict, SamplerConfig, Step, Trace, budget, denoise
 from model.schedule import MASK
 
 
@@ -72,7 +72,7 @@ def test_a_run_is_a_run_of_the_whole_prompt(
 ) -> None:
     prompt, size, pins = case
     config = SamplerConfig(retention, count)
-    steps: list[Step] = list(denoise_blocks(predictor, prompt, config, pins, tolerance, size))
+    steps: list[Step] = list(denoise_blocks(predictor, prompt, config, pins, Patience(tolerance, 0.2), size))
     assert [step.index for step in steps] == list(range(1, count + 1))
     decided = [i for step in steps for i in step.decided]
     assert sorted([*decided, *pins]) == list(range(len(prompt)))

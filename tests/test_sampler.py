@@ -13,7 +13,7 @@ from torch import Tensor
 
 import model.schedule
 from model.errors import InputError
-from model.sampler import MAX_STEPS, Predict, SamplerConfig, Step, Trace, budget, denoise
+from model.sampler import MAX_STEPS, Patience, Predict, SamplerConfig, Step, Trace, budget, denoise
 from model.schedule import DROP, KEEP, MASK, commits
 
 
@@ -169,6 +169,33 @@ def test_who_is_not_sure_waits_for_the_shot_to_lead(case: tuple[int, SamplerConf
         keeps = [i for i in step.decided if step.states[i] == KEEP and step.probability[i] < sure - 1e-6]
         drops = [i for i in step.decided if step.states[i] == DROP and 1 - step.probability[i] < sure - 1e-6]
         assert len({shots_of(n)[i] for i in keeps}) <= 1 and not drops
+
+
+@given(runs(), st.sampled_from([0.0, 0.05, 1.0]), st.sampled_from([0.0, 0.2, 0.7]))
+def test_unsure_decisions_rest_on_all_that_was_decided_before(
+    case: tuple[int, SamplerConfig, dict[int, bool], Predict], tolerance: float, unsure: float
+) -> None:
+    """Unless the budget leaves no choice; then the model is not asked at all."""
+    n, config, pins, predict = case
+    seen: list[Tensor] = []
+
+    def watched(states: Tensor) -> tuple[Tensor, Tensor]:
+        seen.append(states.clone())
+        return predict(states)
+
+    before = torch.full((n,), MASK)
+    for i, keep in pins.items():
+        before[i] = KEEP if keep else DROP
+    for step in denoise(watched, shots_of(n), config, pins, Patience(tolerance, unsure)):
+        left = budget(n, config.retention, pins) - int((before == KEEP).sum())
+        choice = 0 < left < int((before == MASK).sum())
+        assert step.index == 1 or choice or not step.asked
+        fresh = torch.equal(seen[-1], before)
+        keeps = torch.tensor(step.states) == KEEP
+        likely = torch.tensor(step.probability)
+        otherwise = torch.where(keeps, 1 - likely, likely)[list(step.decided)]
+        assert fresh or not choice or (tolerance > 0 and bool((otherwise <= unsure + 1e-6).all()))
+        before = torch.tensor(step.states)
 
 
 def test_trace_reports_the_predictions() -> None:
