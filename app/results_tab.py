@@ -51,8 +51,8 @@ def results_tab(settings: Settings, tab: gr.Tab) -> None:
     answers = Results(settings)
     gr.Markdown(_ABOUT)
     with gr.Row():
-        run = gr.Dropdown([], label="Task and target", elem_id="results-run", scale=2, min_width=280)
-        measure = gr.Radio([], label="Measure", elem_id="results-measure", scale=3, min_width=280)
+        run = gr.Dropdown([], label="Task and target", elem_id="results-run", scale=3, min_width=320)
+        measure = gr.Radio([], label="Measure", elem_id="results-measure", scale=4, min_width=320)
     plot = gr.Plot(show_label=False, elem_id="results-curve")
     across = gr.Plot(show_label=False, elem_id="results-matrix")
     table = sheet.sheet_component(elem_id="results-table")
