@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from tiny import tiny_checkpoint
@@ -15,6 +17,7 @@ from model.window import Window, Windowed
 
 PROMPT = parse("".join(f"Question: what are {i} and {i + 3}?\nAnswer: they make {2 * i + 3}.\n\n" for i in range(6)))
 N = len(PROMPT)
+EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 def windowed(window: Window, prompt: Prompt = PROMPT, width: int = 512) -> Windowed:
@@ -97,6 +100,18 @@ def test_the_model_is_asked_less_often_and_the_same_run_gives_the_same_mask() ->
     traces = [compressor.compress(PROMPT, 0.3, 64, keep_task=False).trace for _ in range(2)]
     assert traces[0] == traces[1]
     assert 1 <= sum(step.asked for step in traces[0].steps) < 64
+
+
+def test_the_shipped_model_decides_fast_what_it_decides_exactly() -> None:
+    compressor = Compressor.load(device="cpu")
+    equal = []
+    for name in ("agent", "documents", "review"):
+        text = (EXAMPLES / f"{name}.txt").read_text("utf-8")
+        fast, exact = (compressor.compress(text, 0.5, 64, exact=exact).trace for exact in (False, True))
+        asked = [sum(step.asked for step in trace.steps) for trace in (fast, exact)]
+        assert 2 * asked[0] <= asked[1]
+        equal += [a == b for a, b in zip(fast.keep, exact.keep, strict=True)]
+    assert sum(equal) >= 0.97 * len(equal)
 
 
 def test_an_encoder_without_such_layers_is_run_whole() -> None:
