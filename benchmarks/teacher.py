@@ -13,14 +13,16 @@ import random
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from model.data import FewShot, draw, load_dataset
 from model.score import Case
 from model.targets import Target
-from model.teacher import Scorer, TeacherConfig, classic_ta_pruning, held_out, label, random_pruning
+from model.teacher import Scorer, TeacherConfig, held_out, label, left_to_right_pruning, random_pruning
 
 Masks = dict[float, list[bool]]
+SPAN = 8
 
 
 def main() -> None:
@@ -30,7 +32,7 @@ def main() -> None:
     parser.add_argument("--targets", default="smollm2")
     parser.add_argument("--prompts", type=int, default=2)
     parser.add_argument("--tokens", type=int, default=250, help="length of the prompts, within 15 %%")
-    parser.add_argument("--methods", default="hierarchical,random,classic")
+    parser.add_argument("--methods", default="hierarchical,spans,random,classic")
     parser.add_argument("--held-out", type=int, default=48, help="queries that the masks are compared on")
     flags = parser.parse_args()
     targets = [Target.load(name, fast=True) for name in flags.targets.split(",")]
@@ -68,8 +70,9 @@ def drawn(data, tokens: int, rng: random.Random) -> FewShot:
 
 
 METHODS: dict[str, Callable[[Scorer, TeacherConfig], Masks]] = {
+    "spans": lambda s, c: label(s, replace(c, span=SPAN), random.Random(0)).masks,
     "hierarchical": lambda s, c: label(s, c, random.Random(0)).masks,
-    "classic": lambda s, c: classic_ta_pruning(s, c.retentions),
+    "classic": lambda s, c: left_to_right_pruning(s, c.retentions),
     "random": lambda s, c: random_pruning(len(s.case.prompt), c.retentions, random.Random(0)),
 }
 

@@ -31,10 +31,10 @@ from model.teacher import (
     Scored,
     Scorer,
     TeacherConfig,
-    classic_ta_pruning,
     explore,
     held_out,
     label,
+    left_to_right_pruning,
     random_pruning,
 )
 
@@ -230,6 +230,6 @@ def _label(
         return label(scorer, config.teacher, rng)
     n = len(scorer.case.prompt)
     levels = config.teacher.retentions
-    masks = classic_ta_pruning(scorer, levels) if config.method == "classic" else random_pruning(n, levels, rng)
+    masks = left_to_right_pruning(scorer, levels) if config.method == "classic" else random_pruning(n, levels, rng)
     tried = {r: [Scored(keep, scorer(keep), config.method)] for r, keep in masks.items()}
     return Labelled(tried, scorer([True] * n), scorer([False] * n))

@@ -36,6 +36,8 @@ class TeacherConfig:
         retentions: shares of prompt tokens to label.
         queries: held-out queries that candidates are scored on; fewer overfit.
         gate_steps: optimiser steps on the gates, with `gate_queries` fresh queries each; 1 = one gradient, 0 = none.
+        span: also try what `left_to_right_pruning` finds with so many tokens at once; 0 = not. It takes about as long
+            as all the rest, and finds masks that no order of whole shots would.
         swaps: threshold-accepting proposals on the winner of each retention.
         threshold: nats that an accepted swap may lose against the mask that it changes.
         samples: masks of each length that `explore` scores.
@@ -46,6 +48,7 @@ class TeacherConfig:
     queries: int = 16
     gate_steps: int = 4
     gate_queries: int = 8
+    span: int = 0
     swaps: int = 0
     threshold: float = 0.02
     samples: int = 8
@@ -56,6 +59,8 @@ class TeacherConfig:
             raise InputError(f"retentions {self.retentions} must be above 0 and at most 1, and at least one")
         if min(self.queries, self.gate_queries) < 2:
             raise InputError("at least 2 queries are needed: labels are calibrated over them")
+        if min(self.span, self.swaps) < 0:
+            raise InputError("span and swaps must be at least 0")
         if self.samples < 1:
             raise InputError(f"samples {self.samples} must be at least 1")
 
@@ -128,9 +133,11 @@ def label(scorer: Scorer, config: TeacherConfig, rng: random.Random) -> Labelled
     full, zero = scorer([True] * n), scorer([False] * n)
     ranking = rank_shots(scorer)
     orders = token_orders(scorer)
+    pruned = left_to_right_pruning(scorer, config.retentions, span=config.span) if config.span else {}
     tried = {}
     for retention in sorted(config.retentions):
-        proposed = candidates(case, ranking, orders, max(1, round(retention * n)))
+        proposed = list(candidates(case, ranking, orders, max(1, round(retention * n))))
+        proposed += [("spans", pruned[retention])] if pruned else []
         found = best_first(Scored(keep, scorer(keep), source) for source, keep in proposed)
         keep, value = threshold_accept(scorer, found[0].keep, found[0].score, config, rng)
         if value > found[0].score:
@@ -188,6 +195,7 @@ def rank_shots(scorer: Scorer) -> list[int]:
 
 # ---- 2. tokens
 
+
 def token_orders(scorer: Scorer) -> dict[str, Tensor]:
     """Ways to rank the tokens inside the chosen shots, each [n], higher = kept longer."""
     case, config = scorer.case, scorer.config
@@ -242,29 +250,35 @@ def swap(keep: Sequence[bool], rng: random.Random, longest: int = 4) -> list[boo
     return out
 
 
-def classic_ta_pruning(
-    scorer: Scorer, retentions: Sequence[float], threshold: float = 0.0
+def left_to_right_pruning(
+    scorer: Scorer, retentions: Sequence[float], threshold: float = 0.0, span: int = 1
 ) -> dict[float, list[bool]]:
-    """The reference: TA-Pruning left to right (arXiv 2506.17930). Try each token once; delete it if s(z) stays within
-    `threshold` nats of the best so far. Sweeps go on, with twice the threshold each, until the smallest budget is met;
-    the masks of the larger ones are taken on the way."""
-    n = len(scorer.case.prompt)
+    """TA-Pruning left to right (arXiv 2506.17930). Try each token once; delete it if s(z) stays within `threshold` nats
+    of the best so far. Sweeps go on, with twice the threshold each, until the smallest budget is met; the masks of the
+    larger ones are taken on the way. With a span of more than 1 (not in the paper), so many kept tokens of a shot are
+    tried at once, in about as many times fewer scores."""
+    n, shot_of = len(scorer.case.prompt), scorer.case.prompt.shot_of
     keep, found = [True] * n, {}
     wanted = sorted(retentions, reverse=True)
     best = scorer(keep)
-    while wanted:
-        for i in range(n):
+    while True:
+        first = 0
+        while first < n:
             while wanted and sum(keep) <= max(1, round(wanted[0] * n)):
                 found[wanted.pop(0)] = list(keep)
             if not wanted:
-                break
-            if keep[i]:
-                keep[i] = False
-                value = scorer(keep)
-                keep[i] = value < best - threshold
+                return found
+            over = sum(keep) - max(1, round(wanted[0] * n))
+            tried = [i for i in range(first, n) if keep[i] and shot_of[i] == shot_of[first]][: min(span, over)]
+            if keep[first]:
+                trial = [kept and i not in tried for i, kept in enumerate(keep)]
+                value = scorer(trial)
+                if value >= best - threshold:
+                    keep = trial
                 best = max(best, value)
+                first = tried[-1]
+            first += 1
         threshold = max(2 * threshold, 0.01)
-    return found
 
 
 def random_pruning(n: int, retentions: Sequence[float], rng: random.Random) -> dict[float, list[bool]]:

@@ -26,9 +26,9 @@ from model.teacher import (
     Scorer,
     best_first,
     candidates,
-    classic_ta_pruning,
     explore,
     label,
+    left_to_right_pruning,
     random_pruning,
     rank_shots,
     swap,
@@ -147,15 +147,16 @@ def test_the_classic_reference_meets_its_budgets_with_nested_masks(
 ) -> None:
     scorer = scorer_for(tiny_target, data, "sst-2", shots=2)
     n, levels = len(scorer.case.prompt), (0.01, 0.35, 0.2, 0.7, 1.0)
-    masks = classic_ta_pruning(scorer, levels, threshold)
-    assert {r: sum(keep) for r, keep in masks.items()} == {r: max(1, round(r * n)) for r in levels}
-    assert nested(masks)
+    for span in (1, 5):
+        masks = left_to_right_pruning(scorer, levels, threshold, span)
+        assert {r: sum(keep) for r, keep in masks.items()} == {r: max(1, round(r * n)) for r in levels}
+        assert nested(masks)
 
 
 def test_the_classic_reference_deletes_what_does_not_help(tiny_target: Target, data: Path) -> None:
     scorer = scorer_for(tiny_target, data, "sst-2", shots=2)
     n = len(scorer.case.prompt)
-    keep = classic_ta_pruning(scorer, [1 - 1 / n])[1 - 1 / n]
+    keep = left_to_right_pruning(scorer, [1 - 1 / n])[1 - 1 / n]
     lost = keep.index(False)
     values = [scorer([i != j for i in range(n)]) for j in range(lost + 1)]
     assert values[lost] >= scorer([True] * n) > max(values[:lost], default=-99)
@@ -173,7 +174,7 @@ def test_the_random_reference_meets_its_budgets_with_nested_masks(n: int, levels
 
 @pytest.mark.parametrize("name", ["sst-2", "gsm8k"])
 @pytest.mark.parametrize(
-    "change", [{"gate_steps": 0}, {"gate_steps": 1, "label_free": True}, {"gate_steps": 2, "swaps": 3}]
+    "change", [{"gate_steps": 0}, {"gate_steps": 1, "label_free": True}, {"gate_steps": 2, "swaps": 3, "span": 6}]
 )
 def test_labelling_a_prompt(
     tiny_target: Target, data: Path, name: str, change: dict[str, Any], monkeypatch: pytest.MonkeyPatch

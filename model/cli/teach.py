@@ -48,6 +48,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     flag("--samples", type=count, default=8, metavar="N", help="explore: masks of each length (default 8)")
     flag("--checkpoint", type=Path, metavar="DIR", help="explore: the denoiser that proposes half of them")
+    flag("--span", type=int, default=0, metavar="N", help="hierarchical: also prune left to right, N tokens at once")
     flag("--label-free", action="store_true", help="hold the full prompt's answers, not the gold ones")
     flag("--queries", type=count, default=16, metavar="N", help="held-out queries per prompt (default 16)")
     flag("--seed", type=int, default=0, metavar="N", help="of the prompts and queries drawn (default 0)")
@@ -73,7 +74,10 @@ def run(arguments: argparse.Namespace) -> None:
             checkpoint=arguments.checkpoint,
             device=arguments.device,
             teacher=TeacherConfig(
-                queries=arguments.queries, samples=arguments.samples, label_free=arguments.label_free
+                queries=arguments.queries,
+                span=arguments.span,
+                samples=arguments.samples,
+                label_free=arguments.label_free,
             ),
         )
     )

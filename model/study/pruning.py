@@ -6,7 +6,6 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any, cast
 
 from model.data import TEMPLATES, Example, FewShot, Field
@@ -16,7 +15,7 @@ from model.score import Case
 from model.study.kinds import TASKS
 from model.study.tasks import Demonstrations, Task
 from model.targets import Target
-from model.teacher import Scorer, TeacherConfig, classic_ta_pruning, label
+from model.teacher import Scorer, TeacherConfig, label, left_to_right_pruning
 
 SWEEPS = 3  # of TA-Pruning that a bound should allow for
 LEAST = 4  # queries to ask; labels are calibrated over them
@@ -58,25 +57,20 @@ def ta_pruning(
     long when all is used up loses its next runs from the left unasked.
     """
     scorer, _ = _scorer(task, prompt, retentions, targets)
-    runs = _Runs(scorer, evaluations)
-    masks = classic_ta_pruning(cast(Any, runs), retentions)
-    return {r: scorer.case.prompt.render(runs.tokens(keep)) for r, keep in masks.items()}
+    span = math.ceil(SWEEPS * len(scorer.case.prompt) / evaluations)
+    masks = left_to_right_pruning(cast(Any, _Bounded(scorer, evaluations)), retentions, span=span)
+    return {r: scorer.case.prompt.render(keep) for r, keep in masks.items()}
 
 
-class _Runs:
-    """A scorer whose tokens are runs of tokens, and that scores no more than so many masks."""
+class _Bounded:
+    """A scorer that scores no more than so many masks."""
 
     def __init__(self, scorer: Scorer, evaluations: int):
-        self._scorer, self._left, self._n = scorer, evaluations, len(scorer.case.prompt)
-        self._size = math.ceil(SWEEPS * self._n / evaluations)
-        self.case = SimpleNamespace(prompt=range(math.ceil(self._n / self._size)))
+        self._scorer, self._left, self.case = scorer, evaluations, scorer.case
 
     def __call__(self, keep: Sequence[bool]) -> float:
         self._left -= 1
-        return self._scorer(self.tokens(keep)) if self._left >= 0 else math.inf
-
-    def tokens(self, keep: Sequence[bool]) -> list[bool]:
-        return [keep[i // self._size] for i in range(self._n)]
+        return self._scorer(keep) if self._left >= 0 else math.inf
 
 
 def _scorer(
