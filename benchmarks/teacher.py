@@ -2,8 +2,9 @@
 
     python -m benchmarks.teacher --data DATA --task dbpedia --prompts 2 --tokens 250
 
-Both label the same prompts; their masks are scored on the same held-out queries that neither has seen. Prints, per
-prompt, seconds, masks scored and s(z) in nats at each retention, and the median ratio.
+All methods label the same prompts; their masks are scored on the same held-out queries that none has seen. spans is the
+hierarchical teacher with spans of 8 tokens pruned left to right as further candidates. Prints, per prompt, seconds,
+masks scored and s(z) in nats at each retention, and the median ratio of the seconds.
 """
 
 from __future__ import annotations
