@@ -26,7 +26,10 @@ from model.study.bench import few_shot, plain_pass
 from model.window import Windowed
 
 RETENTION = 0.35
-KINDS = {"attention": ("scaled_dot_product", "softmax", "bmm"), "matrix products": ("linear", "addmm", "aten::mm")}
+KINDS = {
+    "attention": ("scaled_dot_product", "softmax", "bmm", "exp_", "clamp_"),
+    "matrix products": ("linear", "addmm", "aten::mm"),
+}
 
 
 def main() -> None:

@@ -43,7 +43,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     flag("--seed", type=int, default=0, metavar="N", help="of that noise (default 0)")
     flag("--keep", metavar="REGEX", help="keep every token that a match touches")
-    flag("--exact", action="store_true", help="compute everything in every step: slower, nearly the same mask")
+    flag("--exact", action="store_true", help="compute all while there is a choice: slower, nearly the same mask")
     flag("--drop-task", action="store_true", help="do not keep the instruction and an open question whole")
     flag("--json", action="store_true", help="print a JSON record with every token and its decision")
     flag("--checkpoint", type=Path, metavar="DIR", help="folder of a checkpoint (default: the shipped one)")

@@ -153,7 +153,7 @@ def bench(config: BenchConfig) -> Report:
     load = 0.0
     rows: list[Row] = []
     known: dict[str, Known] = {}
-    setting = {**{k: str(v) if isinstance(v, Path) else v for k, v in asdict(config).items()}}
+    setting = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(config).items() if k != "json"}
     setting |= {"device": str(compressor.device), "threads": torch.get_num_threads(), "torch": torch.__version__}
     setting |= {"checkpoint": compressor.checkpoint.id}
     report = Report(rows, memory, load, setting)
