@@ -8,8 +8,8 @@ from model.errors import InputError, not_installed
 
 def main() -> int:
     try:
-        from app.service import Studio
         from app.settings import Settings
+        from app.studio import Studio
         from app.ui import launch
 
         studio = Studio(Settings.from_env())

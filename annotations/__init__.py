@@ -2,5 +2,5 @@
 
 >>> from annotations.record import checked   # one record, checked
 >>> from annotations.store import open_store  # the database: open_store() -> Store
->>> from annotations.export import export     # JSONL, CSV, Parquet, data set
+>>> from annotations.files.export import export     # JSONL, CSV, Parquet, data set
 """

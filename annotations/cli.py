@@ -17,13 +17,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from annotations.db import DATA_VARIABLE, URL_VARIABLE
 from annotations.errors import ExportError, RecordError, StoreError
-from annotations.export import FORMATS, VOTE_FORMATS, export, export_votes, format_of, import_rows
+from annotations.files.export import FORMATS, VOTE_FORMATS, export, export_votes, format_of, import_rows
 from annotations.record import STATUSES
 from annotations.results import TO_LEARN, Filter
 from annotations.stats import figures, plain, table
 from annotations.store import open_store
+from annotations.store.engine import DATA_VARIABLE, URL_VARIABLE
 
 WHERE = f"The database is a SQLite file in the user's data folder, unless ${DATA_VARIABLE} names a folder or \
 ${URL_VARIABLE} (or --database) a SQLAlchemy URL, for example postgresql://user@host/name."

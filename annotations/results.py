@@ -110,7 +110,7 @@ class VotePage:
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class CheckpointEntry:
     """A model. status: available, served, rolled back. corrections: how many it was trained on."""
 
     id: str

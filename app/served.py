@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from annotations.errors import NotFoundError, RecordError, StoreError
-from annotations.results import Checkpoint
+from annotations.results import CheckpointEntry
 from annotations.store import Store
 from app.settings import Settings
 from model.compress import Compressor
@@ -102,7 +102,7 @@ class Served:
             self._compressor, self._note = compressor, ""
         return compressor.checkpoint.id
 
-    def _open(self, checkpoint: Checkpoint) -> Compressor:
+    def _open(self, checkpoint: CheckpointEntry) -> Compressor:
         compressor = self._load(self.folder(checkpoint.path))
         if checkpoint.path == SHIPPED:  # another version of the program ships other weights
             self._register(compressor, SHIPPED)

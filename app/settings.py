@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from annotations.db import data_dir
+from annotations.store.engine import data_dir
 from model.errors import InputError
 
 ENDPOINTS = ("any", "local", "public", "off")
@@ -26,14 +26,15 @@ class Settings:
         tokenizers: folders of tokenizers to count tokens with, besides those of the target LLMs that were fetched
             (DIFFUMASK_TOKENIZERS, separated like PATH).
         report: of a study, for the Results tab; the one that is shipped unless DIFFUMASK_REPORT names another.
-        data: folder for what must outlive the program, such as checkpoints; None: `annotations.db.data_dir()`.
+        data: folder for what must outlive the program, such as checkpoints; None:
+        `annotations.store.engine.data_dir()`.
         targets: LLMs that may answer prompts here, by name or folder, besides smollm2 and gemma3
             (DIFFUMASK_TARGETS, separated like PATH).
         endpoints: which addresses visitors may let this machine call for answers (DIFFUMASK_ENDPOINTS): "any";
             "local": for visitors at this very machine any, for others public ones; "public"; "off". Not set: local
             when the studio is served on localhost, else public.
 
-    Where the corrections lie is decided by `annotations.db` (DIFFUMASK_DATABASE_URL, DIFFUMASK_DATA).
+    Where the corrections lie is decided by `annotations.store.engine` (DIFFUMASK_DATABASE_URL, DIFFUMASK_DATA).
     """
 
     checkpoint: Path | None = None

@@ -6,18 +6,18 @@ from typing import Any
 
 import gradio as gr
 
-from app.canvas import read_web, retention_slider, token_canvas
-from app.compare_tab import compare_tab
-from app.correct_tab import correct_tab
-from app.corrections_tab import corrections_tab
-from app.counting import OWN
-from app.endpoints import add_endpoints, mcp_is_there
-from app.examples import EXAMPLES
-from app.handlers import MODEL, Handlers
-from app.learn_tab import learn_tab
-from app.results_tab import results_tab
-from app.service import BREAKS, DIGITS, TASK, Studio
-from model.sampler import MAX_STEPS
+from app.api import add_endpoints, mcp_is_there
+from app.compare.tab import compare_tab
+from app.components.canvas import read_web, retention_slider, token_canvas
+from app.components.counting import OWN
+from app.correct.tab import correct_tab
+from app.corrections.tab import corrections_tab
+from app.explore.events import MODEL, Handlers
+from app.explore.examples import EXAMPLES
+from app.learn.tab import learn_tab
+from app.results.tab import results_tab
+from app.studio import BREAKS, DIGITS, TASK, Studio
+from model.diffusion.trace import MAX_STEPS
 
 MAX_UPLOAD = 200 * 2**20  # bytes of a file
 _TITLE = "DiffuMask Studio"

@@ -1,4 +1,5 @@
-"""Do the fast masks equal the exact ones? By how readily the model is asked again, and all is computed anew (`Window`).
+"""Do the fast masks equal the exact ones? By how readily the model is asked again, and all is computed anew
+(`CacheConfig`).
 
     python -m benchmarks.agreement --data DATA --unsure 0.2 0.3 --tolerance 0.01 --refresh 1 1.1 1.3
 
@@ -18,11 +19,11 @@ from itertools import islice, product
 from pathlib import Path
 
 from model.compress import Compressor
-from model.data import draw, load_dataset
+from model.data.fewshot import draw, load_dataset
+from model.denoiser.cached import CacheConfig
+from model.diffusion.trace import MAX_STEPS
 from model.prompt import Prompt
-from model.sampler import MAX_STEPS
-from model.score import Case
-from model.window import Window
+from model.teacher.score import Case
 
 TASKS = ("gsm8k", "dbpedia", "subj", "trec")
 RETENTIONS = (0.2, 0.35, 0.5, 0.3, 0.35)
@@ -35,9 +36,9 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=14)
     parser.add_argument("--steps", type=int, nargs="+", default=[8, 64])
     parser.add_argument("--skip", type=int, default=0, help="how many prompts to leave out first")
-    parser.add_argument("--unsure", type=float, nargs="+", default=[Window.unsure])
-    parser.add_argument("--tolerance", type=float, nargs="+", default=[Window.tolerance])
-    parser.add_argument("--refresh", type=float, nargs="+", default=[Window.refresh])
+    parser.add_argument("--unsure", type=float, nargs="+", default=[CacheConfig.unsure])
+    parser.add_argument("--tolerance", type=float, nargs="+", default=[CacheConfig.tolerance])
+    parser.add_argument("--refresh", type=float, nargs="+", default=[CacheConfig.refresh])
     flags = parser.parse_args()
     compressor = Compressor.load()
     window = compressor.window

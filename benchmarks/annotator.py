@@ -31,15 +31,15 @@ from typing import Any
 import numpy as np
 
 from benchmarks.help_desk import Case, cases, halves
-from model.checkpoint import Checkpoint, load_checkpoint
 from model.compress import Compressor
-from model.data import load_dataset
+from model.data.fewshot import load_dataset
+from model.denoiser.checkpoint import Checkpoint, load_checkpoint
 from model.devices import pick_device
-from model.finetune import FinetuneConfig, finetune
-from model.pairs import read_pairs
+from model.diffusion.trace import SamplerConfig
+from model.evaluation.metrics.bootstrap import Bootstrap, Interval
 from model.prompt import Prompt
-from model.sampler import SamplerConfig
-from model.study.metrics import Bootstrap, Interval
+from model.teacher.pairs import read_pairs
+from model.training.finetune import FinetuneConfig, finetune
 
 PAIRS = Path(__file__).parent.parent / "pairs"
 RETENTIONS = (0.35, 0.5, 0.65)

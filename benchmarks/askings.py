@@ -20,10 +20,11 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from model.compress import Compressor
+from model.denoiser.cached import CachedPredictor
+from model.diffusion.sampler import denoise
+from model.diffusion.trace import SamplerConfig
+from model.evaluation.timing.bench import few_shot, plain_pass
 from model.prompt import Prompt
-from model.sampler import SamplerConfig, denoise
-from model.study.bench import few_shot, plain_pass
-from model.window import Windowed
 
 RETENTION = 0.35
 KINDS = {
@@ -65,7 +66,7 @@ def askings(compressor: Compressor, prompt: Prompt, steps: int) -> list[tuple[in
     """(subwords computed, milliseconds) of every asking in one run."""
     found: list[tuple[int, float]] = []
     predict = compressor.predictor(prompt, RETENTION)
-    assert isinstance(predict, Windowed)
+    assert isinstance(predict, CachedPredictor)
 
     def watched(states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         before, start = predict.computed, time.perf_counter()

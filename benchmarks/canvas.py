@@ -12,12 +12,12 @@ import sys
 from typing import Any
 
 from annotations.store import open_store
-from app.examples import EXAMPLES
-from app.service import Studio
+from app.explore.examples import EXAMPLES
 from app.settings import Settings
+from app.studio import Studio
 from benchmarks.visitor import verdict, visit
 from model.prompt import parse
-from tests.scripted import ScriptedCompressor
+from tests.support.scripted import ScriptedCompressor
 
 TOKENS = 4_000
 

@@ -16,10 +16,10 @@ import sys
 from typing import Any
 
 from annotations.store import open_store
-from app.service import Studio
 from app.settings import Settings
+from app.studio import Studio
 from benchmarks.visitor import verdict, visit
-from model.study.bench import few_shot
+from model.evaluation.timing.bench import few_shot
 
 TOKENS = 400  # about 300 words
 SLIDER_TOKENS = 512

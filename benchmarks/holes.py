@@ -16,9 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from model.compress import Compressor
-from model.data import draw, load_dataset
+from model.data.fewshot import draw, load_dataset
 from model.prompt import Prompt
-from model.score import Case
+from model.teacher.score import Case
 
 NEAR = 3  # tokens
 TASKS = (("gsm8k", 0.25), ("dbpedia", 0.35), ("subj", 0.2))

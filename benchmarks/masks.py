@@ -1,4 +1,5 @@
-"""Which kinds of masks target LLMs make most of, on the training tasks: where `model.proposals` gets its rule from,
+"""Which kinds of masks target LLMs make most of, on the training tasks: where `model.teacher.proposals` gets its rule
+from,
 and how far the shipped denoiser has learnt it.
 
     python -m benchmarks.masks --data DATA --tasks dbpedia,trec,subj --target smollm2 --prompts 20
@@ -22,11 +23,11 @@ import torch
 from tqdm import tqdm
 
 from model.compress import Compressor
-from model.data import draw, load_dataset
-from model.proposals import choose, head_first, roles, self_information
-from model.score import Case
-from model.targets import Target
-from model.teacher import Scorer, TeacherConfig, held_out
+from model.data.fewshot import draw, load_dataset
+from model.llm.causal import Target
+from model.teacher.proposals import choose, head_first, roles, self_information
+from model.teacher.score import Case
+from model.teacher.search import Scorer, TeacherConfig, held_out
 
 
 def main() -> None:

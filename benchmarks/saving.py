@@ -36,13 +36,13 @@ TEXT = "Person {name} says {i}: ${{1+1}} </script> =1+1 keep it short."
 
 def serve(port: int) -> None:
     """The studio without a real model, in a process of its own; the database is where the environment says."""
-    sys.path.insert(0, str(ROOT / "tests"))
-    from gradio import networking
-    from scripted import ScriptedCompressor
 
-    from app.service import Studio
+    from gradio import networking
+
     from app.settings import Settings
+    from app.studio import Studio
     from app.ui import launch
+    from tests.support.scripted import ScriptedCompressor
 
     networking.url_ok = lambda url: True  # Gradio gives a busy machine three seconds
     launch(Studio(Settings(), load=ScriptedCompressor), server_port=port, quiet=True)  # type: ignore[arg-type]

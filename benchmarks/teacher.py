@@ -17,10 +17,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from model.data import FewShot, draw, load_dataset
-from model.score import Case
-from model.targets import Target
-from model.teacher import Scorer, TeacherConfig, held_out, label, left_to_right_pruning, random_pruning
+from model.data.fewshot import FewShot, draw, load_dataset
+from model.llm.causal import Target
+from model.teacher.score import Case
+from model.teacher.search import Scorer, TeacherConfig, held_out, label, left_to_right_pruning, random_pruning
 
 Masks = dict[float, list[bool]]
 SPAN = 8

@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 from playwright.sync_api import sync_playwright
 
-from app.service import Studio
+from app.studio import Studio
 from app.ui import launch
 
 CHROMIUM = shutil.which(os.environ.get("CHROMIUM", "chromium"))

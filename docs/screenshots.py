@@ -19,12 +19,12 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from playwright.sync_api import sync_playwright
 
-from app.examples import EXAMPLES
-from app.results import read_report
-from app.service import Studio
+from app.explore.examples import EXAMPLES
+from app.results.view import read_report
 from app.settings import Settings
+from app.studio import Studio
 from app.ui import launch
-from model.study.curves import curve, matrix, measures_of
+from model.evaluation.report.curves import curve, matrix, measures_of
 
 WIDE, NARROW = (1280, 960), (390, 900)
 PATIENCE = 200_000  # milliseconds

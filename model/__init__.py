@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from model.compress import Compressor
+    from .compress import Compressor
 
 __all__ = ["Compressor"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "Compressor":  # here, so that `import model.prompt` loads no torch
-        from model.compress import Compressor
+        from .compress import Compressor
 
         return Compressor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

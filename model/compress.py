@@ -10,17 +10,18 @@ from typing import Any
 
 import torch
 
-from model.blocks import denoise_blocks
-from model.checkpoint import Checkpoint, load_checkpoint
-from model.devices import pick_device
-from model.errors import InputError
-from model.pins import pins_for_task, pins_from_regex
-from model.prompt import Prompt, parse
-from model.sampler import Predict, SamplerConfig, Step, Trace
-from model.window import Window, Windowed, fast_layers
+from .denoiser.cached import CacheConfig, CachedPredictor, fast_layers
+from .denoiser.checkpoint import Checkpoint, load_checkpoint
+from .devices import pick_device
+from .diffusion.blocks import denoise_blocks
+from .diffusion.sampler import Predict
+from .diffusion.trace import SamplerConfig, Step, Trace
+from .errors import InputError
+from .prompt import Prompt, parse
+from .prompt.pins import pins_for_task, pins_from_regex
 
 MAX_CHARACTERS = 200_000
-WINDOW = Window()  # measured by `python -m model bench`
+WINDOW = CacheConfig()  # measured by `python -m model bench`
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Compressor:
     >>> compressor.compress("Q: 1+1?\\nA: 2\\n\\nQ: 2+2?\\nA: 4\\n\\nQ: 3+4?\\nA:", retention=0.5).text
     """
 
-    def __init__(self, checkpoint: Checkpoint, device: torch.device, window: Window = WINDOW):
+    def __init__(self, checkpoint: Checkpoint, device: torch.device, window: CacheConfig = WINDOW):
         self.checkpoint, self.device, self.window = checkpoint, device, window
         checkpoint.denoiser.to(device).eval()
         self.layers = fast_layers(checkpoint.denoiser)
@@ -107,8 +108,8 @@ class Compressor:
             keep_task: keep the instruction before the demonstrations, and a last shot that waits for its answer,
                 whole. They count towards the retention.
             pins: token index -> keep; over everything else.
-            exact: compute everything in every step, instead of what the step needs (`model.window`); many times
-                slower, and nearly the same mask.
+            exact: compute everything in every step, instead of what the step needs (`model.denoiser.cached`); many
+                times slower, and nearly the same mask.
         Raises InputError when the text is empty or too long, or a number is out of range.
         """
         config = SamplerConfig(retention, steps, threshold, temperature, seed)
@@ -137,13 +138,13 @@ class Compressor:
         if self.layers is None:
             return self.checkpoint.predictor(prompt, retention)
         encoded = self.checkpoint.encoder([prompt]).to(self.device)
-        return Windowed(self.checkpoint.denoiser, self.layers, encoded, retention, self.window)
+        return CachedPredictor(self.checkpoint.denoiser, self.layers, encoded, retention, self.window)
 
     def compress_prompt(
         self, context: str | Sequence[str], instruction: str = "", question: str = "", **options: Any
     ) -> dict[str, Any]:
-        """What LLMLingua's `PromptCompressor.compress_prompt` takes and returns; see `model.lingua`."""
-        from model.lingua import compress_prompt
+        """What LLMLingua's `PromptCompressor.compress_prompt` takes and returns; see `model.integrations.lingua`."""
+        from .integrations.lingua import compress_prompt
 
         return compress_prompt(self, context, instruction=instruction, question=question, **options)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from model.errors import InputError
+from .errors import InputError
 
 
 def pick_device(wanted: str | torch.device | None = None) -> torch.device:

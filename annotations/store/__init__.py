@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from sqlalchemy import Engine
 
-from annotations.db import connect
-from annotations.migrations import migrate
 from annotations.store.checkpoints import Checkpoints
 from annotations.store.corrections import Corrections, Key
+from annotations.store.engine import connect
 from annotations.store.figures import Figures
+from annotations.store.migrations import migrate
 from annotations.store.queue import Queue
 from annotations.store.votes import Votes
 

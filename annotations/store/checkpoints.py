@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 
 from annotations.checks import NAME_LIMIT, now, text_field
 from annotations.errors import ConflictError, NotFoundError, RecordError, StoreError
-from annotations.models import CheckpointRow as C
-from annotations.models import UseRow as U
-from annotations.models import columns
-from annotations.results import Checkpoint
+from annotations.results import CheckpointEntry
 from annotations.store.sessions import Sessions
+from annotations.store.tables import CheckpointRow as C
+from annotations.store.tables import UseRow as U
+from annotations.store.tables import columns
 
 PATH_LIMIT = 4096
 
@@ -32,7 +32,7 @@ class Checkpoints(Sessions):
         parent: str | None = None,
         metrics: Mapping[str, Any] | None = None,
         used: Iterable[tuple[str, int]] = (),
-    ) -> Checkpoint:
+    ) -> CheckpointEntry:
         """Register a model as available; a second time changes nothing.
 
         used: id and revision of the corrections it was trained on.
@@ -58,18 +58,18 @@ class Checkpoints(Sessions):
                 session.flush()
             return _checkpoint(session, id)
 
-    def checkpoints(self) -> tuple[Checkpoint, ...]:
+    def checkpoints(self) -> tuple[CheckpointEntry, ...]:
         """All of them, newest first."""
         with self._read() as session:
             ids = session.execute(select(c.id).order_by(c.created_at.desc(), c.id)).scalars().all()
             return tuple(_checkpoint(session, id) for id in ids)
 
-    def checkpoint(self, id: str) -> Checkpoint:
+    def checkpoint(self, id: str) -> CheckpointEntry:
         """One of them, or NotFoundError."""
         with self._read() as session:
             return _checkpoint(session, id)
 
-    def lineage(self, id: str) -> tuple[Checkpoint, ...]:
+    def lineage(self, id: str) -> tuple[CheckpointEntry, ...]:
         """The checkpoint, its parent, and so on to the first."""
         with self._read() as session:
             return tuple(_checkpoint(session, ancestor) for ancestor in lineage(session, id))
@@ -80,20 +80,20 @@ class Checkpoints(Sessions):
             query = select(u.correction_id, u.revision).where(u.checkpoint_id == id)
             return tuple(session.execute(query.order_by(u.correction_id, u.revision)))
 
-    def served(self) -> Checkpoint | None:
+    def served(self) -> CheckpointEntry | None:
         """The model in use, as last said by `serve` or `roll_back`."""
         with self._read() as session:
             id = session.execute(select(c.id).where(c.status == "served")).scalar()
             return _checkpoint(session, id) if id is not None else None
 
-    def serve(self, id: str) -> Checkpoint:
+    def serve(self, id: str) -> CheckpointEntry:
         """Put a checkpoint in use; the one before becomes available. NotFoundError when it is not registered."""
         with self._write() as session:
             _found(session, id)
             _serve(session, id, before="available")
             return _checkpoint(session, id)
 
-    def roll_back(self) -> Checkpoint:
+    def roll_back(self) -> CheckpointEntry:
         """Take the served checkpoint out of use and go back to the one in use before it, or else its parent.
 
         Raises StoreError when there is none.
@@ -132,8 +132,8 @@ def _found(session: Session, id: str) -> C:
     return row
 
 
-def _checkpoint(session: Session, id: str) -> Checkpoint:
+def _checkpoint(session: Session, id: str) -> CheckpointEntry:
     row = _found(session, id)
     count = session.execute(select(func.count()).select_from(U).where(u.checkpoint_id == id)).scalar_one()
     metrics = json.loads(row.metrics)
-    return Checkpoint(row.id, row.path, row.parent, row.created_at, metrics, row.status, row.served_at, count)
+    return CheckpointEntry(row.id, row.path, row.parent, row.created_at, metrics, row.status, row.served_at, count)

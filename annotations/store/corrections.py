@@ -11,14 +11,14 @@ from sqlalchemy.orm import Session
 
 from annotations.checks import NAME_LIMIT, now, text_field
 from annotations.errors import ConflictError, NotFoundError, RecordError
-from annotations.models import PromptRow as P
-from annotations.models import RevisionRow as R
-from annotations.models import UseRow, columns, correction_of, prompt_row, revision_row
 from annotations.record import Correction, checked
 from annotations.results import Entry, Filter, Page, Saved
 from annotations.store.checkpoints import lineage
 from annotations.store.queue import mark
 from annotations.store.sessions import Sessions
+from annotations.store.tables import PromptRow as P
+from annotations.store.tables import RevisionRow as R
+from annotations.store.tables import UseRow, columns, correction_of, prompt_row, revision_row
 
 Key = tuple[str, int]  # id and revision of a correction
 BATCH = 50  # corrections read at a time

@@ -6,13 +6,13 @@ from sqlalchemy import Float, cast, func, select
 from sqlalchemy.orm import Session
 
 from annotations.agreement import agreement
-from annotations.models import PromptRow as P
-from annotations.models import RevisionRow as R
-from annotations.models import columns
 from annotations.results import Agreement, Group, Stats
 from annotations.store.corrections import CURRENT, DRAFT
 from annotations.store.queue import queue_progress
 from annotations.store.sessions import Sessions
+from annotations.store.tables import PromptRow as P
+from annotations.store.tables import RevisionRow as R
+from annotations.store.tables import columns
 
 r, p = columns(R), columns(P)
 

@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 
 from annotations.checks import NAME_LIMIT, TEXT_LIMIT, now, text_field, utc_field
 from annotations.errors import NotFoundError, RecordError
-from annotations.models import AssignmentRow as A
-from annotations.models import QueueRow as Q
-from annotations.models import columns
 from annotations.results import Added, Progress, QueueItem
 from annotations.store.sessions import Sessions
+from annotations.store.tables import AssignmentRow as A
+from annotations.store.tables import QueueRow as Q
+from annotations.store.tables import columns
 
 LEASE = timedelta(hours=2)  # after which a prompt that somebody took and left is offered to others
 

@@ -9,8 +9,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from annotations.db import first_line, reader, writer
 from annotations.errors import StoreError
+from annotations.store.engine import first_line, reader, writer
 
 # What the database, or its driver on the way there, says to a value that it cannot hold
 _ERRORS = (SQLAlchemyError, UnicodeError, OverflowError)

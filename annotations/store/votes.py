@@ -9,11 +9,11 @@ from sqlalchemy import ColumnElement, func, select
 
 from annotations.checks import NAME_LIMIT, now, text_field
 from annotations.errors import RecordError
-from annotations.models import VoteRow as V
-from annotations.models import columns, vote_of, vote_row
 from annotations.results import VotePage
 from annotations.standings import Standing, standings
 from annotations.store.sessions import Sessions
+from annotations.store.tables import VoteRow as V
+from annotations.store.tables import columns, vote_of, vote_row
 from annotations.votes import Vote, checked_vote
 
 BATCH = 50  # votes read at a time

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from model.cli import bench, compress, evaluate, finetune, report, teach, train
-from model.errors import InputError, not_installed
+from ..errors import InputError, not_installed
+from . import bench, compress, evaluate, finetune, report, teach, train
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from model.cli.tools import add_device, command, count, names, write_out
+from .tools import add_device, command, count, names, write_out
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -36,7 +36,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from model.study.bench import BenchConfig, bench
+    from ..evaluation.timing.bench import BenchConfig, bench
 
     given = {name: value for name, value in vars(arguments).items() if name != "run" and value is not None}
     given |= {name: tuple(given[name]) for name in ("tokens", "steps") if name in given}

@@ -8,8 +8,8 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
-from model.cli.tools import add_device, command, write_out
-from model.errors import InputError
+from ..errors import InputError
+from .tools import add_device, command, write_out
 
 BYTES_PER_CHARACTER = 4  # at most, in UTF-8
 
@@ -52,7 +52,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from model.compress import MAX_CHARACTERS, Compressor
+    from ..compress import MAX_CHARACTERS, Compressor
 
     text = read_text(arguments.file, MAX_CHARACTERS)
     compressed = Compressor.load(arguments.checkpoint, arguments.device).compress(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from model.cli.tools import add_device, command, count, names, write_out
+from .tools import add_device, command, count, names, write_out
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -76,7 +76,7 @@ def _place(text: str) -> Path | str:
 def run(arguments: argparse.Namespace) -> None:
     from tqdm import tqdm
 
-    from model.study.evaluate import EvaluateConfig, evaluate
+    from ..evaluation.evaluate import EvaluateConfig, evaluate
 
     config = EvaluateConfig(
         task=arguments.task,

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from model.cli.tools import command, count, write_out
+from .tools import command, count, write_out
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     from tqdm import tqdm
 
-    from model.finetune import FinetuneConfig, finetune
+    from ..training.finetune import FinetuneConfig, finetune
 
     config = FinetuneConfig(
         arguments.corrections, arguments.out, arguments.parent, arguments.validation, arguments.seed, resumable=True

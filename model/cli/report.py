@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from model.cli.tools import add_device, command, write_out
+from .tools import add_device, command, write_out
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -28,7 +28,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 def run(arguments: argparse.Namespace) -> None:
     from tqdm import tqdm
 
-    from model.study.report import read_study, study
+    from ..evaluation.report.study import read_study, study
 
     config = read_study(arguments.config, arguments.out, arguments.data, arguments.device)
     study(config, tqdm)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from model.cli.tools import add_device, command, count, names
-from model.data import TRAIN_TASKS
-from model.errors import InputError
+from ..data.fewshot import TRAIN_TASKS
+from ..errors import InputError
+from .tools import add_device, command, count, names
 
 HELD_OUT = ("agnews", "yelp", "yahoo")  # for evaluation only: never taught, never trained on
 
@@ -59,8 +59,8 @@ def add(commands: argparse._SubParsersAction) -> None:
 def run(arguments: argparse.Namespace) -> None:
     for task in arguments.tasks:
         _check_trainable(task)
-    from model.pairs import TeachConfig, teach
-    from model.teacher import TeacherConfig
+    from ..teacher.pairs import TeachConfig, teach
+    from ..teacher.search import TeacherConfig
 
     teach(
         TeachConfig(

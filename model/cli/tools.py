@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from model.errors import InputError
+from ..errors import InputError
 
 
 def command(commands: argparse._SubParsersAction, name: str, about: str, examples: str) -> argparse.ArgumentParser:

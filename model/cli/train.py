@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from model.cli.tools import command, count
+from .tools import command, count
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -42,8 +42,8 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from model.fit import FitConfig
-    from model.train import TrainConfig, train
+    from ..training.fit import FitConfig
+    from ..training.train import TrainConfig, train
 
     train(
         TrainConfig(

@@ -1,0 +1,200 @@
+"""What the canvas needs of a run, as lines of JSON. Pure: no Gradio, no model.
+
+A run is sent as a growing text: a document line, one line for each step, an end line. Gradio streams only what was
+added to a text, so every step travels once; the browser reads only the lines that it has not read yet.
+
+    {"run": "5f2c", "tokens": ["Hi", ...], "gaps": ["", ...], "tail": "", "flags": "3...", "pins": "..K.", ...}
+    {"step": 1, "decided": [4, 9], "keep": "10", "sure": "<base64>", "probability": "<base64>", "shots": [0.61]}
+    {"end": true, "order": [9, 2, ...], "kept": 12, "seconds": 0.21, "checkpoint": "0a1b2c3d4e5f"}
+    {"model": "0110", "human": "0111", "pins": "...K"}    (a stored correction, in place of steps and end)
+    {"error": "The prompt is empty: ..."}
+
+Bytes in base64 are one for each token: a confidence in [0.5, 1] or a probability in [0, 1] as 0-255.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from model.diffusion.schedule import KEEP
+from model.diffusion.trace import SamplerConfig, Step, Trace
+from model.prompt import Prompt, Shot, word_edges
+
+# What the browser must know of a token to write the compressed prompt, one bit each.
+FUSES_LEFT, FUSES_RIGHT, IS_BREAK, SPACE_BEFORE, SPACE_INSIDE = 1, 2, 4, 8, 16
+_SHOT_NAMES = {"instruction": "Instruction", "demonstration": "Example", "query": "Question", "text": "Part"}
+
+
+def document_line(
+    run: str,
+    prompt: Prompt,
+    config: SamplerConfig,
+    pins: Mapping[int, bool],
+    by_hand: Collection[int] = (),
+    subwords: Sequence[int] = (),
+    **more: Any,
+) -> str:
+    """The first line of a run: the prompt and what was fixed before the model was asked.
+
+    Args:
+        run: its id.
+        pins: token -> keep; shown as k/d where a rule fixed them, K/D where a person did, "." elsewhere.
+        by_hand: the pins that a person set.
+        subwords: how many subwords each token has for a language model's tokenizer (roughly what is paid for).
+        more: passed on to the browser as it is.
+    """
+    text, tokens = prompt.text, prompt.tokens
+    ends = [0, *(token.end for token in tokens)]
+    return _line(
+        {
+            "run": run,
+            "tokens": [token.text for token in tokens],
+            "gaps": [text[end : token.start] for end, token in zip(ends, tokens, strict=False)],
+            "tail": text[ends[-1] :],
+            "flags": token_flags(prompt),
+            "shots": [
+                {"kind": shot.kind, "name": name, "first": shot.first, "last": shot.last}
+                for shot, name in zip(prompt.shots, shot_names(prompt.shots), strict=True)
+            ],
+            "pins": "".join(_pin(pins.get(i), i in by_hand) for i in range(len(tokens))),
+            "subwords": list(subwords) or [1] * len(tokens),
+            "retention": config.retention,
+            "steps": config.steps,
+            **more,
+        }
+    )
+
+
+def step_line(step: Step) -> str:
+    """One denoising step: what it decided, and what it predicted for every token and shot."""
+    return _line(
+        {
+            "step": step.index,
+            "decided": list(step.decided),
+            "keep": "".join("1" if step.states[i] == KEEP else "0" for i in step.decided),
+            "sure": _bytes([(c - 0.5) * 2 for c in step.confidence]),
+            "probability": _bytes(step.probability),
+            "shots": [round(p, 4) for p in step.shots],
+        }
+    )
+
+
+def end_line(trace: Trace, seconds: float, checkpoint: str, **more: Any) -> str:
+    """The last line of a run: in which order the slider gives tokens up, and where the mask comes from."""
+    record = {"order": keep_order(trace), "kept": sum(trace.keep), "seconds": round(seconds, 3)}
+    return _line({"end": True, **record, "checkpoint": checkpoint, **more})
+
+
+def masks_line(model: str, human: str, pins: Mapping[int, bool], **more: Any) -> str:
+    """Instead of steps: what a stored correction says, as masks of one character 0 or 1 a token."""
+    marks = "".join(_pin(pins.get(i), by_hand=True) for i in range(len(human)))
+    return _line({"model": model, "human": human, "pins": marks, **more})
+
+
+def error_line(message: str) -> str:
+    """A refusal, shown above the canvas; what the canvas shows stays."""
+    return _line({"error": message, "at": uuid.uuid4().hex})  # the same message twice is still news
+
+
+def saved_line(message: str) -> str:
+    """Said once the store has a correction."""
+    return _line({"saved": message, "at": uuid.uuid4().hex})
+
+
+def drafted_line(message: str) -> str:
+    """Said once the store has a draft, or why it has not."""
+    return _line({"drafted": message, "at": uuid.uuid4().hex})
+
+
+def offer_line(start: str) -> str:
+    """There is a draft to go on with; start: of its prompt, "" = there is none."""
+    return _line({"offer": start, "at": uuid.uuid4().hex})
+
+
+def counted_line(subwords: Sequence[int], counter: str) -> str:
+    """The same prompt, counted by another tokenizer: tokens of its own for each prompt token."""
+    return _line({"subwords": list(subwords), "counter": counter, "at": uuid.uuid4().hex})
+
+
+def keep_order(trace: Trace) -> list[int]:
+    """Token indices, the ones to keep longest first.
+
+    The first k of them are the mask for any budget of k tokens without asking the model again. At the run's own
+    budget that is exactly the run's mask; further down or up the last step's keep probabilities decide. Pins stand
+    at either end.
+    """
+    probability = trace.steps[-1].probability
+
+    def rank(i: int) -> tuple[bool, bool, bool, float]:
+        pinned = trace.pins.get(i)
+        return pinned is not True, pinned is False, not trace.keep[i], -probability[i]
+
+    return sorted(range(len(trace.keep)), key=rank)
+
+
+def token_flags(prompt: Prompt) -> str:
+    """One character for each token, chr(48 + bits): all that `Prompt.render` looks at besides the tokens' texts.
+
+    >>> from model.prompt import parse
+    >>> [ord(c) - 48 for c in token_flags(parse("Hi, you"))]
+    [3, 0, 11]
+    """
+    flags, end = [], 0
+    for token in prompt.tokens:
+        left, right = word_edges(token.text)
+        bits = FUSES_LEFT * left | FUSES_RIGHT * right | IS_BREAK * token.text[0].isspace()
+        bits |= SPACE_BEFORE * _has_space(prompt.text[end : token.start])
+        flags.append(chr(48 + (bits | SPACE_INSIDE * _has_space(token.text))))
+        end = token.end
+    return "".join(flags)
+
+
+def shot_names(shots: Sequence[Shot]) -> list[str]:
+    """Names for shots to stand in their headers: "Instruction", "Example 1", "Example 2", "Question"."""
+    totals = [sum(other.kind == shot.kind for other in shots) for shot in shots]
+    seen: dict[str, int] = {}
+    names = []
+    for shot, total in zip(shots, totals, strict=True):
+        seen[shot.kind] = seen.get(shot.kind, 0) + 1
+        name = _SHOT_NAMES[shot.kind]
+        names.append(f"{name} {seen[shot.kind]}" if total > 1 else "Prompt" if name == "Part" else name)
+    return names
+
+
+def parse_mask(bits: object, n: int) -> tuple[bool, ...]:
+    """A mask as the browser sends it ("0110"), checked. Raises ValueError."""
+    if not isinstance(bits, str) or len(bits) != n or not set(bits) <= {"0", "1"}:
+        raise ValueError(f"a mask is {n} characters 0 or 1")
+    return tuple(bit == "1" for bit in bits)
+
+
+def parse_pins(marks: object, n: int) -> dict[int, bool]:
+    """A person's pins as the browser sends them ("..K.D"), checked. Raises ValueError."""
+    if not isinstance(marks, str) or len(marks) != n or not set(marks) <= set(".KD"):
+        raise ValueError(f"pins are {n} characters '.', 'K' or 'D'")
+    return {i: mark == "K" for i, mark in enumerate(marks) if mark != "."}
+
+
+def _pin(keep: bool | None, by_hand: bool) -> str:
+    if keep is None:
+        return "."
+    mark = "k" if keep else "d"
+    return mark.upper() if by_hand else mark
+
+
+def _has_space(text: str) -> bool:
+    return any(map(str.isspace, text))
+
+
+def _bytes(shares: Sequence[float]) -> str:
+    """Numbers in [0, 1] as bytes in base64."""
+    return base64.b64encode(bytes(min(255, max(0, round(share * 255))) for share in shares)).decode()
+
+
+def _line(record: dict[str, Any]) -> str:
+    # "<" escaped, so that nothing on the way takes a prompt for markup
+    return json.dumps(record, separators=(",", ":")).replace("<", "\\u003c") + "\n"

@@ -1,0 +1,63 @@
+"""A sheet: paragraphs, facts and tables, in plain words. Its texts may come from anybody.
+
+The value of the component is JSON, a list of the blocks made here; the browser builds it with textContent, so nothing
+in it is ever taken for markup or for a template.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+from app.components.canvas import read_web
+
+Block = dict[str, Any]
+
+
+def sheet_component(**kwargs: Any) -> gr.HTML:
+    """An empty sheet. Events: "pick" (a row, with its `id`) and "turn" (to another `page`)."""
+    return gr.HTML(
+        "",
+        html_template='<div class="sheet"></div>',
+        js_on_load=read_web("sheet.js"),
+        apply_default_css=False,
+        elem_classes="dm-sheet",
+        **kwargs,
+    )
+
+
+def sheet(*blocks: Block) -> str:
+    """The value of a sheet with these blocks, one below the other."""
+    return json.dumps(blocks).replace("<", "\\u003c")
+
+
+def text(said: str, kind: str = "") -> Block:
+    """A paragraph; kind: "" or "error", "ok", "empty", "heading", "quiet"."""
+    return {"text": said, "kind": kind}
+
+
+def facts(pairs: Sequence[tuple[str, str]]) -> Block:
+    """Names and values; those without a value are left out."""
+    return {"facts": [pair for pair in pairs if pair[1]]}
+
+
+def table(label: str, columns: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]], chosen: str = "") -> Block:
+    """Rows of (id, cells); a row with an id can be picked.
+
+    columns: their titles; one that ends with "#" holds numbers, one that ends with "*" the words that tell rows apart.
+    chosen: id of the row that is marked.
+    """
+    return {
+        "table": label,
+        "columns": list(columns),
+        "rows": [[id, list(cells)] for id, cells in rows],
+        "chosen": chosen,
+    }
+
+
+def pages(page: int, size: int, total: int) -> Block:
+    """Which part of a long table this is (page: from 0), with the way to the others."""
+    return {"page": page, "pages": max(1, -(-total // size)), "from": page * size + 1, "total": total, "size": size}

@@ -1,0 +1,195 @@
+"""Learning from corrections in the background: one job at a time, which belongs to the service and not to a visitor."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from annotations.errors import ExportError, RecordError, StoreError
+from annotations.files.formats import write_jsonl
+from annotations.results import TO_LEARN, Filter
+from annotations.store import Key, Store
+from app.background import stand_back
+from app.served import Served
+from model.errors import InputError
+
+if TYPE_CHECKING:
+    from model.training.finetune import FineTuned
+
+RUNNING, CANCELLING, DONE, CANCELLED, FAILED = "running", "cancelling", "done", "cancelled", "failed"
+FOLDER = "checkpoints"  # in the data folder
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What to learn from, and how.
+
+    Attributes:
+        statuses: of the corrections.
+        unused: only those that neither the served checkpoint nor its ancestors learned from.
+        held_out: share of the prompts to measure on, not learned from.
+        epochs: at the most.
+        seed: decides which prompts are held out, and the noise.
+    """
+
+    statuses: tuple[str, ...] = TO_LEARN
+    unused: bool = True
+    held_out: float = 0.2
+    epochs: int = 12
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Job:
+    """How far fine-tuning is.
+
+    state: RUNNING, CANCELLING, DONE, CANCELLED or FAILED; message: why it failed; loss: of the last step.
+    """
+
+    state: str
+    parent: str
+    corrections: int
+    message: str = ""
+    step: int = 0
+    total: int = 0
+    loss: float | None = None
+    result: FineTuned | None = None
+    started: float = field(default_factory=time.monotonic)
+    seconds: float = 0.0
+
+    @property
+    def alive(self) -> bool:
+        """Whether it is still at work."""
+        return self.state in (RUNNING, CANCELLING)
+
+
+class _Cancelled(Exception):
+    pass
+
+
+class FineTuning:
+    """The one job of the studio, and the last one's outcome. Safe to share between threads.
+
+    learn: (corrections file, folder to make, folder of the parent or None, lesson, progress) -> FineTuned.
+    """
+
+    def __init__(self, served: Served, open_store: Callable[[], Store], learn: Callable[..., FineTuned] | None = None):
+        self._served, self._open_store, self._learn = served, open_store, learn or _finetune
+        self._lock = threading.Lock()
+        self._job: Job | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def job(self) -> Job | None:
+        """The job as it is now; None = there was none, or its outcome was put away."""
+        with self._lock:
+            return self._job
+
+    def choose(self, lesson: Lesson) -> list[Key]:
+        """Id and revision of the corrections that a lesson is made of. Raises StoreError, RecordError, InputError."""
+        if not lesson.statuses:
+            return []
+        unused_by = self._served.compressor.checkpoint.id if lesson.unused else ""
+        return self._open_store().keys(Filter(lesson.statuses, unused_by=unused_by))
+
+    def start(self, lesson: Lesson) -> None:
+        """Begin. Raises InputError when a job runs already or there is nothing to learn; StoreError."""
+        parent = self._served.compressor.checkpoint.id
+        keys = self.choose(lesson)
+        if not keys:
+            raise InputError("There is nothing to learn from: correct some prompts first, or choose more corrections.")
+        with self._lock:
+            if self._job is not None and self._job.alive:
+                raise InputError("Fine-tuning is running already; wait for it or cancel it.")
+            self._job = Job(RUNNING, parent, len(keys))
+            self._thread = threading.Thread(target=self._run, args=(keys, lesson, parent), daemon=True)
+            self._thread.start()
+
+    def cancel(self) -> None:
+        """End the job after its present step; no checkpoint is left."""
+        with self._lock:
+            if self._job is not None and self._job.state == RUNNING:
+                self._job = replace(self._job, state=CANCELLING)
+
+    def dismiss(self) -> None:
+        """Put the outcome of a finished job away; its checkpoint stays."""
+        with self._lock:
+            if self._job is not None and not self._job.alive:
+                self._job = None
+
+    def wait(self, seconds: float) -> None:
+        """Until the job is over, but not longer."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def _run(self, keys: Sequence[Key], lesson: Lesson, parent: str) -> None:
+        stand_back()
+        try:
+            result = self._make(keys, lesson, parent)
+            self._change(state=DONE, result=result)
+        except _Cancelled:
+            self._change(state=CANCELLED)
+        except (InputError, RecordError, StoreError, ExportError, OSError) as error:
+            self._change(state=FAILED, message=str(error))
+        except Exception:  # a job must end in a way that people can see
+            logging.getLogger(__name__).exception("fine-tuning failed")
+            self._change(state=FAILED, message="An unexpected error; the server's log says more.")
+
+    def _make(self, keys: Sequence[Key], lesson: Lesson, parent: str) -> FineTuned:
+        store, place = self._open_store(), self._served.settings.data_folder / FOLDER
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place, prefix=".making-") as scratch:
+            file, out = Path(scratch) / "corrections.jsonl", Path(scratch) / "checkpoint"
+            write_jsonl(file, store.fetch(keys))
+            folder = self._served.folder(store.checkpoint(parent).path)
+            try:
+                result = self._learn(file, out, folder, lesson, self._progress)
+            except InputError as error:  # nobody knows the file
+                raise InputError(str(error).replace(str(file), "The choice")) from error
+            final = place / result.checkpoint
+            if not final.exists():  # else the same corrections gave the same weights before
+                out.rename(final)
+        path = f"{FOLDER}/{result.checkpoint}"
+        store.add_checkpoint(result.checkpoint, path, parent, _metrics(result), used=keys)
+        return replace(result, folder=final)
+
+    def _progress(self, step: int, total: int, loss: float) -> None:
+        with self._lock:
+            assert self._job is not None
+            if self._job.state == CANCELLING:
+                raise _Cancelled
+            self._job = replace(self._job, step=step, total=total, loss=float(loss))
+
+    def _change(self, **fields: Any) -> None:
+        with self._lock:
+            assert self._job is not None
+            self._job = replace(self._job, seconds=time.monotonic() - self._job.started, **fields)
+
+
+def _metrics(result: FineTuned) -> dict[str, Any]:
+    """What the store keeps of a fine-tuning."""
+    rates = ("agreement_before", "agreement_after", "edit_rate_before", "edit_rate_after")
+    counts = {"train": result.train, "held_out": result.held_out, "data": result.data}
+    return {**{name: round(getattr(result, name), 4) for name in rates}, **counts, "seconds": round(result.seconds, 1)}
+
+
+def _finetune(
+    corrections: Path, out: Path, parent: Path | None, lesson: Lesson, progress: Callable[[int, int, float], None]
+) -> FineTuned:
+    from model.training.finetune import FinetuneConfig, finetune  # here, so that the studio opens without it
+
+    standard = FinetuneConfig(corrections, out)
+    config = replace(
+        standard,
+        parent=parent,
+        validation=lesson.held_out,
+        seed=lesson.seed,
+        fit=replace(standard.fit, epochs=lesson.epochs),
+    )
+    return finetune(config, progress)

@@ -1,0 +1,88 @@
+"""Pins by rule: token index -> keep (True). The sampler never changes a pinned token."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+import regex
+
+from ..errors import InputError
+from . import Prompt
+
+PATTERN_LIMIT = 1000  # characters in a user's regular expression
+PATTERN_SECONDS = 2.0
+
+
+def pins_from_regex(prompt: Prompt, pattern: str) -> dict[int, bool]:
+    r"""Pin every token that any match overlaps.
+
+    >>> from model.prompt import parse
+    >>> pins_from_regex(parse("call 555-0199 now"), r"\d+-\d+")
+    {1: True, 2: True, 3: True}
+
+    Raises InputError when the pattern is longer than 1000 characters, not valid, or takes over 2 seconds.
+    """
+    if len(pattern) > PATTERN_LIMIT:
+        raise InputError(f"The pattern has {len(pattern)} characters: shorten it to {PATTERN_LIMIT} at most.")
+    try:
+        compiled = regex.compile(pattern)
+    except (regex.error, ValueError, OverflowError, RecursionError, MemoryError) as error:
+        raise InputError(f"The pattern is not a valid regular expression ({error}): correct it.") from None
+    deadline = time.monotonic() + PATTERN_SECONDS
+    spans: list[tuple[int, int]] = []
+    try:
+        for match in compiled.finditer(prompt.text, timeout=PATTERN_SECONDS, concurrent=True):
+            spans.append(match.span())
+            if time.monotonic() > deadline:
+                raise TimeoutError
+    except (TimeoutError, MemoryError):
+        raise InputError(f"The pattern takes over {PATTERN_SECONDS:g} seconds: make it simpler.") from None
+    return _pin_spans(prompt, spans)
+
+
+def pins_for_words(prompt: Prompt, words: Sequence[str]) -> dict[int, bool]:
+    """Pin every token that an occurrence of any of the literal strings overlaps; case counts.
+
+    >>> from model.prompt import parse
+    >>> pins_for_words(parse("New York City"), ["New York", "York City"])
+    {0: True, 1: True, 2: True}
+    """
+    wanted = {word for word in words if word}
+    return _pin_spans(prompt, (span for word in wanted for span in _occurrences(prompt.text, word)))
+
+
+def pins_for_digits(prompt: Prompt) -> dict[int, bool]:
+    """Pin every token with a digit in it: numbers, "13th", "B2"."""
+    return {i: True for i, token in enumerate(prompt.tokens) if any(map(str.isdigit, token.text))}
+
+
+def pins_for_task(prompt: Prompt) -> dict[int, bool]:
+    """Pin what says what is to be done: the instruction before the demonstrations and the open question after them.
+
+    >>> from model.prompt import parse
+    >>> sorted(pins_for_task(parse("Add.\\n\\nQ: 1\\nA: 1\\n\\nQ: 2\\nA:")))
+    [0, 1, 2, 11, 12, 13, 14, 15, 16]
+    """
+    told = [shot for shot in prompt.shots if shot.kind in ("instruction", "query")]
+    return {i: True for shot in told for i in range(shot.first, shot.last)}
+
+
+def _occurrences(text: str, word: str) -> Iterator[tuple[int, int]]:
+    at = text.find(word)
+    while at >= 0:
+        yield at, at + len(word)
+        at = text.find(word, at + 1)
+
+
+def _pin_spans(prompt: Prompt, spans: Iterable[tuple[int, int]]) -> dict[int, bool]:
+    """Pins for all tokens that share a character with a span; one pass over both."""
+    pins: dict[int, bool] = {}
+    i, tokens = 0, prompt.tokens
+    for start, end in sorted(span for span in spans if span[0] < span[1]):
+        while i < len(tokens) and tokens[i].end <= start:
+            i += 1
+        while i < len(tokens) and tokens[i].start < end:
+            pins[i] = True
+            i += 1
+    return pins

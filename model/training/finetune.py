@@ -1,0 +1,259 @@
+"""Learning from corrections: a new checkpoint that decides more like the people who corrected its parent.
+
+The corrected mask is clean data under the same noise as in training (hide states at random, recover them). Only the
+tokens that the person decided are learnt from it. Of the others the new model is to think what its parent thought,
+seeing the same states (learning without forgetting, Li and Hoiem 2016, arXiv 1606.09282): a token left alone may only
+have been good enough. So that a few prompts of one kind do not change what it makes of others, it also rehearses the
+parent's judgement of the prompts in `REHEARSED`, which nobody corrected.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from ..compress import Compressor
+from ..denoiser.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from ..devices import pick_device
+from ..diffusion.schedule import KEEP
+from ..diffusion.trace import SamplerConfig
+from ..errors import InputError
+from ..prompt import Prompt, parse
+from ..prompt.pins import pins_for_task
+from .corrections import CorrectedPrompt, read_corrections
+from .fit import Epoch, FitConfig, Item, fit
+
+TOUCHED = 3.0  # how much a token that the person decided counts against one left alone
+RETENTIONS = (0.2, 0.35, 0.5, 0.7)  # at which each correction is learnt, besides its own
+REHEARSED = Path(__file__).parents[2] / "examples"
+
+Progress = Callable[[int, int, float], None]
+
+
+@dataclass(frozen=True)
+class FinetuneConfig:
+    """Fine-tune on people's corrections.
+
+    Attributes:
+        corrections: JSONL file, see `model.training.corrections`.
+        out: folder of the new checkpoint; must not exist.
+        parent: checkpoint to go on from; None: the shipped one.
+        validation: share of the prompts that is held out, at least one and never all.
+        seed: decides which prompts are held out, and the noise.
+        resumable: keep a state file beside `out`, so that the same run goes on where it was interrupted. Otherwise
+            nothing is left of a run that did not finish.
+        fit: how to optimise; its seed is replaced by `seed`.
+    """
+
+    corrections: Path
+    out: Path
+    parent: Path | None = None
+    validation: float = 0.2
+    seed: int = 0
+    resumable: bool = False
+    fit: FitConfig = FitConfig(epochs=12, patience=4, rate=1e-4)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.validation < 1:
+            raise InputError(f"validation {self.validation:g} must be between 0 and 1")
+
+
+@dataclass(frozen=True)
+class FineTuned:
+    """A new checkpoint and what it learned.
+
+    Attributes:
+        checkpoint, folder: its id and where it is.
+        parent: id of the checkpoint that it comes from.
+        train, held_out: how many corrections were learnt from and how many kept apart; no prompt is in both.
+        agreement_before, agreement_after: share of tokens on which the model decides like the person, asked for a mask
+            as long as the person's; mean over the tokens of the held-out corrections.
+        edit_rate_before, edit_rate_after: share of tokens that the person would have to change, the model asked as it
+            was for the correction (length, steps, threshold, seed), without the person's pins.
+        epochs: training and validation loss of each epoch.
+        seconds: wall time.
+        data: sha256 of the corrections file.
+    """
+
+    checkpoint: str
+    folder: Path
+    parent: str
+    train: int
+    held_out: int
+    agreement_before: float
+    agreement_after: float
+    edit_rate_before: float
+    edit_rate_after: float
+    epochs: list[Epoch]
+    seconds: float
+    data: str
+
+    def summary(self) -> str:
+        """What was learnt, for a person at a terminal."""
+        return (
+            f"{self.folder}: checkpoint {self.checkpoint}, made of {self.parent} and {self.train} corrections in "
+            f"{self.seconds:.0f} s\non {self.held_out} held-out corrections: "
+            f"agreement {self.agreement_before:.1%} -> {self.agreement_after:.1%}, "
+            f"edit rate {self.edit_rate_before:.1%} -> {self.edit_rate_after:.1%}"
+        )
+
+    def to_json(self) -> dict[str, object]:
+        return asdict(self) | {"folder": str(self.folder)}
+
+
+def finetune(config: FinetuneConfig, progress: Progress | None = None) -> FineTuned:
+    """Learn from the corrections and save a new checkpoint.
+
+    Args:
+        progress: called after each step with (step, all steps, loss); what it raises ends the run, and no checkpoint
+            is written then.
+    Raises InputError when the file or a record in it is not valid, `out` is there already, or fewer than two prompts
+    were corrected.
+    """
+    start = time.perf_counter()
+    if config.out.exists() or config.out.is_symlink():
+        raise InputError(f"{config.out} is there already; checkpoints are never overwritten, so name another folder")
+    corrections, data = read_corrections(config.corrections)
+    learnt, held = split(corrections, config)
+    checkpoint = load_checkpoint(config.parent)
+    checkpoint.denoiser.to(pick_device())
+    before = agreement(checkpoint, held), edit_rate(checkpoint, held)
+    items = [item for correction in learnt for item in items_of(correction, checkpoint)] + rehearsal(checkpoint)
+    valid = [item for correction in held for item in items_of(correction, checkpoint)]
+    fitting = replace(config.fit, seed=config.seed)
+    state = _state(config, data, checkpoint.id) if config.resumable else None
+    history = fit(checkpoint, items, valid, fitting, state, progress)
+    checkpoint.denoiser.half().float()  # as the checkpoint will hold it
+    after = agreement(checkpoint, held), edit_rate(checkpoint, held)
+    metrics = {
+        "agreement_before": round(before[0], 4),
+        "agreement_after": round(after[0], 4),
+        "edit_rate_before": round(before[1], 4),
+        "edit_rate_after": round(after[1], 4),
+        "epochs": [asdict(epoch) for epoch in history],
+    }
+    meta = {
+        "parent": checkpoint.id,
+        "base": checkpoint.meta.get("base"),
+        "licence": checkpoint.meta.get("licence"),
+        "data": data,
+        "corrections": {"train": len(learnt), "held_out": len(held)},
+        "metrics": metrics,
+        "fit": asdict(fitting),
+    }
+    new = save_checkpoint(config.out, checkpoint.denoiser, checkpoint.encoder.tokenizer, meta)
+    if state is not None:
+        _forget_states(config.out)
+    seconds = time.perf_counter() - start
+    return FineTuned(
+        new, config.out, checkpoint.id, len(learnt), len(held),
+        before[0], after[0], before[1], after[1], history, seconds, data,
+    )  # fmt: skip
+
+
+def _state(config: FinetuneConfig, data: str, parent: str) -> Path:
+    """Where an interrupted run is kept: a run with other data, parent or settings has another file."""
+    config.out.parent.mkdir(parents=True, exist_ok=True)
+    run = json.dumps([data, parent, config.validation, config.seed, asdict(config.fit)])
+    return config.out.with_name(f"{config.out.name}.{hashlib.sha256(run.encode()).hexdigest()[:8]}.state")
+
+
+def _forget_states(out: Path) -> None:
+    """Remove the states of all runs that would have made this checkpoint."""
+    for path in out.parent.iterdir():
+        if re.fullmatch(rf"{re.escape(out.name)}\.[0-9a-f]{{8}}\.state", path.name):
+            path.unlink(missing_ok=True)
+
+
+# --- what is learnt ----------------------------------------------------------------------------------------
+
+
+def split(
+    corrections: Sequence[CorrectedPrompt], config: FinetuneConfig
+) -> tuple[list[CorrectedPrompt], list[CorrectedPrompt]]:
+    """Corrections to learn from and to hold out; a prompt is wholly on one side, whoever corrected it.
+
+    Raises InputError when fewer than two prompts were corrected.
+    """
+    prompts = sorted({c.sha256 for c in corrections})
+    random.Random(config.seed).shuffle(prompts)
+    if len(prompts) < 2:
+        many = f"{len(corrections)} corrections of one prompt" if prompts else "no submitted or accepted correction"
+        raise InputError(
+            f"{config.corrections} holds {many}; learning needs corrections of at least 2 prompts, because one of "
+            "them is held out to measure it"
+        )
+    count = min(max(1, round(config.validation * len(prompts))), len(prompts) - 1)
+    apart = set(prompts[:count])
+    return [c for c in corrections if c.sha256 not in apart], [c for c in corrections if c.sha256 in apart]
+
+
+def items_of(correction: CorrectedPrompt, checkpoint: Checkpoint) -> list[Item]:
+    """The person's mask, and masks of other lengths: what the parent decides around the tokens that were touched."""
+    own = Item(correction.prompt, correction.keep, _taught(correction))
+    fixed = {i: correction.keep[i] for i, touched in enumerate(correction.touched) if touched}
+    others = [r for r in RETENTIONS if abs(r - own.retention) > 0.05]
+    masks = [_sampled(checkpoint, correction, replace(correction.asked, retention=r), fixed) for r in others]
+    return [own, *(replace(own, keep=mask) for mask in masks if any(mask))]
+
+
+def rehearsal(checkpoint: Checkpoint) -> list[Item]:
+    """Masks of prompts of other kinds, of which nothing is to change; each at every other length."""
+    items = []
+    for i, path in enumerate(sorted(REHEARSED.glob("*.txt"))):
+        prompt = parse(path.read_text(encoding="utf-8"))
+        for retention in RETENTIONS[i % 2 :: 2]:
+            mask = _mask(checkpoint, prompt, SamplerConfig(retention), pins_for_task(prompt))
+            items.append(Item(prompt, mask, [0.0] * len(mask)))
+    return items
+
+
+def _taught(correction: CorrectedPrompt) -> list[float]:
+    return [TOUCHED if touched else 0.0 for touched in correction.touched]
+
+
+# --- how good it is ----------------------------------------------------------------------------------------
+
+
+def agreement(checkpoint: Checkpoint, corrections: Sequence[CorrectedPrompt]) -> float:
+    """Share of tokens on which the sampler, asked for as long a mask as the person's, decides like the person."""
+    lengths = [sum(c.keep) / len(c.keep) for c in corrections]
+    asked = [replace(c.asked, retention=share) for c, share in zip(corrections, lengths, strict=True)]
+    return 1 - _differing(checkpoint, corrections, asked)
+
+
+def edit_rate(checkpoint: Checkpoint, corrections: Sequence[CorrectedPrompt]) -> float:
+    """Share of tokens that the person would have to change if this checkpoint were asked as the model was then."""
+    return _differing(checkpoint, corrections, [c.asked for c in corrections])
+
+
+def _differing(checkpoint: Checkpoint, corrections: Sequence[CorrectedPrompt], asked: Sequence[SamplerConfig]) -> float:
+    wrong = total = 0
+    for correction, config in zip(corrections, asked, strict=True):
+        mask = _sampled(checkpoint, correction, config, {})
+        wrong += sum(a != b for a, b in zip(mask, correction.keep, strict=True))
+        total += len(mask)
+    return wrong / total
+
+
+def _sampled(
+    checkpoint: Checkpoint, correction: CorrectedPrompt, config: SamplerConfig, pins: Mapping[int, bool]
+) -> list[bool]:
+    """The model's mask. Instruction and question, if the model's mask kept them whole, were pinned by rule, as here."""
+    prompt = correction.prompt
+    task = pins_for_task(prompt)
+    ruled = task if all(correction.model[i] for i in task) else {}
+    return _mask(checkpoint, prompt, config, {**ruled, **pins})
+
+
+def _mask(checkpoint: Checkpoint, prompt: Prompt, config: SamplerConfig, pins: Mapping[int, bool]) -> list[bool]:
+    """What the studio would show."""
+    device = next(checkpoint.denoiser.parameters()).device
+    *_, last = Compressor(checkpoint, device).denoise(prompt, config, pins)
+    return [state == KEEP for state in last.states]

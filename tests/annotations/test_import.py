@@ -1,0 +1,134 @@
+"""Import: each row is added, there already or refused with a reason, and hostile files do no more than that."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from pathlib import Path
+
+import pytest
+
+from annotations.errors import ExportError
+from annotations.files import formats
+from annotations.files.export import export, import_file
+from annotations.record import Correction, checked, to_line
+from annotations.store import Store, open_store
+from tests.support.exported import NAMES, all_of
+from tests.support.saving import fields, record
+
+
+def test_jsonl_report(tmp_path: Path) -> None:
+    store = open_store("sqlite://")
+    good, other = checked(record()), checked(record("Another prompt"))
+    lines = [
+        to_line(good),
+        "",
+        to_line(good),
+        to_line(other).replace('"seconds":1.5', '"seconds":2.5'),
+        to_line(other),
+        to_line(checked(record("Stolen id", id=good.id, revision=2))),
+        "{]",
+        '"text"',
+        to_line(good).replace('"human_mask":"1111"', '"human_mask":"111"'),
+        to_line(good).replace("brief", "brief\\u0000"),
+        to_line(checked(record(revision=7, status="accepted", reviewer="Bob"))),
+    ]
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode() + b"\n\xff\xfe{}\n" + to_line(other).encode()[:50])
+    report = import_file(store, path)
+    results = {outcome.line: outcome.result for outcome in report.outcomes}
+    assert results == {
+        **{1: "added", 3: "already there", 4: "added", 5: "refused", 6: "refused", 7: "refused", 8: "refused"},
+        **{9: "refused", 10: "refused", 11: "added", 12: "refused", 13: "refused"},
+    }
+    reasons = {outcome.line: outcome.reason for outcome in report.outcomes if outcome.reason}
+    assert "other content" in reasons[5] and reasons[6].startswith("id: ") and "NUL" in reasons[10]
+    assert reasons[9] == "human_mask: has 3 marks, but the prompt has 4 tokens"
+    assert all(reason.isprintable() for reason in reasons.values())
+    again = import_file(store, path)
+    assert (again.added, again.already, again.refused) == (0, report.added + report.already, report.refused)
+
+
+def test_import_does_not_touch_a_draft(tmp_path: Path) -> None:
+    store = open_store("sqlite://")
+    mine = store.save_draft(fields(note="mine")).correction
+    theirs = checked(record(status="draft", revision=0))
+    export([theirs, mine], tmp_path / "x.jsonl")
+    report = import_file(store, tmp_path / "x.jsonl")
+    assert (report.refused, report.already) == (1, 1) and store.draft("Ann", mine.prompt_sha256) == mine
+
+
+def test_csv_report(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    store = open_store("sqlite://")
+    export([checked(record("two\nlines")), checked(record()), checked(record("last one"))], path)
+    lines = path.read_bytes().split(b"\n")
+    lines[3] = lines[3].replace(b'"8"', b'"=8"')
+    content = b"\n".join(lines).replace(b'"\n"', b'"\r\n"')  # as a spreadsheet ends rows
+    path.write_bytes(content + b'"too","few"\r\n')
+    report = import_file(store, path)
+    assert [(o.line, o.result) for o in report.outcomes] == [(2, "added"), (4, "refused"), (5, "added"), (6, "refused")]
+    assert report.outcomes[1].reason == "steps: '=8' is not a whole number"
+    path.write_bytes(content[: content.index(b'"=8"')])
+    assert [o.result for o in import_file(store, path).outcomes] == ["already there", "refused"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("x.csv", b""),
+        ("x.csv", b"a,b\n1,2\n"),
+        ("x.csv", b"id,prompt,human_mask,id\n"),
+        ("x.csv", b'"id'),
+        ("x.csv", b"\xff\xfe\x00\x00"),
+        ("x.parquet", b""),
+        ("x.parquet", b"PAR1" + b"\0" * 100 + b"PAR1"),
+        ("x.doc", b""),
+    ],
+)
+def test_files_of_another_kind(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ExportError) as error:
+        import_file(open_store("sqlite://"), tmp_path / name)
+    assert str(error.value).isprintable()
+    for missing in ("none.csv", "", "x.csv/"):
+        with pytest.raises(ExportError):
+            import_file(open_store("sqlite://"), tmp_path / "folder" / missing)
+
+
+def test_sizes_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small, large = checked(record()), checked(record("Please be brief. " * 300))
+    for name in ("x.jsonl", "x.csv", "x.parquet"):
+        export([small, large, small], tmp_path / name)
+    monkeypatch.setattr(formats, "LINE_LIMIT", 2000)
+    results = [outcome.result for outcome in import_file(open_store("sqlite://"), tmp_path / "x.jsonl").outcomes]
+    assert results == ["added", "refused", "already there"]
+    results = [outcome.result for outcome in import_file(open_store("sqlite://"), tmp_path / "x.csv").outcomes]
+    assert results == ["added", "refused"]  # a CSV file is not read on after that
+    fields_of_a_record = [field.name for field in dataclasses.fields(Correction)]
+    (tmp_path / "many.csv").write_text(",".join(fields_of_a_record) + "\n" + '"a\n",' * 2000)
+    [outcome] = import_file(open_store("sqlite://"), tmp_path / "many.csv").outcomes
+    assert "a row is longer" in outcome.reason
+    monkeypatch.setattr(formats, "GROUP_VALUES", 100)
+    with pytest.raises(ExportError, match="too large"):
+        import_file(open_store("sqlite://"), tmp_path / "x.parquet")
+
+
+@pytest.mark.parametrize("name", NAMES[:3])
+def test_damaged_files(hostile: Store, tmp_path: Path, name: str) -> None:
+    """Cut off or with bytes changed: what can be read is, everything else is refused, and nothing else happens."""
+    path = tmp_path / name
+    export(all_of(hostile), path)
+    whole = path.read_bytes()
+    rng = random.Random(0)
+    for attempt in range(20):
+        damaged = bytearray(whole[: rng.randrange(len(whole))] if attempt % 2 else whole)
+        for _ in range(attempt % 5):
+            at = rng.randrange(len(damaged) or 1)
+            damaged[at : at + 1] = rng.randbytes(rng.randrange(3))
+        path.write_bytes(damaged)
+        try:
+            report = import_file(open_store("sqlite://"), path)
+            assert report.added + report.already + report.refused == len(report.outcomes)
+        except ExportError:
+            pass

@@ -1,0 +1,163 @@
+"""What was said to be saved is there, once: writers at the same time, a kill, a busy database; and where it lies."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from annotations import record as record_module
+from annotations import store as store_package
+from annotations.errors import StoreError
+from annotations.files import formats
+from annotations.results import Filter
+from annotations.store import Store, open_store
+from annotations.store import tables as models
+from annotations.store.engine import data_dir, database_url
+from tests.support.databases import KINDS, database
+from tests.support.saving import fields
+
+PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(params=KINDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    with database(request.param, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    made = open_store(url)
+    yield made
+    made.close()
+
+
+def _start(url: str, annotator: str, count: int) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "tests.support.saving", url, annotator, str(count)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, cwd=ROOT)
+
+
+def test_processes_write_at_once_and_one_is_killed(url: str) -> None:
+    """They also start at once, on a database that is not there yet."""
+    workers = [_start(url, f"Person {i}", 15) for i in range(2)]
+    victim = _start(url, "Victim", 1_000_000)
+    assert victim.stdout is not None
+    said = [victim.stdout.readline() for _ in range(5)]
+    victim.send_signal(signal.SIGKILL)
+    said += victim.communicate()[0].splitlines(keepends=True)
+    outputs = [worker.communicate(timeout=120)[0] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0] and victim.returncode == -signal.SIGKILL
+    killed = [line.decode().strip() for line in said if line.endswith(b"\n")]
+    others = [line for output in outputs for line in output.decode().split()]
+    store = open_store(url)
+    entries = store.find(Filter(("submitted",)), limit=10_000).entries
+    assert len(others) == 30 and len(killed) >= 5
+    for id in killed + others:
+        assert [entry.id for entry in entries].count(id) == 1 and len(store.history(id)) == 1
+    assert len(entries) - len(others) - len(killed) in (0, 1)  # the last may be saved, and not said to be
+    if url.startswith("sqlite"):
+        with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            assert connection.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
+
+
+def test_a_new_database_is_opened_by_many_at_once(tmp_path: Path) -> None:
+    start = threading.Barrier(4)
+
+    def opened(url: str) -> int:
+        start.wait()
+        store = open_store(url)
+        store.close()
+        return 1
+
+    with ThreadPoolExecutor(4) as pool:
+        for i in range(25):
+            assert list(pool.map(opened, [f"sqlite:///{tmp_path}/{i}.sqlite3"] * 4)) == [1] * 4
+
+
+def test_the_same_submit_from_many_threads_is_one(store: Store) -> None:
+    sent = fields()
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(store.submit, [sent] * 16))
+    assert sum(result.new for result in results) == 1 and len(store.history(sent["id"])) == 1
+
+
+def test_a_busy_database_is_said_to_be_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("annotations.store.engine.BUSY_SECONDS", 0.1)
+    store = open_store(f"sqlite:///{tmp_path}/store.sqlite3")
+    with store._writer.begin() as connection:
+        connection.execute(text("DELETE FROM queue"))
+        with pytest.raises(StoreError, match="not saved, try again: database is locked"):
+            store.submit(fields())
+        assert store.find().total == 0  # reading goes on
+    assert store.submit(fields()).new
+
+
+# --- where it lies -----------------------------------------------------------------------------------------
+
+
+def test_where_data_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DIFFUMASK_DATA", "DIFFUMASK_DATABASE_URL", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    if sys.platform == "linux":
+        assert data_dir() == tmp_path / "home" / ".local" / "share" / "diffumask"
+    odd = tmp_path / "odd ?%#name"
+    monkeypatch.setenv("DIFFUMASK_DATA", str(odd))
+    store = open_store()
+    store.submit(fields())
+    assert (odd / "corrections.sqlite3").is_file() and odd.stat().st_mode & 0o077 == 0
+    monkeypatch.setenv("DIFFUMASK_DATABASE_URL", "postgres://user:secret@nowhere:1/x?connect_timeout=1")
+    assert database_url().drivername == "postgresql+psycopg"
+    for bad in ("nonsense", "mysql://x/y", "sqlite:////proc/nowhere/x.sqlite3"):
+        with pytest.raises(StoreError) as error:
+            open_store(bad)
+        assert "\n" not in str(error.value)
+
+
+def test_a_password_is_not_shown() -> None:
+    pytest.importorskip("psycopg")
+    with pytest.raises(StoreError) as error:
+        open_store("postgresql://user:secret@127.0.0.1:1/x?connect_timeout=1")
+    assert "secret" not in str(error.value) and "127.0.0.1" in str(error.value)
+
+
+def test_memory_is_shared_by_threads() -> None:
+    store = open_store("sqlite://")
+    with ThreadPoolExecutor(4) as pool:
+        assert all(result.new for result in pool.map(store.submit, [fields(f"Prompt {i}") for i in range(8)]))
+    assert store.find().total == 8
+
+
+def test_sqlite_keeps_what_it_committed(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/store.sqlite3")
+    with store._reader.connect() as connection:
+        found = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in PRAGMAS}
+    assert found == PRAGMAS
+
+
+def test_examples_in_docstrings() -> None:
+    for module in (record_module, formats, store_package):
+        assert doctest.testmod(module).failed == 0
+
+
+def test_importing() -> None:
+    """A second import of the tables is fine, and nothing heavy comes along."""
+    importlib.reload(models)
+    check = "import sys, annotations.cli; print({'torch', 'gradio', 'model', 'transformers'} & set(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", check], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout == "set()\n"

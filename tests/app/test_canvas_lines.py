@@ -1,0 +1,146 @@
+"""What the canvas is sent: enough to write the compressed prompt and to slide without asking the model again."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.components.canvas_lines import (
+    FUSES_LEFT,
+    FUSES_RIGHT,
+    IS_BREAK,
+    SPACE_BEFORE,
+    SPACE_INSIDE,
+    document_line,
+    end_line,
+    error_line,
+    keep_order,
+    parse_mask,
+    parse_pins,
+    shot_names,
+    step_line,
+    token_flags,
+)
+from app.explore.examples import EXAMPLES
+from model.diffusion.sampler import budget
+from model.diffusion.trace import SamplerConfig, Trace
+from model.prompt import Prompt, parse
+from tests.support.scripted import ScriptedCompressor
+
+HOSTILE = "Say ${1+1} `x` \\u0041 </script><img src=x onerror=alert(1)> مرحبا 👩‍👩‍👧 A\u202eB \0 日本 x\u2028y"
+
+
+def trace_of(prompt: Prompt, config: SamplerConfig, pins: dict[int, bool] | None = None) -> Trace:
+    steps = list(ScriptedCompressor().denoise(prompt, config, pins))
+    return Trace.of(steps, config, pins or {})
+
+
+def write(document: dict, keep: list[bool]) -> str:
+    """What app/web/document.js does to write the compressed prompt."""
+    out, before, space = [], -1, False
+    for i, token in enumerate(document["tokens"]):
+        flags = ord(document["flags"][i]) - 48
+        space = space or bool(flags & SPACE_BEFORE)
+        if not keep[i]:
+            space = space or bool(flags & SPACE_INSIDE)
+            continue
+        if before == i - 1:
+            out.append(document["gaps"][i])
+        elif before >= 0 and not flags & IS_BREAK and not ord(document["flags"][before]) - 48 & IS_BREAK:
+            fuse = (ord(document["flags"][before]) - 48) & FUSES_RIGHT and flags & FUSES_LEFT
+            out.append(" " if fuse or space else "")
+        out.append(token)
+        before, space = i, False
+    return "".join(out) + (document["tail"] if before == len(keep) - 1 else "")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(min_size=1).filter(lambda t: not t.isspace()), st.data())
+def test_the_document_is_enough_to_write_any_compressed_prompt(text: str, data: st.DataObject) -> None:
+    try:
+        prompt = parse(text)
+    except ValueError:
+        return  # half a character
+    keep = data.draw(st.lists(st.booleans(), min_size=len(prompt), max_size=len(prompt)))
+    document = json.loads(document_line("r", prompt, SamplerConfig(), {}))
+    assert write(document, keep) == prompt.render(keep)
+
+
+@pytest.mark.parametrize("text", [*EXAMPLES.values(), HOSTILE])
+def test_the_document_gives_back_the_text(text: str) -> None:
+    document = json.loads(document_line("r", parse(text), SamplerConfig(), {}))
+    assert write(document, [True] * len(document["tokens"])) == text
+
+
+def test_a_line_holds_no_markup_and_no_line_break() -> None:
+    line = document_line("r", parse(HOSTILE), SamplerConfig(), {})
+    assert "<" not in line and line.isascii() and line.count("\n") == 1 and line.endswith("\n")
+    assert "<" not in error_line("no <script>, please")
+
+
+def test_pins_say_who_fixed_what() -> None:
+    document = json.loads(document_line("r", parse("a b c d"), SamplerConfig(), {0: True, 1: False, 3: True}, {1, 3}))
+    assert document["pins"] == "kD.K"
+
+
+def test_steps_decide_every_token_once() -> None:
+    prompt = parse(EXAMPLES["Documents + question"])
+    pins = {3: False, 5: True}
+    trace = trace_of(prompt, SamplerConfig(0.4, 8), pins)
+    kept = {i: keep for i, keep in pins.items()}
+    for step in trace.steps:
+        line = json.loads(step_line(step))
+        assert len(base64.b64decode(line["sure"])) == len(line["decided"]) == len(line["keep"])
+        assert len(base64.b64decode(line["probability"])) == len(prompt)
+        for i, bit in zip(line["decided"], line["keep"], strict=True):
+            assert i not in kept
+            kept[i] = bit == "1"
+    assert tuple(kept[i] for i in range(len(prompt))) == trace.keep
+
+
+@pytest.mark.parametrize("retention", [0.1, 0.37, 0.8, 1.0])
+def test_the_order_holds_the_runs_own_mask_and_respects_pins(retention: float) -> None:
+    prompt = parse(EXAMPLES["Agent's instructions"])
+    pins = {2: True, 7: False, 40: True}
+    trace = trace_of(prompt, SamplerConfig(retention, 6), pins)
+    order = keep_order(trace)
+    assert sorted(order) == list(range(len(prompt)))
+    assert set(order[: sum(trace.keep)]) == {i for i, keep in enumerate(trace.keep) if keep}
+    for other in (0.05, 0.5, 0.95):
+        kept = set(order[: budget(len(prompt), other, pins)])
+        assert {2, 40} <= kept and 7 not in kept
+    end = json.loads(end_line(trace, 0.1234, "abc"))
+    assert end["order"] == order and end["kept"] == sum(trace.keep) and end["seconds"] == 0.123
+
+
+def test_flags_of_known_tokens() -> None:
+    flags = [ord(c) - 48 for c in token_flags(parse("Hi, \n日 x"))]
+    assert flags[0] == FUSES_LEFT | FUSES_RIGHT and flags[1] == 0
+    assert flags[2] == IS_BREAK | SPACE_BEFORE | SPACE_INSIDE
+    assert flags[3] == 0 and flags[4] == FUSES_LEFT | FUSES_RIGHT | SPACE_BEFORE
+
+
+def test_shots_have_names() -> None:
+    assert shot_names(parse(EXAMPLES["Maths, few-shot"]).shots) == [
+        "Instruction",
+        "Example 1",
+        "Example 2",
+        "Example 3",
+        "Question",
+    ]
+    assert shot_names(parse("one paragraph").shots) == ["Prompt"]
+
+
+def test_masks_and_pins_from_the_browser_are_checked() -> None:
+    assert parse_mask("011", 3) == (False, True, True)
+    assert parse_pins(".KD", 3) == {1: True, 2: False}
+    for bad in ("01", "012", None, 11, ["0", "1", "1"]):
+        with pytest.raises(ValueError):
+            parse_mask(bad, 3)
+    for bad in (".K", "..k", None, [".", ".", "."]):
+        with pytest.raises(ValueError):
+            parse_pins(bad, 3)

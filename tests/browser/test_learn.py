@@ -1,0 +1,169 @@
+"""The Learn tab in a real browser: a tiny real model learns, is promoted, seen in Explore, and rolled back."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from annotations.store import Store
+from app.learn.jobs import Lesson
+from app.settings import Settings
+from app.studio import Ask, Opened, Studio
+from app.ui import launch
+from model.compress import Compressor
+from model.denoiser.checkpoint import save_checkpoint
+from model.diffusion.trace import SamplerConfig
+from model.training.finetune import FinetuneConfig, FineTuned, finetune
+from model.training.fit import FitConfig
+from tests.support.browsing import correct, explore, needs_chromium, states, token, wait_for_text
+from tests.support.tiny import tiny_checkpoint
+
+pytestmark = needs_chromium
+
+PROMPT = (
+    "Sort.\n\nQ: is it a cat or a dog?\nA: animal\n\nQ: is it a rose or a lily?\nA: plant\n\n"
+    "Q: is it a trout or a carp?\nA: animal\n\nQ: is it an oak?\nA:"
+)
+go_on = threading.Event()  # cleared: the job waits at its first step
+
+
+def learn(
+    file: Path, out: Path, parent: Path | None, lesson: Lesson, progress: Callable[[int, int, float], None], tiny: Path
+) -> FineTuned:
+    """As in earnest, but from the tiny model, and so fast that ten epochs show."""
+
+    def wait(step: int, total: int, loss: float) -> None:
+        assert go_on.wait(120)
+        progress(step, total, loss)
+
+    fit = FitConfig(epochs=10, patience=10, rate=1e-2)
+    return finetune(FinetuneConfig(file, out, parent or tiny, lesson.held_out, lesson.seed, fit=fit), wait)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def studio(store: Store, data: Path) -> Studio:
+    """A studio that ships a tiny random model, and four corrections that drop all and keep all."""
+    tiny, made = data / "tiny", tiny_checkpoint()
+    save_checkpoint(tiny, made.denoiser, made.encoder.tokenizer, {})
+    studio = Studio(
+        Settings(data=data),
+        lambda folder=None: Compressor.load(folder or tiny, "cpu"),
+        lambda: store,
+        lambda *given: learn(*given, tiny),
+    )
+    for i in range(4):
+        ask = Ask(f"{PROMPT} {i}", SamplerConfig(0.5, 8))
+        run = studio.start(ask)
+        list(studio.denoise(run))
+        assert run.trace
+        opened = Opened(uuid.uuid4().hex, ask, run.trace.keep, run.checkpoint)
+        mask = [not keep for keep in run.trace.keep]
+        studio.save(opened, mask, dict(enumerate(mask)), "Ann", "", 1.0)
+    return studio
+
+
+@pytest.fixture(scope="module")
+def url(studio: Studio) -> Iterator[str]:
+    go_on.set()
+    _, address, _ = launch(studio, prevent_thread_lock=True, quiet=True)
+    yield address
+    gr.close_all(verbose=False)
+
+
+def open_tab(page: Any) -> None:
+    page.get_by_role("tab", name="Learn", exact=True).click()
+    page.wait_for_selector("#checkpoints tbody tr")
+
+
+def wait_for_job(page: Any, state: str) -> None:
+    page.wait_for_selector(f'#learn-job .dl-job[data-state="{state}"]')
+
+
+def served_row(page: Any) -> str:
+    (row,) = page.locator("#checkpoints tr.is-served").evaluate_all("rows => rows.map(row => row.dataset.id)")
+    return str(row)
+
+
+def test_a_job_outlives_the_page_keeps_nobody_waiting_and_is_cancelled(page: Any, studio: Studio, url: str) -> None:
+    open_tab(page)
+    wait_for_text(page, "#learn-count", "4 corrections to learn from.")
+    go_on.clear()
+    page.click("#fine-tune")
+    wait_for_job(page, "running")
+    page.reload()
+    explore(page, PROMPT)  # meanwhile the studio goes on
+    open_tab(page)
+    wait_for_job(page, "running")
+    assert page.locator("#fine-tune").is_disabled()
+    page.click("#cancel")
+    wait_for_job(page, "cancelling")
+    go_on.set()
+    wait_for_job(page, "cancelled")
+    page.wait_for_selector("#fine-tune:not([disabled])")
+    assert page.locator("#checkpoints tbody tr").count() == 1 and not page.locator("#cancel").is_visible()
+
+
+def test_learn_promote_see_the_new_mask_and_roll_back(page: Any, studio: Studio, data: Path) -> None:
+    explore(page, PROMPT)
+    before, shipped = states(page, "explore-canvas"), studio.compressor.checkpoint.id
+    open_tab(page)
+    page.click("#fine-tune")
+    wait_for_job(page, "done")
+    page.wait_for_selector("#loss .js-plotly-plot")
+    job = studio.finetuning.job
+    assert job and job.result
+    tiles = page.inner_text("#learn-job .dm-tiles")
+    for rate in (job.result.agreement_before, job.result.agreement_after, job.result.edit_rate_after):
+        assert f"{100 * rate:.1f} %" in tiles
+    new = job.result.checkpoint
+    page.wait_for_selector(f'#checkpoints tr[data-id="{new}"]')
+    assert served_row(page) == shipped, "nothing is promoted by itself"
+    assert f"{shipped}" in page.inner_text(f'#checkpoints tr[data-id="{new}"]')
+    page.click("#learn-job [data-act=promote]")
+    page.wait_for_selector(f'#checkpoints tr.is-served[data-id="{new}"]')
+    wait_for_text(page, "#learn-count", "0 corrections to learn from. Left out: 4 learned already.")
+
+    page.reload()
+    explore(page, PROMPT)
+    after = states(page, "explore-canvas")
+    kept = Compressor.load(data / "checkpoints" / new, "cpu").compress(PROMPT, 0.5, 8).trace.keep
+    assert after == "".join("k" if keep else "d" for keep in kept) != before
+
+    open_tab(page)
+    page.click("#checkpoints [data-act=back]")
+    page.wait_for_selector(f'#checkpoints tr.is-served[data-id="{shipped}"]')
+    assert "rolled back" in page.inner_text(f'#checkpoints tr[data-id="{new}"]')
+    page.reload()
+    explore(page, PROMPT)
+    assert states(page, "explore-canvas") == before
+
+    open_tab(page)
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+
+
+def test_a_draft_survives_the_end_of_the_server(page: Any, studio: Studio, store: Store, url: str) -> None:
+    """The last test of the module: it leaves another server behind."""
+    correct(page, PROMPT)
+    token(page, "correct-canvas", 2).click()
+    edited = states(page, "correct-canvas")
+    wait_for_text(page, "#correct-canvas .dm-saved", "Draft kept")
+    gr.close_all(verbose=False)
+    anew = Studio(studio.settings, lambda folder=None: studio.compressor, lambda: store)
+    launch(anew, prevent_thread_lock=True, quiet=True, server_port=int(url.rstrip("/").rsplit(":", 1)[1]))
+    page.goto(url)
+    page.get_by_role("tab", name="Correct", exact=True).click()
+    page.click("#correct-canvas [data-act=restore]")
+    page.wait_for_selector('#correct-canvas .dm[data-state="done"]')
+    assert states(page, "correct-canvas") == edited and page.input_value("#correct-prompt textarea") == PROMPT
