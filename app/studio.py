@@ -19,12 +19,13 @@ from app.correct.uncertainty import Gauge
 from app.learn.jobs import FineTuning
 from app.served import Served
 from app.settings import Settings
-from model.compress import MAX_CHARACTERS, Compressor
+from model.compress import Compressor
 from model.diffusion.trace import SamplerConfig, Step, Trace
 from model.errors import InputError
 from model.llm.causal import Target
-from model.llm.writers import Targets
+from model.llm.load import LoadedTargets, load_target
 from model.prompt import Prompt, parse
+from model.prompt.limits import check_length
 from model.prompt.pins import pins_for_digits, pins_for_task, pins_for_words, pins_from_regex
 
 DIGITS, BREAKS, TASK = "numbers", "line breaks", "instruction and question"  # what can be kept by rule
@@ -91,7 +92,7 @@ class Run:
 
 
 def _load_target(name: str) -> Target:
-    return Target.load(name, fast=True)
+    return load_target(name, fast=True)
 
 
 class Studio:
@@ -118,7 +119,7 @@ class Studio:
         self.finetuning = FineTuning(self.served, lambda: self.store, learn)
         self.gauge = Gauge(self.served, lambda: self.store, lambda: self._active > 0)
         self.counters = Counters(self.subwords, settings.tokenizers)
-        self.targets = Targets(load_target)
+        self.targets = LoadedTargets(load_target)
         self._active = 0  # runs that a visitor waits for
         self._lock = threading.Lock()
         self._runs: OrderedDict[str, Run] = OrderedDict()
@@ -153,11 +154,7 @@ class Studio:
 
     def start(self, ask: Ask) -> Run:
         """Split the prompt and fix what the rules and the person say. Raises InputError."""
-        if len(ask.text) > MAX_CHARACTERS:
-            raise InputError(
-                f"The prompt has {len(ask.text):,} characters; at most {MAX_CHARACTERS:,} are compressed at once: "
-                "split it."
-            )
+        check_length(len(ask.text))
         prompt = parse(ask.text)
         return Run(uuid.uuid4().hex, ask, prompt, {**pins_by_rule(prompt, ask.rules, ask.words), **ask.pins})
 
@@ -195,7 +192,7 @@ class Studio:
 
     def subwords(self, prompt: Prompt) -> list[int]:
         """How many subwords the served model's tokenizer makes of each prompt token; at least 1."""
-        tokenizer = self.compressor.checkpoint.encoder.tokenizer
+        tokenizer = self.compressor.checkpoint.collator.tokenizer
         pieces = tokenizer([token.text for token in prompt.tokens], add_special_tokens=False)["input_ids"]
         return [max(1, len(ids)) for ids in pieces]
 

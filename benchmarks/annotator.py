@@ -33,8 +33,6 @@ import numpy as np
 from benchmarks.help_desk import Case, cases, halves
 from model.compress import Compressor
 from model.data.fewshot import load_dataset
-from model.denoiser.checkpoint import Checkpoint, load_checkpoint
-from model.devices import pick_device
 from model.diffusion.trace import SamplerConfig
 from model.evaluation.metrics.bootstrap import Bootstrap, Interval
 from model.prompt import Prompt
@@ -145,7 +143,7 @@ def measure(
     """One annotator's day: correct, learn, measure."""
     rng = random.Random(f"annotator:{seed}")
     mine, theirs = halves(rng)
-    parent = compressor_of(load_checkpoint(flags.checkpoint))
+    parent = Compressor.load(flags.checkpoint)
     learnt = [correct(parent, case, rng.choice(RETENTIONS)) for case in cases(mine, flags.prompts, rng)]
     held = [correct(parent, case, rng.choice(RETENTIONS)) for case in cases(theirs, flags.held, rng)]
     file = folder / f"{seed}.jsonl"
@@ -155,7 +153,7 @@ def measure(
     elsewhere = rates(parent, goals) if goals else None
     made = finetune(FinetuneConfig(file, folder / str(seed), flags.checkpoint, seed=seed))
     say(f"seed {seed}: {made.summary()}")
-    child = compressor_of(load_checkpoint(made.folder))
+    child = Compressor.load(made.folder)
     again = [correct(child, c.case, c.asked.retention) for c in held]
     before, fresh = (np.array([[c.rate] for c in some]) for some in (held, again))
     found = {
@@ -168,10 +166,6 @@ def measure(
     if elsewhere is not None:
         found["gsm8k"] = compare(elsewhere, rates(child, goals), seed)
     return found
-
-
-def compressor_of(checkpoint: Checkpoint) -> Compressor:
-    return Compressor(checkpoint, pick_device())
 
 
 def table(found: dict[str, Any]) -> str:

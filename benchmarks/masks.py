@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from model.compress import Compressor
 from model.data.fewshot import draw, load_dataset
-from model.llm.causal import Target
+from model.llm.load import load_target
 from model.teacher.proposals import choose, head_first, roles, self_information
 from model.teacher.score import Case
 from model.teacher.search import Scorer, TeacherConfig, held_out
@@ -43,7 +43,7 @@ def main() -> None:
     flags = parser.parse_args()
     sets = [load_dataset(flags.data, name) for name in flags.tasks.split(",")]
     information = self_information(sets)
-    target = Target.load(flags.target, fast=True)
+    target = load_target(flags.target, fast=True)
     compressor = Compressor.load()
     found: dict[tuple[float, str], list[tuple[float, float]]] = defaultdict(list)
     gains = []

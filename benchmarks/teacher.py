@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from model.data.fewshot import FewShot, draw, load_dataset
-from model.llm.causal import Target
+from model.llm.load import load_target
 from model.teacher.score import Case
 from model.teacher.search import Scorer, TeacherConfig, held_out, label, left_to_right_pruning, random_pruning
 
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--methods", default="hierarchical,spans,random,classic")
     parser.add_argument("--held-out", type=int, default=48, help="queries that the masks are compared on")
     flags = parser.parse_args()
-    targets = [Target.load(name, fast=True) for name in flags.targets.split(",")]
+    targets = [load_target(name, fast=True) for name in flags.targets.split(",")]
     data = load_dataset(flags.data, flags.task)
     ratios = []
     for i in range(flags.prompts):

@@ -19,12 +19,12 @@ from app.compare.comparison import Comparison
 from app.compare.view import DIFFUMASK, FIRST, FULL, HUMAN, RANDOM, Arm, Side
 from app.corrections import view as review
 from app.studio import Ask, Studio
-from model.compress import MAX_CHARACTERS
 from model.diffusion.trace import SamplerConfig
 from model.errors import InputError
 from model.evaluation.methods.baselines import first_tokens, random_tokens
-from model.llm.writers import local_writer
+from model.llm.load import local_writer
 from model.prompt import parse
+from model.prompt.limits import MAX_CHARACTERS
 
 REMEMBERED = 64  # rounds, of all visitors
 QUESTION_LIMIT = 20_000  # characters

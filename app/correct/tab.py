@@ -22,9 +22,9 @@ from app.correct import view as queue_view
 from app.corrections import view as review
 from app.explore.events import MODEL, count_again, read_ask
 from app.studio import Ask, Opened, Run, Studio
-from model.compress import MAX_CHARACTERS
 from model.errors import InputError
 from model.prompt import parse
+from model.prompt.limits import MAX_CHARACTERS
 
 FROM_STORE = 1000  # prompts that were corrected before, taken at once
 _EMPTY = "Open a prompt: the model proposes what to keep, you click the words it got wrong."

@@ -11,10 +11,11 @@ from annotations.errors import RecordError, StoreError
 from annotations.store import Store
 from app.background import stand_back
 from app.served import Served
-from model.compress import MAX_CHARACTERS, Compressor
+from model.compress import Compressor
 from model.diffusion.trace import SamplerConfig, Trace
 from model.errors import InputError
 from model.prompt import parse
+from model.prompt.limits import check_length
 from model.prompt.pins import pins_for_task
 
 BATCH = 8  # prompts read from the store at a time
@@ -27,8 +28,7 @@ def uncertainty(compressor: Compressor, text: str) -> float:
 
     Raises InputError when the prompt is empty or too long.
     """
-    if len(text) > MAX_CHARACTERS:
-        raise InputError(f"The prompt has {len(text):,} characters; at most {MAX_CHARACTERS:,} are compressed at once.")
+    check_length(len(text))
     prompt = parse(text)
     pins = pins_for_task(prompt)
     trace = Trace.of(list(compressor.denoise(prompt, _ASKED, pins)), _ASKED, pins)

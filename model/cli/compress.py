@@ -52,7 +52,8 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from ..compress import MAX_CHARACTERS, Compressor
+    from ..compress import Compressor
+    from ..prompt.limits import MAX_CHARACTERS
 
     text = read_text(arguments.file, MAX_CHARACTERS)
     compressed = Compressor.load(arguments.checkpoint, arguments.device).compress(

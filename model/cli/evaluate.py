@@ -76,7 +76,8 @@ def _place(text: str) -> Path | str:
 def run(arguments: argparse.Namespace) -> None:
     from tqdm import tqdm
 
-    from ..evaluation.evaluate import EvaluateConfig, evaluate
+    from ..evaluation.config import EvaluateConfig
+    from ..evaluation.evaluate import evaluate
 
     config = EvaluateConfig(
         task=arguments.task,

@@ -33,8 +33,8 @@ def add(commands: argparse._SubParsersAction) -> None:
     flag("--epochs", type=count, default=30, metavar="N", help="passes over the pairs at the most (default 30)")
     flag("--tokens", type=count, default=512, metavar="N", help="prompt tokens per optimiser step (default 512)")
     flag("--rate", type=float, default=3e-5, metavar="R", help="peak learning rate on the pairs (default 3e-5)")
-    flag("--warmth", type=float, default=0.5, metavar="W",
-         help="of a prompt's masks, one that scores W standard deviations less is learnt 1/e times as often "
+    flag("--mask-temperature", "--warmth", type=float, default=0.5, metavar="T",
+         help="of a prompt's masks, one that scores T standard deviations less is learnt 1/e times as often "
          "(default 0.5)")  # fmt: skip
     flag("--seed", type=int, default=0, metavar="N", help="of everything random (default 0)")
     flag("--resume", action="store_true", help="go on with an interrupted run")
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
             parent=arguments.parent,
             warm_up=arguments.warm_up,
             warm_up_rate=arguments.warm_up_rate,
-            warmth=arguments.warmth,
+            temperature=arguments.mask_temperature,
             resume=arguments.resume,
             fit=FitConfig(epochs=arguments.epochs, tokens=arguments.tokens, rate=arguments.rate, seed=arguments.seed),
         )

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError
 
@@ -203,7 +204,7 @@ class FewShot:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, record: dict) -> FewShot:
+    def from_json(cls, record: dict[str, Any]) -> FewShot:
         return replace(
             cls(record["dataset"], tuple(record["rows"]), record["template"], tuple(record["classes"])),
             max_words=record["max_words"],

@@ -41,7 +41,7 @@ class CacheConfig(RefreshPolicy):
     block: int = 2048
 
 
-def fast_layers(denoiser: Denoiser) -> Layers | None:
+def known_layers(denoiser: Denoiser) -> Layers | None:
     """None if the encoder is of a kind whose layers are not known here, so that it can only be run whole."""
     return Layers(denoiser.backbone) if denoiser.config.encoder.get("model_type") in ENCODERS else None
 
@@ -49,8 +49,8 @@ def fast_layers(denoiser: Denoiser) -> Layers | None:
 class CachedPredictor:
     """A `Predict` of one prompt that remembers keys, values and last hidden states between steps."""
 
-    def __init__(self, denoiser: Denoiser, layers: Layers, encoded: PromptBatch, retention: float, window: CacheConfig):
-        self.denoiser, self.layers, self.encoded, self.window = denoiser, layers, encoded, window
+    def __init__(self, denoiser: Denoiser, layers: Layers, encoded: PromptBatch, retention: float, cache: CacheConfig):
+        self.denoiser, self.layers, self.encoded, self.cache = denoiser, layers, encoded, cache
         self.asked = torch.tensor([retention], device=encoded.ids.device)
         self.budget = max(1, round(retention * encoded.real.shape[1]))
         self.real = None if bool(encoded.attention.all()) else encoded.attention
@@ -79,19 +79,20 @@ class CachedPredictor:
         """[n] which tokens to compute; None = all."""
         undecided = states == MASK
         decided = len(states) - int(undecided.sum())
-        if not len(self.logits) or decided > self.window.refresh * self.refreshed:
+        if not len(self.logits) or decided > self.cache.refresh * self.refreshed:
             self.refreshed = decided
             return None
         values = self.logits[undecided].sort(descending=True).values
         left = min(max(self.budget - int((states == KEEP).sum()), 0), len(values))
         cut = values[max(left - 1, 0)] if len(values) else 0.0
-        return (states != self.seen) | (undecided & ((self.logits - cut).abs() < self.window.band))
+        return (states != self.seen) | (undecided & ((self.logits - cut).abs() < self.cache.band))
 
     def _compute(self, embeds: Tensor) -> Tensor:
         self.memory.rows = None
         self.computed += int(self.encoded.attention.sum())
         every = torch.arange(embeds.shape[1], device=embeds.device).expand(embeds.shape[:2])
-        return self.layers(embeds, every, self.real, self.memory)
+        hidden: Tensor = self.layers(embeds, every, self.real, self.memory)
+        return hidden
 
     def _compute_some(self, embeds: Tensor, active: Tensor) -> None:
         """Compute the subwords of active tokens in the windows that have any, a batch padded with repetitions."""

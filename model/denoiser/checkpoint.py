@@ -48,34 +48,39 @@ class Checkpoint:
 
     Attributes:
         id: first 12 hex digits of the sha256 of its weights file; "untrained" for a new one.
-        denoiser: in fp32, on the CPU, in eval mode.
-        encoder: prompts -> subwords, with the checkpoint's own tokenizer.
+        denoiser: in fp32, in eval mode; nobody changes it (training works on a copy).
+        collator: prompts -> subwords, with the checkpoint's own tokenizer.
         meta: what meta.json says: config, parent, data, metrics, base, licence, created_at.
     """
 
     id: str
     denoiser: Denoiser
-    encoder: PromptCollator
+    collator: PromptCollator
     meta: dict[str, Any]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the denoiser is."""
+        device: torch.device = next(self.denoiser.parameters()).device
+        return device
 
     def predictor(self, prompt: Prompt, retention: float) -> Predict:
         """What the sampler asks about one prompt: states [n] -> (logits to keep [n], shot logits), on the CPU.
 
         Everything is computed, each time; `model.denoiser.cached` computes less.
         """
-        device = next(self.denoiser.parameters()).device
-        encoded = self.encoder([prompt]).to(device)
-        asked = torch.tensor([retention], device=device)
+        encoded = self.collator([prompt]).to(self.device)
+        asked = torch.tensor([retention], device=self.device)
 
         def predict(states: Tensor) -> tuple[Tensor, Tensor]:
-            token, shot = self.denoiser(encoded, states[None].to(device), asked)
+            token, shot = self.denoiser(encoded, states[None].to(self.device), asked)
             return keep_logits(token, shot, encoded.shot)[0].float().cpu(), shot[0].float().cpu()
 
         return predict
 
 
-def load_checkpoint(folder: str | Path | None = None) -> Checkpoint:
-    """The checkpoint in a folder; None: the shipped one.
+def load_checkpoint(folder: str | Path | None = None, device: torch.device | None = None) -> Checkpoint:
+    """The checkpoint in a folder (None: the shipped one), on a device (None: the CPU).
 
     Raises InputError when the folder or a file is missing, truncated, damaged or of another format.
     """
@@ -85,12 +90,12 @@ def load_checkpoint(folder: str | Path | None = None) -> Checkpoint:
     _read_checked(folder, TOKENIZER, meta)
     try:
         denoiser = _denoiser(DenoiserConfig(**meta["config"]))
-        denoiser.load_state_dict(_floats(load(weights)))
+        denoiser.load_state_dict(_weights(load(weights)))
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
-        encoder = PromptCollator(_prepared(tokenizer, folder), denoiser.config)
+        collator = PromptCollator(_prepared(tokenizer, folder), denoiser.config)
     except (SafetensorError, RuntimeError, ValueError, TypeError, KeyError, AttributeError, OSError) as error:
         raise _damaged(folder, f"weights, tokenizer and config do not fit together ({_line(error)})") from error
-    return Checkpoint(hashlib.sha256(weights).hexdigest()[:12], denoiser.eval(), encoder, meta)
+    return Checkpoint(hashlib.sha256(weights).hexdigest()[:12], denoiser.to(device).eval(), collator, meta)
 
 
 def save_checkpoint(
@@ -131,7 +136,7 @@ def save_checkpoint(
     return hashlib.sha256(weights).hexdigest()[:12]
 
 
-def from_encoder(source: str | Path) -> Checkpoint:
+def from_encoder(source: str | Path, device: torch.device | None = None) -> Checkpoint:
     """A new denoiser on a pretrained encoder, with heads that know nothing yet (torch's global seed decides them).
 
     source: "minilm" (all-MiniLM-L6-v2, fetched on first use), or the folder or hub name of any Hugging Face encoder
@@ -151,9 +156,9 @@ def from_encoder(source: str | Path) -> Checkpoint:
     if backbone.config.is_encoder_decoder or not hasattr(backbone.config, "hidden_size"):
         raise InputError(f"{str(source)!r} is not a bidirectional encoder; choose one like BERT or RoBERTa")
     config = _config(_without_pooler(backbone))
-    denoiser = Denoiser(config, backbone).eval()
-    encoder = PromptCollator(_prepared(tokenizer, source), config)
-    return Checkpoint(UNTRAINED, denoiser, encoder, {"base": base, "licence": licence})
+    denoiser = Denoiser(config, backbone).to(device).eval()
+    collator = PromptCollator(_prepared(tokenizer, source), config)
+    return Checkpoint(UNTRAINED, denoiser, collator, {"base": base, "licence": licence})
 
 
 def _config(backbone: nn.Module) -> DenoiserConfig:
@@ -190,8 +195,9 @@ def _clean(shape: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in shape.items() if not k.startswith("_") and k not in _NOT_SHAPE}
 
 
-def _floats(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+def _weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """In fp32, by the names of today: weights that were saved before call `position` by the name of `situation`."""
+    return {k.replace("situation.", "position."): v.float() if v.is_floating_point() else v for k, v in state.items()}
 
 
 def _without_limits(tokenizer: Any) -> Any:
@@ -229,7 +235,7 @@ def _read_meta(folder: Path) -> dict[str, Any]:
             "`python -m model train`"
         )
     try:
-        meta = json.loads(_read(folder, META))
+        meta: dict[str, Any] = json.loads(_read(folder, META))
         known = meta["format"] == FORMAT and isinstance(meta["sha256"], dict) and isinstance(meta["config"], dict)
     except (ValueError, TypeError, KeyError, RecursionError):
         raise _damaged(folder, f"{META} is not a checkpoint's") from None

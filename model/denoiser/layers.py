@@ -78,7 +78,8 @@ class Layers(nn.Module):
         hidden = self.embeddings(inputs_embeds=embeds, position_ids=places + self.first_place).to(self.dtype)
         for i, layer in enumerate(self.layers):
             hidden = layer(hidden, real, memory, i)
-        return hidden.to(embeds.dtype)
+        last: Tensor = hidden.to(embeds.dtype)
+        return last
 
 
 class _Layer(nn.Module):
@@ -118,7 +119,8 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, real: Tensor | None) -
     weights.exp_()
     if mask is not None:
         weights *= mask
-    return weights @ values / weights.sum(-1, keepdim=True)
+    seen: Tensor = weights @ values / weights.sum(-1, keepdim=True)
+    return seen
 
 
 def _joined(linears: list[nn.Linear]) -> nn.Linear:

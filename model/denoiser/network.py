@@ -1,7 +1,8 @@
 """The denoiser: a bidirectional encoder that reads a prompt with a half-decided mask and says what else to keep.
 
 Input: the prompt's subwords, plus an embedding of the state (MASK, KEEP, DROP) of the prompt token each belongs to,
-plus an embedding of the requested retention, plus one of the token's situation: where in its shot it stands, how large
+plus an embedding of the requested retention, plus one of the token's position features: where in its shot it stands,
+how large
 the shot is against the budget, and how much of shot and prompt is decided. Output: one logit per prompt token and one
 per shot; a token's keep probability is sigmoid(token + its shot), so the shot logit is the hierarchical part of the
 decision. Shots attend to each other before they are judged, for which are kept is a choice among them.
@@ -19,7 +20,7 @@ from ..diffusion.schedule import KEEP, MASK
 from .batching import PromptBatch
 from .config import DenoiserConfig
 
-SITUATION = 9  # numbers that describe a token's situation, see `_situation`
+POSITION_FEATURES = 9  # numbers for each token, see `_position_features`
 
 
 class Denoiser(nn.Module):
@@ -33,12 +34,14 @@ class Denoiser(nn.Module):
         self.backbone: Any = backbone
         self.state = nn.Embedding(3, embedding)
         self.retention = nn.Sequential(nn.Linear(8, embedding), nn.GELU(), nn.Linear(embedding, embedding))
-        self.situation = nn.Sequential(nn.Linear(SITUATION, embedding), nn.GELU(), nn.Linear(embedding, embedding))
+        self.position = nn.Sequential(
+            nn.Linear(POSITION_FEATURES, embedding), nn.GELU(), nn.Linear(embedding, embedding)
+        )
         self.token_head = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, 1))
         self.shot_attention = nn.MultiheadAttention(width, math.gcd(width, 4), batch_first=True)
         self.shot_head = nn.Sequential(nn.Linear(2 * width + embedding, width), nn.GELU(), nn.Linear(width, 1))
         nn.init.normal_(self.state.weight, std=0.02)
-        for layers in (self.retention, self.situation, self.token_head, self.shot_head):
+        for layers in (self.retention, self.position, self.token_head, self.shot_head):
             last = layers[-1]
             assert isinstance(last, nn.Linear)
             nn.init.normal_(last.weight, std=0.02)  # start as the plain encoder, undecided
@@ -62,8 +65,8 @@ class Denoiser(nn.Module):
         """What the encoder reads: [windows, width, d]; and the embedding of the retention: [batch, d]."""
         batch, n = states.shape
         level = self.retention(_fourier(retention))
-        situation = self.situation(_situation(encoded, states, retention))  # [batch, n, d]
-        given = self.state(states) + situation + level[:, None]
+        position = self.position(_position_features(encoded, states, retention))  # [batch, n, d]
+        given = self.state(states) + position + level[:, None]
         embeds = self.backbone.get_input_embeddings()(encoded.ids)
         of_token = given.view(batch * n, -1)[encoded.token.clamp_min(0)] * (encoded.token >= 0)[..., None]
         return embeds + of_token, level
@@ -86,7 +89,8 @@ class Denoiser(nn.Module):
         absent = kept.new_ones(batch * shots, dtype=torch.bool).index_fill_(0, rows, False).view(batch, shots)
         others, _ = self.shot_attention(each, each, each, key_padding_mask=absent, need_weights=False)
         context = level[:, None].expand(-1, shots, -1)
-        return self.shot_head(torch.cat([each, others, context], -1)).squeeze(-1)
+        logits: Tensor = self.shot_head(torch.cat([each, others, context], -1)).squeeze(-1)
+        return logits
 
 
 def keep_logits(token: Tensor, shot: Tensor, shot_of: Tensor) -> Tensor:
@@ -94,8 +98,8 @@ def keep_logits(token: Tensor, shot: Tensor, shot_of: Tensor) -> Tensor:
     return token + shot.gather(1, shot_of)
 
 
-def _situation(encoded: PromptBatch, states: Tensor, retention: Tensor) -> Tensor:
-    """What the budget and the decisions so far mean for each token: [batch, n, SITUATION], each about -1 to 1.
+def _position_features(encoded: PromptBatch, states: Tensor, retention: Tensor) -> Tensor:
+    """What the budget and the decisions so far mean for each token: [batch, n, POSITION_FEATURES], each about -1 to 1.
 
     A bidirectional encoder has it all before it, but counts badly.
     """

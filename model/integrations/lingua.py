@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from ..compress import MAX_CHARACTERS, Compressor
 from ..errors import InputError
 from ..prompt import Prompt, parse
+from ..prompt.limits import check_length
 from ..prompt.pins import pins_for_digits, pins_for_words
 
 # Options of LLMLingua that are accepted and change nothing: they tune how its own language model ranks contexts,
@@ -61,8 +61,16 @@ JOIN = "\n\n"
 DOLLARS_PER_TOKEN = 0.06 / 1000  # what LLMLingua reckons for GPT-4
 
 
+class Compresses(Protocol):
+    """What is needed of a `model.Compressor`."""
+
+    def compress(self, text: Prompt, retention: float, *, pins: Mapping[int, bool]) -> Any:
+        """A result with a `trace` that has the mask."""
+        ...
+
+
 def compress_prompt(
-    compressor: Compressor,
+    compressor: Compresses,
     context: str | Sequence[str],
     *,
     instruction: str = "",
@@ -168,8 +176,7 @@ class _Parts:
         for text in texts:
             spans.append((at, at + len(text)))
             at += len(text) + len(JOIN) if text else 0
-        if at > MAX_CHARACTERS:
-            raise InputError(f"the prompt has {at:,} characters; at most {MAX_CHARACTERS:,} are compressed at once")
+        check_length(at)
         joined = JOIN.join(text for text in texts if text)
         prompt = parse(joined, _shot_starts(contexts, [start for start, end in spans if start < end], spans[1][0]))
         return cls(prompt, texts, tuple(_tokens_within(prompt, spans)))

@@ -14,12 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
-
-from ..devices import has_fast_bfloat16, pick_device
-from ..errors import InputError
-from ..pretrained import WHEELS, fetch
-from .diffusion_weights import is_diffusion
+from transformers import DynamicCache
 
 TOKENS_PER_CHUNK = 512  # padded query tokens in a forward pass: bounds memory, and small blocks stay in the CPU's cache
 POSITIONS_PER_BLOCK = 128  # rows of logits in memory at once
@@ -28,7 +23,7 @@ POSITIONS_PER_BLOCK = 128  # rows of logits in memory at once
 class Target:
     """A frozen causal LM and its tokenizer.
 
-    >>> target = Target.load("smollm2")
+    >>> target = load_target("smollm2")  # model.llm.load
     >>> prefix = target.read(target.encode("Review: dull\\nAnswer: terrible\\n\\n"))
     >>> target.label_log_probs(prefix, [target.encode("Review: fun\\nAnswer:")], [1])   # [queries, labels]
     """
@@ -39,34 +34,6 @@ class Target:
         bos = tokenizer.bos_token_id
         adds_bos = bool(ids := tokenizer("a").input_ids) and ids[0] == bos
         self.bos: list[int] = [bos] if adds_bos and bos is not None else []
-
-    @classmethod
-    def load(cls, name: str, device: str | torch.device | None = None, fast: bool = False) -> Target:
-        """`name`: "smollm2", "gemma3", or any Hugging Face causal LM by hub name or folder.
-
-        A diffusion LLM (LLaDA, Dream) is loaded as a `model.llm.masked_diffusion.DiffusionTarget`.
-
-        fast: bfloat16 where the device computes in it faster than in fp32 (s(z) hardly differs).
-        """
-        source = fetch(name) if name in WHEELS else name
-        try:
-            if name not in WHEELS and is_diffusion(name):
-                from .masked_diffusion import DiffusionTarget  # here, since it is a Target itself
-
-                return DiffusionTarget.load(name, device, fast)
-            tokenizer = AutoTokenizer.from_pretrained(source)
-            model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, use_safetensors=True)
-        except InputError:
-            raise
-        except (OSError, ValueError, ImportError) as e:
-            reason = str(e).strip().splitlines()[0]
-            raise InputError(
-                f"cannot load the target LLM {name!r} ({reason}); give 'smollm2', 'gemma3', a Hugging Face name "
-                "or a folder with safetensors weights"
-            ) from e
-        place = pick_device(device)
-        dtype = torch.bfloat16 if fast and has_fast_bfloat16(place) else torch.float32
-        return cls(name, model.to(device=place, dtype=dtype), tokenizer)
 
     def encode(self, text: str) -> list[int]:
         """Text -> subword ids, without special tokens."""

@@ -24,7 +24,7 @@ _TURN_ENDS = ("<|eot_id|>", "<|im_end|>")  # what LLaDA's and Dream's instruct m
 class DiffusionTarget(Target):
     """A frozen masked-diffusion LLM.
 
-    >>> target = DiffusionTarget.load("GSAI-ML/LLaDA-8B-Base")      # as Target.load does
+    >>> target = DiffusionTarget.load("GSAI-ML/LLaDA-8B-Base")      # as load_target does
     >>> prefix = target.read(target.encode("Review: dull\\nAnswer: terrible\\n\\n"))
     >>> target.label_log_probs(prefix, [target.encode("Review: fun\\nAnswer:")], [1])   # [queries, labels]
 

@@ -4,9 +4,7 @@ OpenAI-compatible endpoint (`model.llm.endpoint`).
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,7 +18,6 @@ from .causal import Target, cached
 
 BREAK = "\n\n"  # what ends an answer that merely continues its prompt: the next demonstration would follow
 READ_AT_ONCE = 256  # prompt subwords in one forward pass; between two passes the work can be stopped
-LOADED = 2  # models that are kept
 
 
 @dataclass(frozen=True)
@@ -142,31 +139,3 @@ def end_ids(target: Target) -> set[int]:
     more = getattr(target.model.generation_config, "eos_token_id", None)
     ends = {target.tokenizer.eos_token_id, *(more if isinstance(more, list) else [more])}
     return {end for end in ends if end is not None}
-
-
-def local_writer(target: Target, chat: bool = True) -> LocalWriter:
-    """The writer that suits a target."""
-    from .diffusion_writer import DiffusionWriter  # here, since it is a LocalWriter
-    from .masked_diffusion import DiffusionTarget
-
-    return (DiffusionWriter if isinstance(target, DiffusionTarget) else LocalWriter)(target, chat)
-
-
-class Targets:
-    """Target LLMs by name, each loaded once, the last few of them kept. Safe to share between threads."""
-
-    def __init__(self, load: Callable[[str], Target]):
-        self._load, self._lock = load, threading.Lock()
-        self._kept: OrderedDict[str, Target] = OrderedDict()
-
-    def get(self, name: str) -> Target:
-        """The model, ready: loaded and run once, so that the first answer is as fast as the next. Raises InputError."""
-        with self._lock:
-            if name not in self._kept:
-                target = self._load(name)
-                list(local_writer(target, chat=False).write("Hello", 2))
-                self._kept[name] = target
-            self._kept.move_to_end(name)
-            while len(self._kept) > LOADED:
-                self._kept.popitem(last=False)
-            return self._kept[name]

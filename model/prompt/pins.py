@@ -57,6 +57,11 @@ def pins_for_digits(prompt: Prompt) -> dict[int, bool]:
     return {i: True for i, token in enumerate(prompt.tokens) if any(map(str.isdigit, token.text))}
 
 
+def pins_for_breaks(prompt: Prompt) -> dict[int, bool]:
+    """Pin every run of line breaks."""
+    return {i: True for i, token in enumerate(prompt.tokens) if token.text[0].isspace()}
+
+
 def pins_for_task(prompt: Prompt) -> dict[int, bool]:
     """Pin what says what is to be done: the instruction before the demonstrations and the open question after them.
 

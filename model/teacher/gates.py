@@ -23,7 +23,7 @@ def gate_gradient(
 ) -> Tensor:
     """d s / d g at g = 1 for every token that is kept (None = all): [n], higher = more wanted; 0 on dropped ones."""
     gates = torch.ones(len(prompt), requires_grad=True)
-    score(targets, goals, prompt, keep or [True] * len(prompt), gates).backward()
+    torch.autograd.backward(score(targets, goals, prompt, keep or [True] * len(prompt), gates))
     assert gates.grad is not None
     return gates.grad
 
@@ -48,10 +48,10 @@ def gate_search(
     for step in range(1, steps + 1):
         share = step / steps
         budget = len(prompt) * math.exp(math.log(retention) * share)
-        warmth = temperature[0] * (temperature[1] / temperature[0]) ** share
-        gates = soft_top_k(logits, budget, warmth).clamp_min(1e-4)
+        heat = temperature[0] * (temperature[1] / temperature[0]) ** share
+        gates = soft_top_k(logits, budget, heat).clamp_min(1e-4)
         optimiser.zero_grad()
-        (-score(targets, fresh_goals(), prompt, keep, gates)).backward()
+        torch.autograd.backward(-score(targets, fresh_goals(), prompt, keep, gates))
         optimiser.step()
     return logits.detach()
 

@@ -22,6 +22,7 @@ from ..compress import Compressor
 from ..data.fewshot import TRAIN_TASKS, Dataset, FewShot, draw, load_dataset
 from ..errors import InputError
 from ..llm.causal import Target
+from ..llm.load import load_target
 from ..prompt import Prompt
 from .proposals import coherent, denoised, self_information
 from .score import Case
@@ -125,7 +126,7 @@ class TeachConfig:
         data: folder with gsm8k/ and train_tasks/.
         out: JSONL file that finished pairs are appended to.
         tasks: data sets, drawn in turn.
-        targets: names for `Target.load`; s(z) is their mean.
+        targets: names for `load_target`; s(z) is their mean.
         pairs: how many there shall be in the end.
         method: "hierarchical", "explore", or a reference: "classic", "random".
         checkpoint: of the denoiser that proposes half of the masks that "explore" scores; None: the shipped one.
@@ -166,7 +167,7 @@ def teach(config: TeachConfig) -> None:
     done = len(finished)
     if done >= config.pairs:
         return
-    targets = [Target.load(name, config.device, fast=True) for name in config.targets]
+    targets = [load_target(name, config.device, fast=True) for name in config.targets]
     propose = proposals(config) if config.method == "explore" else None
     config.out.parent.mkdir(parents=True, exist_ok=True)
     with open(config.out, "a", encoding="utf-8") as file, tqdm(total=config.pairs, initial=done, unit="pair") as bar:

@@ -14,26 +14,22 @@ import json
 import random
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from ..compress import Compressor
-from ..denoiser.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from ..devices import pick_device
-from ..diffusion.schedule import KEEP
-from ..diffusion.trace import SamplerConfig
+from ..compress import Compressor, CompressRequest
+from ..denoiser.checkpoint import save_checkpoint
 from ..errors import InputError
-from ..prompt import Prompt, parse
 from ..prompt.pins import pins_for_task
+from .batches import Item
 from .corrections import CorrectedPrompt, read_corrections
-from .fit import Epoch, FitConfig, Item, fit
+from .fit import Epoch, FitConfig, Progress, fit
 
 TOUCHED = 3.0  # how much a token that the person decided counts against one left alone
 RETENTIONS = (0.2, 0.35, 0.5, 0.7)  # at which each correction is learnt, besides its own
-REHEARSED = Path(__file__).parents[2] / "examples"
-
-Progress = Callable[[int, int, float], None]
+REHEARSED = Path(__file__).parent / "rehearsal"
 
 
 @dataclass(frozen=True)
@@ -116,21 +112,23 @@ def finetune(config: FinetuneConfig, progress: Progress | None = None) -> FineTu
     Raises InputError when the file or a record in it is not valid, `out` is there already, or fewer than two prompts
     were corrected.
     """
-    start = time.perf_counter()
+    began = time.perf_counter()
     if config.out.exists() or config.out.is_symlink():
         raise InputError(f"{config.out} is there already; checkpoints are never overwritten, so name another folder")
     corrections, data = read_corrections(config.corrections)
     learnt, held = split(corrections, config)
-    checkpoint = load_checkpoint(config.parent)
-    checkpoint.denoiser.to(pick_device())
-    before = agreement(checkpoint, held), edit_rate(checkpoint, held)
-    items = [item for correction in learnt for item in items_of(correction, checkpoint)] + rehearsal(checkpoint)
-    valid = [item for correction in held for item in items_of(correction, checkpoint)]
+    parent = Compressor.load(config.parent)
+    before = agreement_with_people(parent, held), edit_rate(parent, held)
+    items = [item for correction in learnt for item in items_of(correction, parent)] + rehearsal(parent)
+    valid = [item for correction in held for item in items_of(correction, parent)]
     fitting = replace(config.fit, seed=config.seed)
-    state = _state(config, data, checkpoint.id) if config.resumable else None
-    history = fit(checkpoint, items, valid, fitting, state, progress)
-    checkpoint.denoiser.half().float()  # as the checkpoint will hold it
-    after = agreement(checkpoint, held), edit_rate(checkpoint, held)
+    start = parent.checkpoint
+    state = _state(config, data, start.id) if config.resumable else None
+    student = deepcopy(start.denoiser)
+    history = fit(student, start.collator, items, valid, fitting, parent=start.denoiser, state=state, progress=progress)
+    student.half().float()  # as the new checkpoint will hold it
+    child = Compressor(replace(start, denoiser=student))
+    after = agreement_with_people(child, held), edit_rate(child, held)
     metrics = {
         "agreement_before": round(before[0], 4),
         "agreement_after": round(after[0], 4),
@@ -139,20 +137,20 @@ def finetune(config: FinetuneConfig, progress: Progress | None = None) -> FineTu
         "epochs": [asdict(epoch) for epoch in history],
     }
     meta = {
-        "parent": checkpoint.id,
-        "base": checkpoint.meta.get("base"),
-        "licence": checkpoint.meta.get("licence"),
+        "parent": start.id,
+        "base": start.meta.get("base"),
+        "licence": start.meta.get("licence"),
         "data": data,
         "corrections": {"train": len(learnt), "held_out": len(held)},
         "metrics": metrics,
         "fit": asdict(fitting),
     }
-    new = save_checkpoint(config.out, checkpoint.denoiser, checkpoint.encoder.tokenizer, meta)
+    new = save_checkpoint(config.out, student, start.collator.tokenizer, meta)
     if state is not None:
         _forget_states(config.out)
-    seconds = time.perf_counter() - start
+    seconds = time.perf_counter() - began
     return FineTuned(
-        new, config.out, checkpoint.id, len(learnt), len(held),
+        new, config.out, start.id, len(learnt), len(held),
         before[0], after[0], before[1], after[1], history, seconds, data,
     )  # fmt: skip
 
@@ -194,66 +192,58 @@ def split(
     return [c for c in corrections if c.sha256 not in apart], [c for c in corrections if c.sha256 in apart]
 
 
-def items_of(correction: CorrectedPrompt, checkpoint: Checkpoint) -> list[Item]:
+def items_of(correction: CorrectedPrompt, compressor: Compressor) -> list[Item]:
     """The person's mask, and masks of other lengths: what the parent decides around the tokens that were touched."""
-    own = Item(correction.prompt, correction.keep, _taught(correction))
+    own = Item(correction.prompt, correction.keep, [TOUCHED if touched else 0.0 for touched in correction.touched])
     fixed = {i: correction.keep[i] for i, touched in enumerate(correction.touched) if touched}
     others = [r for r in RETENTIONS if abs(r - own.retention) > 0.05]
-    masks = [_sampled(checkpoint, correction, replace(correction.asked, retention=r), fixed) for r in others]
+    masks = [_mask(compressor, correction, retention, fixed) for retention in others]
     return [own, *(replace(own, keep=mask) for mask in masks if any(mask))]
 
 
-def rehearsal(checkpoint: Checkpoint) -> list[Item]:
+def rehearsal(compressor: Compressor) -> list[Item]:
     """Masks of prompts of other kinds, of which nothing is to change; each at every other length."""
     items = []
     for i, path in enumerate(sorted(REHEARSED.glob("*.txt"))):
-        prompt = parse(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
         for retention in RETENTIONS[i % 2 :: 2]:
-            mask = _mask(checkpoint, prompt, SamplerConfig(retention), pins_for_task(prompt))
-            items.append(Item(prompt, mask, [0.0] * len(mask)))
+            result = compressor.compress(text, retention)
+            items.append(Item(result.prompt, result.trace.keep, [0.0] * len(result.prompt)))
     return items
-
-
-def _taught(correction: CorrectedPrompt) -> list[float]:
-    return [TOUCHED if touched else 0.0 for touched in correction.touched]
 
 
 # --- how good it is ----------------------------------------------------------------------------------------
 
 
-def agreement(checkpoint: Checkpoint, corrections: Sequence[CorrectedPrompt]) -> float:
-    """Share of tokens on which the sampler, asked for as long a mask as the person's, decides like the person."""
-    lengths = [sum(c.keep) / len(c.keep) for c in corrections]
-    asked = [replace(c.asked, retention=share) for c, share in zip(corrections, lengths, strict=True)]
-    return 1 - _differing(checkpoint, corrections, asked)
+def agreement_with_people(compressor: Compressor, corrections: Sequence[CorrectedPrompt]) -> float:
+    """Share of tokens on which the model, asked for as long a mask as the person's, decides like the person."""
+    return 1 - _differing(compressor, corrections, [sum(c.keep) / len(c.keep) for c in corrections])
 
 
-def edit_rate(checkpoint: Checkpoint, corrections: Sequence[CorrectedPrompt]) -> float:
-    """Share of tokens that the person would have to change if this checkpoint were asked as the model was then."""
-    return _differing(checkpoint, corrections, [c.asked for c in corrections])
+def edit_rate(compressor: Compressor, corrections: Sequence[CorrectedPrompt]) -> float:
+    """Share of tokens that the person would have to change if this model were asked as the model was then."""
+    return _differing(compressor, corrections, [c.asked.retention for c in corrections])
 
 
-def _differing(checkpoint: Checkpoint, corrections: Sequence[CorrectedPrompt], asked: Sequence[SamplerConfig]) -> float:
+def _differing(compressor: Compressor, corrections: Sequence[CorrectedPrompt], retentions: Sequence[float]) -> float:
     wrong = total = 0
-    for correction, config in zip(corrections, asked, strict=True):
-        mask = _sampled(checkpoint, correction, config, {})
+    for correction, retention in zip(corrections, retentions, strict=True):
+        mask = _mask(compressor, correction, retention, {})
         wrong += sum(a != b for a, b in zip(mask, correction.keep, strict=True))
         total += len(mask)
     return wrong / total
 
 
-def _sampled(
-    checkpoint: Checkpoint, correction: CorrectedPrompt, config: SamplerConfig, pins: Mapping[int, bool]
-) -> list[bool]:
-    """The model's mask. Instruction and question, if the model's mask kept them whole, were pinned by rule, as here."""
-    prompt = correction.prompt
-    task = pins_for_task(prompt)
-    ruled = task if all(correction.model[i] for i in task) else {}
-    return _mask(checkpoint, prompt, config, {**ruled, **pins})
+def _mask(
+    compressor: Compressor, correction: CorrectedPrompt, retention: float, pins: Mapping[int, bool]
+) -> tuple[bool, ...]:
+    """The model's mask, asked as it was for the correction, at another length.
 
-
-def _mask(checkpoint: Checkpoint, prompt: Prompt, config: SamplerConfig, pins: Mapping[int, bool]) -> list[bool]:
-    """What the studio would show."""
-    device = next(checkpoint.denoiser.parameters()).device
-    *_, last = Compressor(checkpoint, device).denoise(prompt, config, pins)
-    return [state == KEEP for state in last.states]
+    Instruction and question, if the model's mask kept them whole then, were pinned by rule, as they are here.
+    """
+    task, asked = pins_for_task(correction.prompt), correction.asked
+    request = CompressRequest(
+        correction.prompt, retention, asked.steps, asked.threshold, asked.temperature, asked.seed,
+        keep_task=all(correction.model[i] for i in task), pins=pins,
+    )  # fmt: skip
+    return compressor.run(request).trace.keep

@@ -1,56 +1,28 @@
-"""Fitting a denoiser to masks: noise, loss, optimiser, early stopping, resuming.
-
-Nothing here knows where the masks come from: the teacher's pairs and people's corrections are both `Item`s.
-"""
+"""Fitting a denoiser to masks: optimiser, early stopping, resuming."""
 
 from __future__ import annotations
 
 import hashlib
 import random
 from collections.abc import Callable, Sequence
-from copy import deepcopy
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor
 
-from ..denoiser.batching import PromptBatch, PromptCollator
+from ..compress import Compressor, CompressRequest
+from ..denoiser.batching import PromptCollator
 from ..denoiser.checkpoint import Checkpoint
-from ..denoiser.loss import loss
-from ..denoiser.network import Denoiser, keep_logits
-from ..devices import has_fast_bfloat16, pick_device
-from ..diffusion.sampler import denoise
-from ..diffusion.schedule import DROP, KEEP, corrupt, sample_times
-from ..diffusion.trace import SamplerConfig
+from ..denoiser.network import Denoiser
+from ..devices import has_fast_bfloat16
 from ..errors import InputError
-from ..prompt import Prompt
-from ..prompt.pins import pins_for_task
+from .batches import Item, NoisyBatch, batches
 
 VALIDATIONS = 3  # draws of noise on every validation item
 
-
-@dataclass(frozen=True)
-class Item:
-    """One thing to learn: the mask `keep` [n] of `prompt`.
-
-    Attributes:
-        taught: [n] how much is to be learnt about each token; None = 1 everywhere. Where it is 0, the model is to
-            judge as it did before the fit, whatever `keep` says (learning without forgetting, arXiv 1606.09282).
-        again: draws what is learnt in its place, anew in every epoch; None = the item as it is. Validation always takes
-            the item as it is.
-    """
-
-    prompt: Prompt
-    keep: Sequence[bool]
-    taught: Sequence[float] | None = None
-    again: Callable[[random.Random], tuple[Prompt, list[bool]]] | None = field(default=None, repr=False)
-
-    @property
-    def retention(self) -> float:
-        return sum(self.keep) / len(self.keep)
+Progress = Callable[[int, int, float], None]  # step, all steps, loss; what it raises ends the training
 
 
 @dataclass(frozen=True)
@@ -78,7 +50,7 @@ class FitConfig:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What is known after an epoch: mean training loss, validation loss (both as in `denoiser.loss`)."""
+    """What is known after an epoch: mean training loss, validation loss (both as in `model.denoiser.loss`)."""
 
     index: int
     train_loss: float
@@ -86,33 +58,30 @@ class Epoch:
 
 
 def fit(
-    checkpoint: Checkpoint,
+    student: Denoiser,
+    collator: PromptCollator,
     items: Sequence[Item],
     valid: Sequence[Item],
     config: FitConfig,
+    *,
+    parent: Denoiser | None = None,
     state: Path | None = None,
-    progress: Callable[[int, int, float], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Epoch]:
-    """Train the checkpoint's denoiser in place; at the end it holds the weights of its best epoch.
+    """Train the student, which the caller owns, in place; at the end it holds the weights of its best epoch.
 
     Args:
+        student: on the device to train on.
+        parent: another denoiser there, whose judgement the student keeps where an item's token weight is 0.
         state: file that everything is written to after each epoch, whole or not at all; a run that finds one goes
             on from it.
-        progress: called after each step with (step, all steps, loss); what it raises ends the training.
+        progress: called after each step.
     """
     if not items or not valid:
         raise InputError(f"{len(items)} training and {len(valid)} validation items: at least one of each is needed")
-    before = None if all(item.taught is None for item in [*items, *valid]) else deepcopy(checkpoint.denoiser).eval()
-    accelerator = Accelerator(mixed_precision="bf16" if has_fast_bfloat16(pick_device()) else "no")
-    denoiser, encoder = checkpoint.denoiser, checkpoint.encoder
-    per_epoch = len(_batches(items, config, random.Random(config.seed), anew=False))
-    total = per_epoch * config.epochs
-    optimiser = torch.optim.AdamW(_groups(denoiser, config), weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda s: _warm_then_linear(s, total))
-    model, optimiser, schedule = accelerator.prepare(denoiser, optimiser, schedule)
-    before = before and before.to(accelerator.device)
-    run = _Run(model, optimiser, schedule, accelerator, before, _setting(items, config))
-    history = run.restore(state) if state is not None and state.exists() else []
+    per_epoch = len(batches(items, config.tokens, random.Random(config.seed), resample=False))
+    fitting = _Fitting(student, collator, parent, config, per_epoch * config.epochs, _setting(items, config))
+    history = fitting.restore(state) if state is not None and state.exists() else []
     for index in range(len(history), config.epochs):
         if _stale(history, config.patience):
             break
@@ -120,17 +89,16 @@ def fit(
         generator = torch.Generator().manual_seed(rng.randrange(2**31))
         torch.manual_seed(rng.randrange(2**31))  # dropout: an epoch is the same after an interruption
         losses = []
-        batches = _batches(items, config, rng)
-        for i, batch in enumerate(batches):
-            losses.append(run.step(_noisy(encoder, batch, generator, accelerator.device)))
+        groups = batches(items, config.tokens, rng)
+        for i, group in enumerate(groups):
+            losses.append(fitting.step(group, generator))
             if progress is not None:
-                done = index * per_epoch + (i + 1) * per_epoch // len(batches)
-                progress(done, total, losses[-1])
-        score = run.validate(encoder, valid, config)
-        history.append(Epoch(index, sum(losses) / len(losses), score))
-        run.remember(history, state)
-    run.recall()
-    accelerator.unwrap_model(model).eval()  # from here on it computes in fp32 again
+                done = index * per_epoch + (i + 1) * per_epoch // len(groups)
+                progress(done, fitting.total, losses[-1])
+        history.append(Epoch(index, sum(losses) / len(losses), fitting.validate(valid)))
+        fitting.remember(history, state)
+    fitting.recall()
+    student.eval()
     return history
 
 
@@ -148,49 +116,60 @@ def _setting(items: Sequence[Item], config: FitConfig) -> dict[str, Any]:
     }
 
 
-class _Run:
-    """A model and its optimiser under accelerate, what it was before (None: nobody asks), the best weights so far."""
+class _Fitting:
+    """A student with its optimiser, and its best weights so far.
+
+    total: optimiser steps that the learning rate's schedule is laid out for.
+    """
 
     def __init__(
         self,
-        model: Any,
-        optimiser: Any,
-        schedule: Any,
-        accelerator: Accelerator,
-        before: Denoiser | None,
+        student: Denoiser,
+        collator: PromptCollator,
+        parent: Denoiser | None,
+        config: FitConfig,
+        total: int,
         setting: dict[str, Any],
     ):
-        self.model, self.optimiser, self.schedule, self.accelerator = model, optimiser, schedule, accelerator
-        self.before, self.setting = before, setting
+        self.student, self.collator, self.parent = student, collator, parent
+        self.config, self.total, self.setting = config, total, setting
+        self.device: torch.device = next(student.parameters()).device
+        self.half = has_fast_bfloat16(self.device)
+        self.optimiser = torch.optim.AdamW(_groups(student, config), weight_decay=0.01)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, lambda s: _warm_then_linear(s, total))
         self.best: dict[str, Tensor] = {}
 
-    def step(self, batch: _Batch) -> float:
-        self.model.train()
+    def step(self, items: Sequence[Item], generator: torch.Generator) -> float:
+        self.student.train()
         self.optimiser.zero_grad()
-        value = batch.loss(self.model, self.before)
-        self.accelerator.backward(value)
-        self.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
+        value = self._loss(items, generator)
+        torch.autograd.backward(value)
+        torch.nn.utils.clip_grad_norm_(self.student.parameters(), 1.0)
         self.optimiser.step()
         self.schedule.step()
         return float(value.detach())
 
+    def _loss(self, items: Sequence[Item], generator: torch.Generator) -> Tensor:
+        batch = NoisyBatch.draw(self.collator, items, generator, self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            return batch.loss(self.student, self.parent)
+
     @torch.inference_mode()
-    def validate(self, encoder: PromptCollator, items: Sequence[Item], config: FitConfig) -> float:
+    def validate(self, items: Sequence[Item]) -> float:
         """Loss over fixed noise and the items as they are, so that epochs compare."""
-        self.model.eval()
+        self.student.eval()
         generator = torch.Generator().manual_seed(0)
         total = 0.0
-        for batch in _batches(items, config, random.Random(0), anew=False):
+        for group in batches(items, self.config.tokens, random.Random(0), resample=False):
             for _ in range(VALIDATIONS):
-                noisy = _noisy(encoder, batch, generator, self.accelerator.device)
-                total += float(noisy.loss(self.model, self.before)) * len(batch)
+                total += float(self._loss(group, generator)) * len(group)
         return total / len(items) / VALIDATIONS
 
     def remember(self, history: list[Epoch], state: Path | None) -> None:
-        weights = self.accelerator.unwrap_model(self.model).state_dict()
+        weights = self.student.state_dict()
         if history[-1].valid_loss <= min(e.valid_loss for e in history):
             self.best = {k: v.detach().cpu().clone() for k, v in weights.items()}
-        if state is None or not self.accelerator.is_main_process:
+        if state is None:
             return
         temporary = state.with_suffix(".writing")
         everything = {
@@ -208,7 +187,7 @@ class _Run:
         try:
             saved = torch.load(state, map_location="cpu", weights_only=True)
             setting = saved["setting"]
-            self.accelerator.unwrap_model(self.model).load_state_dict(saved["model"])
+            self.student.load_state_dict(saved["model"])
             self.optimiser.load_state_dict(saved["optimiser"])
             self.schedule.load_state_dict(saved["schedule"])
             self.best = saved["best"]
@@ -225,81 +204,7 @@ class _Run:
 
     def recall(self) -> None:
         if self.best:
-            self.accelerator.unwrap_model(self.model).load_state_dict(self.best)
-
-
-@dataclass(frozen=True)
-class _Batch:
-    """Prompts with a half-hidden mask, and what it should have been."""
-
-    encoded: PromptBatch
-    clean: Tensor
-    states: Tensor
-    times: Tensor
-    retention: Tensor
-    taught: Tensor | None
-
-    def loss(self, model: Denoiser, before: Denoiser | None) -> Tensor:
-        token, shot = model(self.encoded, self.states, self.retention)
-        goal, weight = self.clean.float(), None
-        if self.taught is not None and before is not None:
-            with torch.no_grad():
-                judged, of_shot = before(self.encoded, self.states, self.retention)
-                judgement = torch.sigmoid(keep_logits(judged, of_shot, self.encoded.shot).float())
-            goal = torch.where(self.taught > 0, goal, judgement)
-            weight = torch.where(self.taught > 0, self.taught, 1.0)
-        return loss(token, shot, self.encoded, goal, self.states, self.times, weight)
-
-
-Row = tuple[Prompt, Sequence[bool], Sequence[float] | None]
-
-
-def _batches(items: Sequence[Item], config: FitConfig, rng: random.Random, anew: bool = True) -> list[list[Row]]:
-    """One epoch in random order; prompts of like length together, so that little is padding."""
-    rows: list[Row] = []
-    for item in items:
-        if anew and item.again is not None:
-            rows.append((*item.again(rng), None))
-        else:
-            rows.append((item.prompt, item.keep, item.taught))
-    rows.sort(key=lambda row: len(row[0]) * rng.uniform(0.8, 1.25))
-    batches: list[list[Row]] = [[]]
-    for row in rows:
-        longest = max(len(prompt) for prompt, _, _ in [*batches[-1], row])
-        if batches[-1] and longest * (len(batches[-1]) + 1) > config.tokens:
-            batches.append([])
-        batches[-1].append(row)
-    rng.shuffle(batches)
-    return batches
-
-
-def _noisy(encoder: PromptCollator, rows: Sequence[Row], generator: torch.Generator, device: torch.device) -> _Batch:
-    encoded = encoder([prompt for prompt, _, _ in rows])
-    clean = _padded([keep for _, keep, _ in rows], encoded).bool()
-    some = any(taught is not None for _, _, taught in rows)
-    degrees = [taught if taught is not None else [1.0] * len(keep) for _, keep, taught in rows]
-    taught = _padded(degrees, encoded).to(device) if some else None
-    times = sample_times(len(rows), generator)
-    states = corrupt(torch.where(clean, KEEP, DROP), encoded.shot, times, generator)
-    states[_padded([_given(*row) for row in rows], encoded).bool()] = KEEP
-    retention = torch.tensor([sum(keep) / len(keep) for _, keep, _ in rows])
-    return _Batch(
-        encoded.to(device), clean.to(device), states.to(device), times.to(device), retention.to(device), taught
-    )
-
-
-def _given(prompt: Prompt, keep: Sequence[bool], taught: Sequence[float] | None) -> list[bool]:
-    """[n] The instruction and the open question, as far as they stay: the sampler gets them decided, as pins, and a
-    denoiser that had to find them would learn that what comes first and last stays."""
-    task = pins_for_task(prompt)
-    return [i in task and kept and not (taught and taught[i]) for i, kept in enumerate(keep)]
-
-
-def _padded(rows: Sequence[Sequence[float]], encoded: PromptBatch) -> Tensor:
-    out = torch.zeros(encoded.real.shape)
-    for i, row in enumerate(rows):
-        out[i, : len(row)] = torch.tensor(row, dtype=torch.float)
-    return out
+            self.student.load_state_dict(self.best)
 
 
 def _groups(denoiser: Denoiser, config: FitConfig) -> list[dict[str, Any]]:
@@ -319,16 +224,11 @@ def _stale(history: Sequence[Epoch], patience: int) -> bool:
     return len(losses) > patience and min(losses[-patience:]) > min(losses[:-patience])
 
 
-# ---- agreement with held-out masks
-
-
-@torch.inference_mode()
-def agreement(checkpoint: Checkpoint, items: Sequence[Item], steps: int) -> float:
+def mask_agreement(checkpoint: Checkpoint, items: Sequence[Item], steps: int) -> float:
     """Share of prompt tokens on which the sampler, given the item's own retention, decides like the item's mask."""
-    same = total = 0
+    compressor, same, total = Compressor(checkpoint), 0, 0
     for item in items:
-        predict = checkpoint.predictor(item.prompt, item.retention)
-        *_, last = denoise(predict, item.prompt.shot_of, SamplerConfig(item.retention, steps))
-        same += sum((s == KEEP) == k for s, k in zip(last.states, item.keep, strict=True))
+        request = CompressRequest(item.prompt, item.retention, steps, keep_task=False, exact=True)
+        same += sum(a == b for a, b in zip(compressor.run(request).trace.keep, item.keep, strict=True))
         total += len(item.keep)
     return same / total

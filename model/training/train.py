@@ -8,6 +8,7 @@ import random
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,13 +19,15 @@ from tqdm import tqdm
 
 from ..data.fewshot import TRAIN_TASKS, Dataset, load_dataset
 from ..denoiser.checkpoint import from_encoder, load_checkpoint, save_checkpoint
+from ..devices import pick_device
 from ..errors import InputError
 from ..prompt import Prompt
 from ..teacher.pairs import Pair, read_pairs
 from ..teacher.proposals import propose, propose_text, self_information, with_task
 from ..teacher.search import ScoredMask
 from .augment import augmented
-from .fit import FitConfig, Item, agreement, fit
+from .batches import Item
+from .fit import FitConfig, fit, mask_agreement
 
 WARM_UP_EPOCH = 1000
 TASK_SHARE = 0.4  # of the warm-up prompts that have an instruction, a question or both
@@ -44,8 +47,8 @@ class TrainConfig:
         warm_up: how many random coherent masks (`model.teacher.proposals`) are learnt first; they need no target and no
             labelling. None: 2,000 for a new denoiser; none with a parent, who has learned them already.
         warm_up_rate: learning rate of that.
-        warmth: of several masks of a prompt, one that scores so many standard deviations (of these masks' scores) less
-            than another is learnt 1/e times as often.
+        temperature: of several masks of a prompt, one that scores so many standard deviations (of these masks' scores)
+            less than another is learnt 1/e times as often.
         validation: share of the prompts held out.
         resume: go on from OUT.warm-up.state or OUT.state if it is there.
         fit: how to learn the pairs; its rate is small, for they are few.
@@ -58,7 +61,7 @@ class TrainConfig:
     parent: Path | None = None
     warm_up: int | None = None
     warm_up_rate: float = 1e-4
-    warmth: float = 0.5
+    temperature: float = 0.5
     validation: float = 0.15
     resume: bool = False
     fit: FitConfig = FitConfig(rate=3e-5)
@@ -73,8 +76,10 @@ def train(config: TrainConfig) -> dict[str, Any]:
     if config.out.exists():
         raise InputError(f"{config.out} is there already; checkpoints are never overwritten, so name another folder")
     items, valid = split(config)
+    device = pick_device()
     torch.manual_seed(config.fit.seed)  # the heads of a new denoiser
-    checkpoint = load_checkpoint(config.parent) if config.parent else from_encoder(config.base)
+    start = load_checkpoint(config.parent, device) if config.parent else from_encoder(config.base, device)
+    student = deepcopy(start.denoiser)
     config.out.parent.mkdir(parents=True, exist_ok=True)
     state, warm_state = (config.out.with_name(config.out.name + end) for end in (".state", ".warm-up.state"))
     if not config.resume:
@@ -87,29 +92,30 @@ def train(config: TrainConfig) -> dict[str, Any]:
         held = len(fresh) // 20 + 1
         how = replace(config.fit, epochs=-(-warm // len(fresh)), patience=warm, rate=config.warm_up_rate)
         with _bar("warm-up") as progress:
-            fit(checkpoint, fresh[held:], fresh[:held], how, warm_state, progress)
+            fit(student, start.collator, fresh[held:], fresh[:held], how, state=warm_state, progress=progress)
     with _bar("pairs") as progress:
-        history = fit(checkpoint, items, valid, config.fit, state, progress)
+        history = fit(student, start.collator, items, valid, config.fit, state=state, progress=progress)
     best = min(history, key=lambda e: e.valid_loss)
+    trained = replace(start, denoiser=student)
     metrics = {
         "epochs": len(history),
         "train_loss": round(best.train_loss, 4),
         "valid_loss": round(best.valid_loss, 4),
-        "agreement_8_steps": round(agreement(checkpoint, valid, 8), 4),
-        "agreement_1_step": round(agreement(checkpoint, valid, 1), 4),
+        "agreement_8_steps": round(mask_agreement(trained, valid, 8), 4),
+        "agreement_1_step": round(mask_agreement(trained, valid, 1), 4),
         "agreement_random": round(sum(i.retention**2 + (1 - i.retention) ** 2 for i in valid) / len(valid), 4),
     }
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in config.pairs)).hexdigest()
     meta = {
-        "parent": checkpoint.id if config.parent else None,
-        "base": checkpoint.meta.get("base"),
-        "licence": checkpoint.meta.get("licence"),
+        "parent": start.id if config.parent else None,
+        "base": start.meta.get("base"),
+        "licence": start.meta.get("licence"),
         "data": digest,
         "masks": len(items),
         "metrics": metrics,
         "fit": asdict(config.fit),
     }
-    save_checkpoint(config.out, checkpoint.denoiser, checkpoint.encoder.tokenizer, meta)
+    save_checkpoint(config.out, student, start.collator.tokenizer, meta)
     state.unlink(missing_ok=True)
     warm_state.unlink(missing_ok=True)
     print(metrics)
@@ -144,7 +150,7 @@ def warm_up_items(config: TrainConfig) -> list[Item]:
         return with_task(case, keep, data, rng) if rng.random() < TASK_SHARE else (case.prompt, keep)
 
     return [
-        Item(*draw(i, random.Random(f"warm-up:{config.fit.seed}:{i}")), again=partial(draw, i))
+        Item(*draw(i, random.Random(f"warm-up:{config.fit.seed}:{i}")), resample=partial(draw, i))
         for i in range(min(config.warm_up_masks, WARM_UP_EPOCH))
     ]
 
@@ -157,14 +163,15 @@ def split(config: TrainConfig) -> tuple[list[Item], list[Item]]:
     sets = {name: load_dataset(config.data, name) for name in sorted({p.shot.dataset for p in pairs})}
     for pair in pairs:
         held = int(pair.sha256[:8], 16) / 2**32 < config.validation
-        (valid if held else train_items).extend(items_of(pair, sets[pair.shot.dataset], config.warmth))
+        (valid if held else train_items).extend(items_of(pair, sets[pair.shot.dataset], config.temperature))
     return train_items, valid
 
 
-def items_of(pair: Pair, data: Dataset, warmth: float) -> list[Item]:
+def items_of(pair: Pair, data: Dataset, temperature: float) -> list[Item]:
     """An item for every retention of which a mask passed the teacher's filter.
 
-    Learnt is one of the masks that were tried, in proportion to exp(s / (warmth * deviation of the scores)): the good
+    Learnt is one of the masks that were tried, in proportion to exp(s / (temperature * deviation of the scores)): the
+    good
     ones often, so that what they have in common is learnt, and not what the best of them owes to noise (reward-weighted
     regression, Peters and Schaal 2007).
     """
@@ -172,14 +179,14 @@ def items_of(pair: Pair, data: Dataset, warmth: float) -> list[Item]:
     items = []
     for retention in pair.held():
         tried = pair.found.tried[retention]
-        unit = warmth * statistics.pstdev(mask.score for mask in tried) or 1.0
+        unit = temperature * statistics.pstdev(mask.score for mask in tried) or 1.0
         weights = [math.exp((mask.score - tried[0].score) / unit) for mask in tried]
 
-        def again(
+        def resample(
             rng: random.Random, tried: Sequence[ScoredMask] = tried, weights: Sequence[float] = weights
         ) -> tuple[Prompt, list[bool]]:
             keep = rng.choices(tried, weights)[0].keep
             return augmented(pair.shot, prompt, keep, data, rng) if rng.random() < VARIED else (prompt, keep)
 
-        items.append(Item(prompt, tried[0].keep, None, again))
+        items.append(Item(prompt, tried[0].keep, resample=resample))
     return items

@@ -23,9 +23,9 @@ from app.studio import Studio
 from app.ui import launch
 from model.errors import InputError
 from model.evaluation.methods.baselines import first_tokens
-from model.llm.causal import Target
 from model.llm.endpoint import Endpoint
-from model.llm.writers import Pieces, Usage, local_writer
+from model.llm.load import load_target, local_writer
+from model.llm.writers import Pieces, Usage
 from model.prompt import parse
 from tests.support.browsing import needs_chromium, wait_for_text
 from tests.support.fake_endpoint import KEY, FakeEndpoint, fake_endpoint
@@ -242,7 +242,7 @@ def test_a_blind_round_tells_nothing_before_the_vote(studio: Studio, store: Stor
 def test_a_diffusion_llms_answers_can_be_played_once_they_may_be_known(
     studio: Studio, tmp_path: Path, blind: bool
 ) -> None:
-    target = Target.load(str(write_llada(tmp_path / "llada", trained_weights(), n_layers=1, n_kv_heads=4)))
+    target = load_target(str(write_llada(tmp_path / "llada", trained_weights(), n_layers=1, n_kv_heads=4)))
     rounds = Comparisons(studio)
     one = begun(rounds, local_writer(target, chat=False), blind=blind, context="a b c", question=" d")
     one.limit = 8

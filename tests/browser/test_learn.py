@@ -55,7 +55,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def studio(store: Store, data: Path) -> Studio:
     """A studio that ships a tiny random model, and four corrections that drop all and keep all."""
     tiny, made = data / "tiny", tiny_checkpoint()
-    save_checkpoint(tiny, made.denoiser, made.encoder.tokenizer, {})
+    save_checkpoint(tiny, made.denoiser, made.collator.tokenizer, {})
     studio = Studio(
         Settings(data=data),
         lambda folder=None: Compressor.load(folder or tiny, "cpu"),

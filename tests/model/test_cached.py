@@ -24,7 +24,7 @@ def windowed(window: CacheConfig, prompt: Prompt = PROMPT, width: int = 512) -> 
     checkpoint = tiny_checkpoint(window=width, overlap=width // 4)
     denoiser = checkpoint.denoiser
     return CachedPredictor(
-        denoiser, Layers(denoiser.backbone, torch.float32), checkpoint.encoder([prompt]), 0.4, window
+        denoiser, Layers(denoiser.backbone, torch.float32), checkpoint.collator([prompt]), 0.4, window
     )
 
 
@@ -88,7 +88,7 @@ def test_refreshes_come_often_at_first() -> None:
 
 @pytest.mark.parametrize("steps", [1, 8, 64])
 def test_budget_and_pins_hold(steps: int) -> None:
-    compressor = Compressor(tiny_checkpoint(), torch.device("cpu"))
+    compressor = Compressor(tiny_checkpoint())
     pins = {0: True, 5: False, N - 1: True}
     for exact in (False, True):
         trace = compressor.compress(PROMPT, 0.3, steps, keep_task=False, pins=pins, exact=exact).trace
@@ -98,7 +98,7 @@ def test_budget_and_pins_hold(steps: int) -> None:
 
 
 def test_the_model_is_asked_less_often_and_the_same_run_gives_the_same_mask() -> None:
-    compressor = Compressor(tiny_checkpoint(), torch.device("cpu"), CacheConfig(tolerance=0.05))
+    compressor = Compressor(tiny_checkpoint(), CacheConfig(tolerance=0.05))
     traces = [compressor.compress(PROMPT, 0.3, 64, keep_task=False).trace for _ in range(2)]
     assert traces[0] == traces[1]
     assert 1 <= sum(step.asked for step in traces[0].steps) < 64
@@ -119,7 +119,7 @@ def test_the_shipped_model_decides_fast_what_it_decides_exactly() -> None:
 def test_an_encoder_without_such_layers_is_run_whole() -> None:
     checkpoint = tiny_checkpoint()
     checkpoint.denoiser.config.encoder["model_type"] = "distilbert"
-    compressor = Compressor(checkpoint, torch.device("cpu"), CacheConfig(tolerance=0.0))
+    compressor = Compressor(checkpoint, CacheConfig(tolerance=0.0))
     assert compressor.layers is None
     kept = [compressor.compress(PROMPT, 0.3, 4, exact=exact).trace.keep for exact in (False, True)]
     assert kept[0] == kept[1]

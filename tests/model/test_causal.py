@@ -13,6 +13,7 @@ import model.llm.causal
 from model.errors import InputError
 from model.llm.answers import cut, greedy_answers
 from model.llm.causal import Target
+from model.llm.load import load_target
 
 PROMPT = "Article: Shares fell sharply.\nAnswer: Business\n\n"
 QUERIES = ["Article: A game.\nAnswer:", "Article: The team won the final game at last.\nAnswer:", "A:"]
@@ -118,7 +119,7 @@ def test_batched_greedy_answers_equal_plain_decoding(any_target: Target, prompt:
 
 def test_an_unknown_target_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot load the target LLM"):
-        Target.load(str(tmp_path), "cpu")
+        load_target(str(tmp_path), "cpu")
 
 
 def test_chunks_example() -> None:

@@ -29,7 +29,7 @@ CPU = torch.device("cpu")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("saved") / "tiny"
     checkpoint = tiny_checkpoint()
-    save_checkpoint(folder, checkpoint.denoiser, checkpoint.encoder.tokenizer, {"base": "tiny"})
+    save_checkpoint(folder, checkpoint.denoiser, checkpoint.collator.tokenizer, {"base": "tiny"})
     return folder
 
 
@@ -41,7 +41,7 @@ def copy(saved: Path, tmp_path: Path) -> Path:
 def test_round_trip(tmp_path: Path) -> None:
     new = tiny_checkpoint()
     lineage = {"parent": "0123", "data": "abcd", "metrics": {"f1": 0.5}, "note": "é"}
-    id = save_checkpoint(tmp_path / "deep" / "a", new.denoiser, new.encoder.tokenizer, lineage)
+    id = save_checkpoint(tmp_path / "deep" / "a", new.denoiser, new.collator.tokenizer, lineage)
     old = load_checkpoint(tmp_path / "deep" / "a")
     assert old.id == id == hashlib.sha256((tmp_path / "deep" / "a" / "model.safetensors").read_bytes()).hexdigest()[:12]
     assert {key: old.meta[key] for key in lineage} == lineage and old.meta["base"] is None
@@ -49,16 +49,16 @@ def test_round_trip(tmp_path: Path) -> None:
     for name, weight in old.denoiser.state_dict().items():
         assert weight.dtype == torch.float32
         assert torch.equal(weight, new.denoiser.state_dict()[name].half().float()), name
-    save_checkpoint(tmp_path / "b", old.denoiser, old.encoder.tokenizer, {})
+    save_checkpoint(tmp_path / "b", old.denoiser, old.collator.tokenizer, {})
     again = load_checkpoint(tmp_path / "b")
     assert again.id == id  # fp16 weights come back as they were
-    traces = [Compressor(c, CPU).compress(PROMPT, 0.5).trace for c in (old, again)]
+    traces = [Compressor(c).compress(PROMPT, 0.5).trace for c in (old, again)]
     assert traces[0] == traces[1]
 
 
 def test_fp32_weights_are_kept_exactly(tmp_path: Path) -> None:
     new = tiny_checkpoint()
-    save_checkpoint(tmp_path / "a", new.denoiser, new.encoder.tokenizer, {}, dtype=torch.float32)
+    save_checkpoint(tmp_path / "a", new.denoiser, new.collator.tokenizer, {}, dtype=torch.float32)
     old = load_checkpoint(tmp_path / "a")
     assert all(torch.equal(w, new.denoiser.state_dict()[k]) for k, w in old.denoiser.state_dict().items())
 
@@ -69,7 +69,7 @@ def test_no_truncation_or_padding_survives(tmp_path: Path) -> None:
     tokenizer.backend_tokenizer.enable_truncation(3)
     tokenizer.backend_tokenizer.enable_padding(length=5)
     save_checkpoint(tmp_path / "a", new.denoiser, tokenizer, {})
-    old = load_checkpoint(tmp_path / "a").encoder.tokenizer
+    old = load_checkpoint(tmp_path / "a").collator.tokenizer
     assert len(old(["a" * 40, "b"], add_special_tokens=False).input_ids[0]) == 40
     assert "truncation" in (text := (tmp_path / "a" / "tokenizer.json").read_text())
     assert json.loads(text)["truncation"] is None and json.loads(text)["padding"] is None
@@ -213,8 +213,8 @@ def test_from_encoder(encoder_folder: Path, tmp_path: Path) -> None:
     embeddings = "embeddings.word_embeddings.weight"
     assert torch.equal(state[f"backbone.{embeddings}"], tiny_bert(40).state_dict()[embeddings])
     prompt = " ".join(["word"] * 60)  # 240 subwords: several windows
-    save_checkpoint(tmp_path / "new", new.denoiser, new.encoder.tokenizer, new.meta)
-    kept = Compressor(load_checkpoint(tmp_path / "new"), CPU).compress(prompt, 0.25, 2).trace.keep
+    save_checkpoint(tmp_path / "new", new.denoiser, new.collator.tokenizer, new.meta)
+    kept = Compressor(load_checkpoint(tmp_path / "new")).compress(prompt, 0.25, 2).trace.keep
     assert sum(kept) == 15
 
 

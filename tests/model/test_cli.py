@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("cli") / "tiny"
     tiny = tiny_checkpoint()
-    save_checkpoint(folder, tiny.denoiser, tiny.encoder.tokenizer, {})
+    save_checkpoint(folder, tiny.denoiser, tiny.collator.tokenizer, {})
     return str(folder)
 
 

@@ -25,7 +25,7 @@ DENOISER = CHECKPOINT.denoiser
 
 
 def encoder(window: int, overlap: int) -> PromptCollator:
-    return PromptCollator(CHECKPOINT.encoder.tokenizer, replace(DENOISER.config, window=window, overlap=overlap))
+    return PromptCollator(CHECKPOINT.collator.tokenizer, replace(DENOISER.config, window=window, overlap=overlap))
 
 
 @torch.no_grad()
@@ -64,7 +64,7 @@ def test_windows_cover_every_subword(window: int, overlap: int, tokens: int) -> 
 
 def test_special_tokens_are_no_prompt_tokens() -> None:
     encoded = encoder(30, 5)([LONG, parse(PROMPT)])
-    tokenizer = CHECKPOINT.encoder.tokenizer
+    tokenizer = CHECKPOINT.collator.tokenizer
     special = (encoded.ids == tokenizer.cls_token_id) | (encoded.ids == tokenizer.sep_token_id)
     assert (encoded.ids[:, 0] == tokenizer.cls_token_id).all()
     assert (special.sum(1) == 2).all() and (encoded.token[special] == -1).all()
@@ -73,9 +73,9 @@ def test_special_tokens_are_no_prompt_tokens() -> None:
 
 
 def test_line_breaks_have_a_subword_of_their_own() -> None:
-    encoded = CHECKPOINT.encoder([parse("a\n\nb")])
+    encoded = CHECKPOINT.collator([parse("a\n\nb")])
     ids = encoded.ids[0, 1:-1].tolist()
-    assert ids == CHECKPOINT.encoder.tokenizer.convert_tokens_to_ids(["a", "[unused1]", "b"])
+    assert ids == CHECKPOINT.collator.tokenizer.convert_tokens_to_ids(["a", "[unused1]", "b"])
 
 
 def test_short_prompts_do_not_depend_on_the_window() -> None:
@@ -114,23 +114,23 @@ def test_padding_in_a_batch_changes_nothing(window: int) -> None:
 def test_states_matter_to_the_others() -> None:
     prompt = parse(PROMPT)
     blank = torch.full((1, len(prompt)), MASK)
-    base = logits(CHECKPOINT.encoder, [prompt], blank)[0]
+    base = logits(CHECKPOINT.collator, [prompt], blank)[0]
     changed = []
     for state in (KEEP, DROP):
         states = blank.clone()
         states[0, 0] = state
-        changed.append(logits(CHECKPOINT.encoder, [prompt], states)[0])
+        changed.append(logits(CHECKPOINT.collator, [prompt], states)[0])
     assert (changed[0][1:] != base[1:]).all() and (changed[0][1:] != changed[1][1:]).all()
 
 
 def test_retention_matters() -> None:
     prompt = parse(PROMPT)
-    levels = [logits(CHECKPOINT.encoder, [prompt], retention=r)[0] for r in (0.01, 0.1, 0.2, 0.5, 0.99)]
+    levels = [logits(CHECKPOINT.collator, [prompt], retention=r)[0] for r in (0.01, 0.1, 0.2, 0.5, 0.99)]
     assert all((a != b).all() for a, b in zip(levels, levels[1:], strict=False))
 
 
 def test_a_shot_raises_all_its_tokens() -> None:
-    encoded = CHECKPOINT.encoder([parse(PROMPT)])
+    encoded = CHECKPOINT.collator([parse(PROMPT)])
     shot = torch.arange(float(encoded.shot.max() + 1))[None]
     zero = torch.zeros(encoded.shot.shape)
     assert torch.equal(keep_logits(zero, shot, encoded.shot)[0], encoded.shot[0].float())
@@ -142,7 +142,7 @@ def test_a_shot_raises_all_its_tokens() -> None:
 def example(hidden: list[int] | None = None) -> tuple[PromptBatch, Tensor, Tensor]:
     """One prompt, numbers and signs wanted; `hidden` tokens are MASK, None = all."""
     prompt = parse(PROMPT)
-    encoded = CHECKPOINT.encoder([prompt])
+    encoded = CHECKPOINT.collator([prompt])
     clean = torch.tensor([[not token.text.strip().isalpha() for token in prompt.tokens]])
     states = torch.where(clean, KEEP, DROP)
     states[:, slice(None) if hidden is None else hidden] = MASK
@@ -188,7 +188,7 @@ def test_anti_mask_penalty_is_for_dropping_too_much() -> None:
 
 def test_padding_has_no_loss() -> None:
     prompts = [parse(PROMPT), LONG]
-    encoded = CHECKPOINT.encoder(prompts)
+    encoded = CHECKPOINT.collator(prompts)
     token = torch.zeros(encoded.shot.shape, requires_grad=True)
     shots = torch.zeros(2, int(encoded.shot.max()) + 1, requires_grad=True)
     clean = torch.zeros(encoded.shot.shape, dtype=torch.bool)

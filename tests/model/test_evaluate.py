@@ -19,7 +19,8 @@ import model.evaluation.metrics.bootstrap
 import model.evaluation.tasks.task
 import model.llm.answers
 from model.errors import InputError
-from model.evaluation.evaluate import EvaluateConfig, evaluate
+from model.evaluation.config import EvaluateConfig
+from model.evaluation.evaluate import evaluate
 from model.evaluation.methods.baselines import random_tokens
 from model.evaluation.metrics.bootstrap import Bootstrap, calibrate, correct, gold_nll, log_softmax
 from model.evaluation.tasks.sources import QUERY

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 import model.training.finetune
 from model.cli import main
@@ -24,7 +23,7 @@ from model.training.finetune import (
     REHEARSED,
     TOUCHED,
     FinetuneConfig,
-    agreement,
+    agreement_with_people,
     edit_rate,
     finetune,
     items_of,
@@ -98,19 +97,19 @@ def test_what_the_person_touched_weighs_more_and_holds_at_every_length(tmp_path:
     before = [i % 2 == 0 for i in range(n)]
     human = [k != (i in (0, 3)) for i, k in enumerate(before)]  # 0 dropped, 3 kept, n - 1 confirmed
     (correction,) = read(tmp_path, fields_for(prompt, before, human, pins={str(i): human[i] for i in (0, 3, n - 1)}))
-    own, *others = items_of(correction, tiny_checkpoint())
+    own, *others = items_of(correction, Compressor(tiny_checkpoint()))
     assert list(own.keep) == human and len(others) >= 3
     lengths = [round(item.retention, 1) for item in others]
     assert lengths == sorted(set(lengths)) and lengths[0] < own.retention < lengths[-1]
     for item in (own, *others):
-        assert item.taught == [TOUCHED if i in (0, 3, n - 1) else 0.0 for i in range(n)] and TOUCHED > 0
+        assert item.token_weight == [TOUCHED if i in (0, 3, n - 1) else 0.0 for i in range(n)] and TOUCHED > 0
         assert [item.keep[i] for i in (0, 3, n - 1)] == [False, True, human[-1]]
 
 
 def test_of_what_is_rehearsed_nothing_is_taught() -> None:
-    items = rehearsal(tiny_checkpoint())
+    items = rehearsal(Compressor(tiny_checkpoint()))
     assert len({item.prompt.text for item in items}) == len(list(REHEARSED.glob("*.txt"))) > 3
-    assert all(item.taught == [0.0] * len(item.prompt) and any(item.keep) for item in items)
+    assert all(item.token_weight == [0.0] * len(item.prompt) and any(item.keep) for item in items)
 
 
 # --- how good it is ----------------------------------------------------------------------------------------
@@ -123,27 +122,25 @@ def corrected(compressor: Compressor, prompt: Prompt, rule: Rule, retention: flo
 
 
 def test_the_edit_rate_is_what_the_person_changed_then(tmp_path: Path) -> None:
-    checkpoint = tiny_checkpoint()
-    compressor = Compressor(checkpoint, torch.device("cpu"))
+    compressor = Compressor(tiny_checkpoint())
     prompts = [parse(text_for(1)), parse("Q: 2+2?\nA: 4\n\nQ: 3-1?\nA: 2\n\nQ: 3+4?\nA:")]
     records = [corrected(compressor, p, is_sign, r) for p, r in zip(prompts, (0.3, 0.7), strict=True)]
     corrections = read(tmp_path, *records)
     changed = sum(a != b for c in corrections for a, b in zip(c.model, c.keep, strict=True))
     assert prompts[1].shots[-1].kind == "query" and changed
-    assert edit_rate(checkpoint, corrections) == changed / sum(len(c.keep) for c in corrections)
+    assert edit_rate(compressor, corrections) == changed / sum(len(c.keep) for c in corrections)
 
 
 def test_agreement_asks_for_a_mask_as_long_as_the_persons(tmp_path: Path) -> None:
-    checkpoint = tiny_checkpoint()
-    compressor = Compressor(checkpoint, torch.device("cpu"))
+    compressor = Compressor(tiny_checkpoint())
     records = []
     for seed in range(3):
         prompt = parse(text_for(seed))
         mask = compressor.compress(prompt, round(0.4 * len(prompt)) / len(prompt), 4).trace.keep
         records.append(fields_for(prompt, mask, mask, retention=0.8, seed=0))
     corrections = read(tmp_path, *records)
-    assert agreement(checkpoint, corrections) == 1
-    assert edit_rate(checkpoint, corrections) >= 0.3  # 80 % were asked for, 40 % wanted
+    assert agreement_with_people(compressor, corrections) == 1
+    assert edit_rate(compressor, corrections) >= 0.3  # 80 % were asked for, 40 % wanted
 
 
 # --- from corrections to a checkpoint ----------------------------------------------------------------------
@@ -154,7 +151,7 @@ def config(tmp_path: Path) -> FinetuneConfig:
     """Ten corrections by a rule that can be learnt: signs are kept."""
     parent = tmp_path / "parent"
     start = calm_checkpoint()
-    save_checkpoint(parent, start.denoiser, start.encoder.tokenizer, {"base": "tiny", "licence": "none"})
+    save_checkpoint(parent, start.denoiser, start.collator.tokenizer, {"base": "tiny", "licence": "none"})
     compressor = Compressor.load(parent, "cpu")
     records = [corrected(compressor, parse(text_for(seed)), is_sign) for seed in range(10)]
     file = write(tmp_path / "corrections.jsonl", *records)
@@ -174,14 +171,15 @@ def test_a_rule_is_learnt_and_the_lineage_told(config: FinetuneConfig) -> None:
     assert (made.train, made.held_out, made.folder) == (7, 3, config.out)
     assert [e.index for e in made.epochs] == list(range(25))
     assert calls[-1][0] == calls[-1][1] and [c[0] for c in calls] == sorted({c[0] for c in calls})
-    child, parent = load_checkpoint(config.out), load_checkpoint(config.parent)
+    children = Compressor.load(config.out), Compressor.load(config.parent)
+    child, parent = (compressor.checkpoint for compressor in children)
     assert (made.checkpoint, made.parent) == (child.id, parent.id) and child.id != parent.id
     assert child.meta["parent"] == parent.id and child.meta["base"] == "tiny" and child.meta["licence"] == "none"
     assert child.meta["data"] == made.data == hashlib.sha256(config.corrections.read_bytes()).hexdigest()
     assert child.meta["corrections"] == {"train": 7, "held_out": 3}
     held = split(read_corrections(config.corrections)[0], config)[1]
-    for name, measure in (("agreement", agreement), ("edit_rate", edit_rate)):
-        before, after = measure(parent, held), measure(child, held)  # of what is on disk, to the token
+    for name, measure in (("agreement", agreement_with_people), ("edit_rate", edit_rate)):
+        after, before = (measure(compressor, held) for compressor in children)  # of what is on disk, to the token
         assert (getattr(made, f"{name}_before"), getattr(made, f"{name}_after")) == (before, after)
         assert child.meta["metrics"][f"{name}_after"] == round(after, 4)
     assert len(child.meta["metrics"]["epochs"]) == 25 and made.seconds > 0
@@ -288,12 +286,12 @@ def test_the_command_line_goes_on_where_it_was_interrupted(
              "--epochs", "3", "--rate", "0.01"]  # fmt: skip
     fit: Any = model.training.finetune.fit
 
-    def stopping(*args: Any) -> Any:
+    def stopping(*args: Any, **options: Any) -> Any:
         def progress(step: int, total: int, loss: float) -> None:
             if step == total:
                 raise KeyboardInterrupt
 
-        return fit(*args[:5], progress)
+        return fit(*args, **{**options, "progress": progress})
 
     monkeypatch.setattr(model.training.finetune, "fit", stopping)
     assert main(["finetune", *flags]) == 130

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,9 @@ from model.prompt import Prompt, Token, parse
 from model.prompt.pins import pins_for_task
 from model.teacher.score import Case
 from model.training.augment import augmented
-from model.training.fit import Epoch, Item, _noisy, agreement, fit
+from model.training.batches import Item, NoisyBatch
+from model.training.fit import Epoch, mask_agreement
+from model.training.fit import fit as fit_denoiser
 from tests.support.fitting import ONE_STEP, QUICK, is_sign, is_word
 from tests.support.tiny import PROMPT, calm_checkpoint, tiny_checkpoint
 
@@ -32,11 +35,13 @@ Rule = Callable[[Token], bool]
 # --- what it is shown --------------------------------------------------------------------------------------
 
 
-def shown(keep: list[bool], taught: list[float] | None = None) -> list[set[int]]:
+def shown(keep: list[bool], weight: list[float] | None = None) -> list[set[int]]:
     """States that each token was shown in, over many draws of noise."""
     prompt, generator = parse(PROMPT), torch.Generator().manual_seed(0)
     draws = [
-        _noisy(tiny_checkpoint().encoder, [(prompt, keep, taught)], generator, torch.device("cpu")).states[0].tolist()
+        NoisyBatch.draw(tiny_checkpoint().collator, [Item(prompt, keep, weight)], generator, torch.device("cpu"))
+        .states[0]
+        .tolist()
         for _ in range(30)
     ]
     return [set(states) for states in zip(*draws, strict=True)]
@@ -54,6 +59,12 @@ def test_what_a_person_decided_about_the_task_is_to_be_learnt() -> None:
     keep = [i != dropped for i in range(n)]
     states = shown(keep, [float(i == touched) for i in range(n)])
     assert states[dropped] == {MASK, DROP} and states[touched] == {MASK, KEEP}
+
+
+def fit(checkpoint: Checkpoint, *args: Any, **options: Any) -> list[Epoch]:
+    """Train the checkpoint's denoiser, which is the test's own; what it was before judges what has no weight."""
+    parent = deepcopy(checkpoint.denoiser)
+    return fit_denoiser(checkpoint.denoiser, checkpoint.collator, *args, parent=parent, **options)
 
 
 # --- fitting -----------------------------------------------------------------------------------------------
@@ -76,12 +87,12 @@ def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
 
 def test_a_handful_of_prompts_can_be_learnt_by_heart(loaded: Dataset) -> None:
     items, checkpoint = items_for(loaded), calm_checkpoint()
-    before = agreement(checkpoint, items, 4)
+    before = mask_agreement(checkpoint, items, 4)
     history = fit(checkpoint, items, items, replace(QUICK, epochs=40, patience=40))
     assert [e.index for e in history] == list(range(40))
     assert history[-1].train_loss < history[0].train_loss / 2
     assert history[-1].valid_loss < history[0].valid_loss / 2
-    assert agreement(checkpoint, items, 4) > max(before, 0.95)
+    assert mask_agreement(checkpoint, items, 4) > max(before, 0.95)
     assert not checkpoint.denoiser.training
 
 
@@ -111,11 +122,11 @@ def varied_items(loaded: Dataset) -> list[Item]:
         prompt = Case.of(shot, loaded).prompt
         keep = [is_sign(t) for t in prompt.tokens]
 
-        def again(rng: random.Random, shot: FewShot = shot, prompt: Prompt = prompt,
+        def resample(rng: random.Random, shot: FewShot = shot, prompt: Prompt = prompt,
                   keep: list[bool] = keep) -> tuple[Prompt, list[bool]]:  # fmt: skip
             return augmented(shot, prompt, keep, loaded, rng)
 
-        items.append(Item(prompt, keep, None, again))
+        items.append(Item(prompt, keep, resample=resample))
     return items
 
 
@@ -135,7 +146,7 @@ def test_a_resumed_run_ends_with_the_same_weights_to_the_bit(loaded: Dataset, tm
             if step == total:
                 ends.append(weights_of(checkpoint))  # of the last epoch, which need not be the best
 
-        return fit(checkpoint, items, valid, QUICK, state, progress), weights_of(checkpoint), steps
+        return fit(checkpoint, items, valid, QUICK, state=state, progress=progress), weights_of(checkpoint), steps
 
     history, weights, steps = run(None)
     assert len(steps) > 2 * QUICK.epochs and steps == sorted(steps)
@@ -169,18 +180,18 @@ def test_a_state_of_something_else_is_refused(loaded: Dataset, tmp_path: Path, c
         state.write_bytes(content)
     items = items_for(loaded)
     with pytest.raises(InputError, match=r"^cannot go on from \S*run.state, damaged or .*; remove it to start again$"):
-        fit(calm_checkpoint(), items, items, QUICK, state)
+        fit(calm_checkpoint(), items, items, QUICK, state=state)
 
 
 def test_a_run_goes_on_with_more_epochs_but_not_with_other_settings(loaded: Dataset, tmp_path: Path) -> None:
     state, items = tmp_path / "run.state", items_for(loaded)
-    fit(calm_checkpoint(), items, items, replace(QUICK, epochs=1), state)
+    fit(calm_checkpoint(), items, items, replace(QUICK, epochs=1), state=state)
     for change, what in (({"seed": 1}, "seed"), ({"rate": 0.1, "tokens": 50}, "tokens, rate")):
         with pytest.raises(InputError, match=f"that run had other {what}; give the same"):
-            fit(calm_checkpoint(), items, items, replace(QUICK, epochs=2, **change), state)
+            fit(calm_checkpoint(), items, items, replace(QUICK, epochs=2, **change), state=state)
     with pytest.raises(InputError, match="that run had other masks; give the same"):
-        fit(calm_checkpoint(), items[1:], items, replace(QUICK, epochs=2), state)
-    assert len(fit(calm_checkpoint(), items, items, replace(QUICK, epochs=2), state)) == 2
+        fit(calm_checkpoint(), items[1:], items, replace(QUICK, epochs=2), state=state)
+    assert len(fit(calm_checkpoint(), items, items, replace(QUICK, epochs=2), state=state)) == 2
 
 
 def test_heavy_items_win_over_light_ones(loaded: Dataset) -> None:
@@ -192,7 +203,7 @@ def test_heavy_items_win_over_light_ones(loaded: Dataset) -> None:
         items = [Item(prompt, half, [mine] * len(prompt)), Item(prompt, other, [theirs] * len(prompt))]
         checkpoint = calm_checkpoint()
         fit(checkpoint, items, items, replace(QUICK, epochs=25, patience=25))
-        got.append(agreement(checkpoint, items[:1], 4) - agreement(checkpoint, items[1:], 4))
+        got.append(mask_agreement(checkpoint, items[:1], 4) - mask_agreement(checkpoint, items[1:], 4))
     assert got[0] > 0.5 and got[1] < -0.5
 
 
@@ -201,8 +212,8 @@ def test_what_is_taught_counts_as_much_as_said(loaded: Dataset) -> None:
     plain, one, two = calm_checkpoint(), calm_checkpoint(), calm_checkpoint()
     quick = replace(QUICK, epochs=1)
     fit(plain, items, items, quick)
-    fit(one, [replace(i, taught=[1.0] * len(i.keep)) for i in items], items, quick)
-    fit(two, [items[0], *(replace(i, taught=[2.0] * len(i.keep)) for i in items[1:])], items, quick)
+    fit(one, [replace(i, token_weight=[1.0] * len(i.keep)) for i in items], items, quick)
+    fit(two, [items[0], *(replace(i, token_weight=[2.0] * len(i.keep)) for i in items[1:])], items, quick)
     assert same(weights_of(plain), weights_of(one)) and not same(weights_of(plain), weights_of(two))
 
 
@@ -214,10 +225,10 @@ def test_what_is_not_taught_is_judged_as_before(loaded: Dataset) -> None:
             return torch.sigmoid(checkpoint.predictor(prompt, 0.5)(torch.zeros(len(prompt), dtype=torch.long))[0])
 
     before = judged(calm_checkpoint())
-    taught = [float(i < 4) for i in range(len(prompt))]
+    weight = [float(i < 4) for i in range(len(prompt))]
     keep = [bool(p < 0.5) for p in before]  # the opposite of what it thinks, of every token
     drifts = []
-    for item in (Item(prompt, keep, taught), Item(prompt, keep)):
+    for item in (Item(prompt, keep, weight), Item(prompt, keep)):
         checkpoint = calm_checkpoint()
         fit(checkpoint, [item] * 4, [item], replace(QUICK, epochs=40, patience=40))
         moved = (judged(checkpoint) - before).abs()
@@ -229,12 +240,12 @@ def test_what_is_not_taught_is_judged_as_before(loaded: Dataset) -> None:
 def test_an_item_that_is_drawn_anew_is_drawn_in_every_epoch_and_never_to_validate(loaded: Dataset) -> None:
     drawn = []
 
-    def again(rng: random.Random) -> tuple[Prompt, list[bool]]:
+    def resample(rng: random.Random) -> tuple[Prompt, list[bool]]:
         drawn.append(rng.random())
         return items[0].prompt, list(items[0].keep)
 
     items = items_for(loaded, prompts=4)
-    anew = [replace(i, again=again) for i in items]
+    anew = [replace(i, resample=resample) for i in items]
     fit(calm_checkpoint(), anew, anew, replace(QUICK, epochs=2))
     assert len(drawn) == len(set(drawn)) == 8  # 4 in each of 2 epochs
 
@@ -256,16 +267,16 @@ def test_a_wrong_setting_is_an_input_error(change: dict[str, Any]) -> None:
 @pytest.mark.parametrize("steps", [1, 4])
 def test_a_checkpoint_agrees_with_its_own_masks(loaded: Dataset, steps: int) -> None:
     checkpoint = tiny_checkpoint()
-    compressor = Compressor(checkpoint, torch.device("cpu"))
+    compressor = Compressor(checkpoint)
     items = []
     for item in items_for(loaded):
         found = compressor.compress(item.prompt, item.retention, steps, keep_task=False, exact=True)
         items.append(Item(item.prompt, list(found.trace.keep)))
-    assert agreement(checkpoint, items, steps) == 1
+    assert mask_agreement(checkpoint, items, steps) == 1
     flipped = [replace(i, keep=[not items[0].keep[0], *i.keep[1:]]) if i is items[0] else i for i in items]
-    wrong = agreement(checkpoint, flipped, steps)
+    wrong = mask_agreement(checkpoint, flipped, steps)
     assert 0 < wrong < 1
     prompt = items[0].prompt
     half = compressor.compress(prompt, (len(prompt) // 2) / len(prompt), steps, keep_task=False, exact=True).trace.keep
     if len(prompt) % 2 == 0:
-        assert agreement(checkpoint, [Item(prompt, [not k for k in half])], steps) == 0
+        assert mask_agreement(checkpoint, [Item(prompt, [not k for k in half])], steps) == 0

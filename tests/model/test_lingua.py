@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +15,7 @@ from model.integrations.lingua import DEFAULT_ONLY, NO_EFFECT
 from model.prompt import parse
 from tests.support.tiny import PROMPT, tiny_checkpoint
 
-COMPRESSOR = Compressor(tiny_checkpoint(), torch.device("cpu"))
+COMPRESSOR = Compressor(tiny_checkpoint())
 DOCUMENTS = ["The cat sat on the mat. It slept.\n", "Dogs bark 12 times, and 13.", "Rain fell in May, in 1987."]
 
 

@@ -20,6 +20,7 @@ from model.data.fewshot import Dataset, Example, FewShot
 from model.errors import InputError
 from model.llm.answers import greedy_answers
 from model.llm.causal import Prefix, Target
+from model.llm.load import load_target
 from model.llm.masked_diffusion import DiffusionTarget
 from model.teacher.gates import gate_gradient
 from model.teacher.score import Case, gold_goals
@@ -185,7 +186,7 @@ def test_a_folder_that_does_not_fit_is_refused_in_one_line(
     weights = load_file(write_llada(tmp_path) / "model.safetensors")
     write_llada(tmp_path, weights, **changes)
     with pytest.raises(InputError, match=message) as caught:
-        Target.load(str(tmp_path), "cpu")
+        load_target(str(tmp_path), "cpu")
     assert "\n" not in str(caught.value)
 
 
@@ -196,12 +197,12 @@ def test_weights_of_another_size_or_none_are_refused_in_one_line(tmp_path: Path)
         if broken is not None:
             (tmp_path / "model.safetensors").write_bytes(broken)
         with pytest.raises(InputError) as caught:
-            Target.load(str(tmp_path), "cpu")
+            load_target(str(tmp_path), "cpu")
         assert "\n" not in str(caught.value) and str(tmp_path) in str(caught.value)
     (tmp_path / "model.safetensors").unlink()
     torch.save(weights, tmp_path / "pytorch_model.bin")  # a pickle is never opened
     with pytest.raises(InputError):
-        Target.load(str(tmp_path), "cpu")
+        load_target(str(tmp_path), "cpu")
 
 
 def test_other_models_are_no_diffusion_llms(tmp_path: Path) -> None:
@@ -212,4 +213,4 @@ def test_other_models_are_no_diffusion_llms(tmp_path: Path) -> None:
         DiffusionTarget.load(str(tmp_path), "cpu")
     (tmp_path / "config.json").write_text('{"model_type": "llada_moe"}', encoding="utf-8")
     with pytest.raises(InputError, match="cannot load the target LLM"):
-        Target.load(str(tmp_path), "cpu")
+        load_target(str(tmp_path), "cpu")

@@ -15,7 +15,8 @@ import model.evaluation.methods.registry
 import model.evaluation.tasks.task
 from model.denoiser.checkpoint import save_checkpoint
 from model.errors import InputError
-from model.evaluation.evaluate import EvaluateConfig, evaluate
+from model.evaluation.config import EvaluateConfig
+from model.evaluation.evaluate import evaluate
 from model.evaluation.methods.baselines import random_tokens
 from model.evaluation.methods.registry import METHODS, Method, each, split_name
 from model.evaluation.methods.texts import Methods
@@ -104,7 +105,7 @@ def test_other_llms_are_loaded_once_and_when_they_are_needed(
         loaded.append(name)
         return tiny_target
 
-    monkeypatch.setattr(Target, "load", load)
+    monkeypatch.setattr("model.evaluation.methods.texts.load_target", load)
     names = ("selective-context", "selective-context@other", "selective-context@llama+other")
     study = Methods(replace(config, methods=names), target=tiny_target)
     study.prepare()
@@ -230,7 +231,7 @@ def test_llmlingua2_needs_a_model_or_its_recording(config: EvaluateConfig, tmp_p
 
 def test_what_each_method_makes_of_any_text(config: EvaluateConfig, tiny_target: Target, tmp_path: Path) -> None:
     tiny = tiny_checkpoint()
-    save_checkpoint(tmp_path / "tiny", tiny.denoiser, tiny.encoder.tokenizer, {})
+    save_checkpoint(tmp_path / "tiny", tiny.denoiser, tiny.collator.tokenizer, {})
     study = Methods(replace(config, checkpoint=tmp_path / "tiny"), target=tiny_target)
     text = "Q: Ann has 3 pears and eats 1. How many are left?\nA: 2\n\nQ: Bo has 2 hats. How many?\nA: 2"
     n = len(parse(text))

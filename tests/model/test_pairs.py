@@ -32,7 +32,7 @@ def data(tmp_path: Path) -> Path:
 @pytest.fixture
 def config(data: Path, tmp_path: Path, tiny_target: Target, monkeypatch: pytest.MonkeyPatch) -> TeachConfig:
     """Four pairs, labelled by the tiny target."""
-    monkeypatch.setattr(model.teacher.pairs.Target, "load", lambda *_, **__: tiny_target)
+    monkeypatch.setattr(model.teacher.pairs, "load_target", lambda *_, **__: tiny_target)
     teacher = TeacherConfig(LEVELS, queries=4, gate_steps=1, gate_queries=4)
     return TeachConfig(data, tmp_path / "out" / "pairs.jsonl", TASKS, ("tiny",), pairs=4, teacher=teacher)
 
@@ -204,7 +204,7 @@ def test_a_finished_run_does_nothing_and_more_pairs_are_added_to_it(
     teach(replace(config, pairs=2))
     before = config.out.read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(model.teacher.pairs.Target, "load", lambda *_, **__: pytest.fail("a target was loaded"))
+        patch.setattr(model.teacher.pairs, "load_target", lambda *_, **__: pytest.fail("a target was loaded"))
         teach(replace(config, pairs=2))
         teach(replace(config, pairs=1))
     assert config.out.read_bytes() == before
@@ -246,7 +246,7 @@ def test_a_wrong_setting_is_an_input_error(config: TeachConfig, change: dict[str
 
 
 def test_missing_data_is_named_before_a_target_is_loaded(config: TeachConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model.teacher.pairs.Target, "load", lambda *_, **__: pytest.fail("a target was loaded"))
+    monkeypatch.setattr(model.teacher.pairs, "load_target", lambda *_, **__: pytest.fail("a target was loaded"))
     (config.data / "train_tasks" / "sst-2" / "train.tsv").unlink()
     with pytest.raises(InputError, match="train.tsv is not there"):
         teach(config)

@@ -6,7 +6,6 @@ import random
 from pathlib import Path
 
 import pytest
-import torch
 
 from model.compress import Compressor
 from model.data.fewshot import draw, load_dataset
@@ -55,7 +54,7 @@ def test_so_many_shots_are_taken_as_come_closest_to_the_fill(data: Path) -> None
 
 @pytest.mark.parametrize("retention", RETENTIONS)
 def test_the_denoiser_proposes_its_own_mask_and_what_it_makes_of_some_shots(data: Path, retention: float) -> None:
-    compressor = Compressor(tiny_checkpoint(), torch.device("cpu"))
+    compressor = Compressor(tiny_checkpoint())
     case = case_of(data, "sst-2")
     source, own = denoised(case, retention, compressor, None)
     assert source == "denoiser" and own == list(compressor.compress(case.prompt, retention, keep_task=False).trace.keep)

@@ -20,6 +20,7 @@ from model.evaluation.result_cache import ResultCache
 from model.evaluation.tasks.task import Task
 from model.evaluation.text_score import score_text
 from model.llm.causal import Target
+from model.llm.load import load_target
 from model.prompt import parse
 from tests.support.small_task import NEWS, SUMS, small_task
 from tests.support.tiny import tiny_checkpoint
@@ -79,7 +80,7 @@ def test_the_text_is_neither_template_nor_special_token(chat: bool, monkeypatch:
 
 
 def test_a_diffusion_llm_restores_too(tmp_path: Path) -> None:
-    target = Target.load(str(write_llada(tmp_path)), "cpu")
+    target = load_target(str(write_llada(tmp_path)), "cpu")
     got = restore(target, "a b c", 8)
     assert got == restore(target, "a b c", 8) and len(target.encode(got)) <= 16
 

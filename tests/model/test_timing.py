@@ -19,7 +19,7 @@ SIGNS = {"*": operator.mul, "+": operator.add, "-": operator.sub}
 
 def saved(folder: Path) -> Path:
     checkpoint = tiny_checkpoint()
-    save_checkpoint(folder / "tiny", checkpoint.denoiser, checkpoint.encoder.tokenizer, {})
+    save_checkpoint(folder / "tiny", checkpoint.denoiser, checkpoint.collator.tokenizer, {})
     return folder / "tiny"
 
 

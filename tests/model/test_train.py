@@ -20,7 +20,7 @@ from model.teacher.pairs import Pair
 from model.teacher.proposals import propose_text, self_information
 from model.teacher.score import Case
 from model.teacher.search import Labelled, ScoredMask
-from model.training.fit import agreement
+from model.training.fit import mask_agreement
 from model.training.train import TrainConfig, items_of, split, train, warm_up_items
 from tests.support.fitting import ONE_STEP, is_sign, is_word
 from tests.support.tiny import calm_checkpoint, tiny_bert, tiny_word_pieces
@@ -57,8 +57,8 @@ def test_a_prompt_is_wholly_in_one_part_and_only_with_masks_that_held(config: Tr
     assert texts[0] | texts[1] == {pair_for(loaded, seed).prompt(loaded).text for seed in range(9)}
     assert sum(map(len, parts)) == 3 * 9  # each pair is there three times, with one mask that held
     for item in (*parts[0], *parts[1]):
-        assert item.keep == [is_sign(t) for t in item.prompt.tokens] and item.again is not None
-        prompt, keep = item.again(random.Random(0))
+        assert item.keep == [is_sign(t) for t in item.prompt.tokens] and item.resample is not None
+        prompt, keep = item.resample(random.Random(0))
         assert len(prompt) == len(keep)
     assert [len(part) for part in split(replace(config, validation=0.0))] == [27, 0]
     assert [len(part) for part in split(replace(config, validation=1.0))] == [0, 27]
@@ -71,11 +71,11 @@ def test_of_the_masks_that_were_tried_the_better_is_learnt_more_often(loaded: Da
     tried = [ScoredMask(good, -0.1, "good"), ScoredMask(bad, -0.3, "bad")]  # their scores deviate by 0.1
     pair = replace(pair, found=replace(pair.found, tried={0.3: tried}))
 
-    def share(warmth: float) -> float:
+    def share(temperature: float) -> float:
         """Of draws that show the prompt as it is, those that show the good mask."""
-        (item,) = items_of(pair, loaded, warmth)
-        assert item.keep == good and item.again is not None
-        drawn = [item.again(random.Random(i)) for i in range(600)]
+        (item,) = items_of(pair, loaded, temperature)
+        assert item.keep == good and item.resample is not None
+        drawn = [item.resample(random.Random(i)) for i in range(600)]
         masks = [keep for prompt, keep in drawn if prompt == item.prompt and keep in (good, bad)]
         return sum(keep == good for keep in masks) / len(masks)
 
@@ -92,7 +92,7 @@ def test_training_writes_a_checkpoint_that_loads(config: TrainConfig) -> None:
     assert checkpoint.meta["fit"]["epochs"] == 3 and metrics["epochs"] == 3
     items, valid = split(config)
     assert checkpoint.meta["masks"] == len(items)
-    again = agreement(checkpoint, valid, 8)  # the weights were rounded to fp16
+    again = mask_agreement(checkpoint, valid, 8)  # the weights were rounded to fp16
     assert metrics["agreement_8_steps"] == pytest.approx(again, abs=0.02)
     assert [p.name for p in config.out.parent.iterdir()] == ["mine"]
 
@@ -100,7 +100,7 @@ def test_training_writes_a_checkpoint_that_loads(config: TrainConfig) -> None:
 def test_training_goes_on_from_a_parent(config: TrainConfig, tmp_path: Path) -> None:
     parent = tmp_path / "parent"
     start = calm_checkpoint()
-    identity = save_checkpoint(parent, start.denoiser, start.encoder.tokenizer, start.meta)
+    identity = save_checkpoint(parent, start.denoiser, start.collator.tokenizer, start.meta)
     train(replace(config, base="never read", parent=parent, fit=replace(config.fit, epochs=1)))
     child = load_checkpoint(config.out)
     assert (child.meta["parent"], child.meta["base"]) == (identity, "tiny") and child.id != identity
@@ -181,7 +181,7 @@ def test_a_warm_up_mask_is_coherent(config: TrainConfig) -> None:
     again = warm_up_items(replace(config, warm_up=300))
     masks, those, these = ([(i.prompt, i.keep) for i in some] for some in (items, others, again))
     assert masks == these and masks != those and len(items) == 300
-    assert all(i.again is not None and i.again(random.Random(0)) != (i.prompt, i.keep) for i in items[:20])
+    assert all(i.resample is not None and i.resample(random.Random(0)) != (i.prompt, i.keep) for i in items[:20])
     assert all(0.05 < i.retention < 0.95 for i in items if len(i.keep) > 20)
     retentions = sorted(i.retention for i in items)
     assert retentions[30] < 0.25 and retentions[-30] > 0.65

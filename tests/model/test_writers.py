@@ -12,7 +12,8 @@ from model.diffusion.schedule import KEEP
 from model.errors import InputError
 from model.llm.causal import Target
 from model.llm.diffusion_writer import DiffusionWriter
-from model.llm.writers import BREAK, LOADED, READ_AT_ONCE, LocalWriter, Targets, Usage, end_ids, greedy, local_writer
+from model.llm.load import KEPT_TARGETS, LoadedTargets, load_target, local_writer
+from model.llm.writers import BREAK, READ_AT_ONCE, LocalWriter, Usage, end_ids, greedy
 from tests.support.tiny_diffusion import trained_weights, write_dream, write_llada
 from tests.support.tiny_target import make_target
 
@@ -121,7 +122,7 @@ def test_targets_are_loaded_once_and_the_oldest_goes(tiny_target: Target) -> Non
         loaded.append(name)
         return tiny_target
 
-    targets, names = Targets(load), [f"model {i}" for i in range(LOADED + 1)]
+    targets, names = LoadedTargets(load), [f"model {i}" for i in range(KEPT_TARGETS + 1)]
     for name in (names[0], names[0], *names, names[-1]):
         assert targets.get(name) is tiny_target
     assert loaded == names
@@ -131,7 +132,7 @@ def test_targets_are_loaded_once_and_the_oldest_goes(tiny_target: Target) -> Non
 
 def test_a_diffusion_llm_writes_and_its_steps_can_be_played(tmp_path: Path) -> None:
     """Trained for some seconds to go on with the alphabet."""
-    target = Target.load(str(write_llada(tmp_path / "llada", trained_weights(), n_layers=1, n_kv_heads=4)))
+    target = load_target(str(write_llada(tmp_path / "llada", trained_weights(), n_layers=1, n_kv_heads=4)))
     writer = local_writer(target, chat=False)
     assert isinstance(writer, DiffusionWriter)
     pieces, usage = answer(writer, " c d", limit=16)
@@ -144,7 +145,7 @@ def test_a_diffusion_llm_writes_and_its_steps_can_be_played(tmp_path: Path) -> N
 
 
 def test_a_diffusion_llm_stops_when_it_is_told_to(tmp_path: Path) -> None:
-    writer = local_writer(Target.load(str(write_dream(tmp_path))))
+    writer = local_writer(load_target(str(write_dream(tmp_path))))
     writing = writer.write("word", 32)
     next(writing)
     writing.close()

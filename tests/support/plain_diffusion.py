@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn.functional import silu
 
-from model.llm.causal import Target
+from model.llm.load import load_target
 from model.llm.masked_diffusion import DiffusionTarget
 from tests.support.tiny_diffusion import DREAM, LLADA, write_dream, write_llada
 
@@ -24,7 +24,7 @@ def load_both(kind: str, folder: Path) -> tuple[DiffusionTarget, Plain]:
     (write_llada if kind == "llada" else write_dream)(folder)
     weights = load_file(folder / "model.safetensors")
     network = plain_llada if kind == "llada" else plain_dream
-    target = Target.load(str(folder), "cpu")
+    target = load_target(str(folder), "cpu")
     assert isinstance(target, DiffusionTarget)
     return target, lambda ids: network(weights, ids)
 

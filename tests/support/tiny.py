@@ -51,7 +51,7 @@ def tiny_checkpoint(window: int = 512, overlap: int = 128) -> Checkpoint:
     backbone.pooler = None
     config = DenoiserConfig(backbone.config.to_dict(), window, overlap)
     denoiser = Denoiser(config, backbone)
-    for part in (denoiser.state, denoiser.retention, denoiser.situation, denoiser.token_head, denoiser.shot_head):
+    for part in (denoiser.state, denoiser.retention, denoiser.position, denoiser.token_head, denoiser.shot_head):
         for weight in part.parameters():
             nn.init.normal_(weight, std=0.5)
     return Checkpoint("tiny", denoiser.eval(), PromptCollator(tiny_word_pieces(), config), {"base": "tiny"})

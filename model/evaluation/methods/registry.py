@@ -4,11 +4,11 @@ A new one is a function under `@method`. It gets the study (its config, its task
 masks LLMs make, a function that loads them; it checks what can be checked before long work begins, and returns a `Run`:
 
     @method("every-other")
-    def _every_other(study: Methods, makers: Makers) -> Run:
+    def _every_other(study: Study, makers: Makers) -> Run:
         return each(lambda text, retention: " ".join(text.split()[:: round(1 / retention)]))
 
 `NAME@LLM` lets another LLM than the evaluated target make the masks, `NAME@LLM+LLM` the mean of several; LLM is what
-`Target.load` takes. That is for methods registered with `llms=True`.
+`load_target` takes. That is for methods registered with `llms=True`.
 """
 
 from __future__ import annotations
@@ -17,18 +17,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from ...compress import Compressor
 from ...errors import InputError
 from ...llm.causal import Target
+from ...training.corrections import CorrectedPrompt
 from ..tasks.sources import recorded
-from ..tasks.task import Demonstrations
+from ..tasks.task import Demonstrations, Task
 from . import baselines
 from .pruning import held_out, ta_pruning, taught
-
-if TYPE_CHECKING:
-    from ...training.corrections import CorrectedPrompt
-    from .texts import Methods
 
 STEPS = 8  # of diffumask and exact
 RECORDED = "llmlingua2_xlmr_1shot.jsonl"
@@ -36,6 +34,27 @@ RECORDED = "llmlingua2_xlmr_1shot.jsonl"
 Texts = Mapping[Any, str]  # retention (None: a method without a budget) -> compressed text
 Run = Callable[[Demonstrations, Sequence[float]], Texts]
 Makers = Callable[[], list[Target]]
+
+
+class Study(Protocol):
+    """What a method may ask of the study that it takes part in.
+
+    Attributes:
+        config: a `model.evaluation.config.EvaluateConfig`.
+        compressor: the denoiser, loaded on first use.
+        corrected: people's corrections of the task's prompts, by text.
+    """
+
+    config: Any
+
+    @property
+    def task(self) -> Task: ...
+
+    @property
+    def compressor(self) -> Compressor: ...
+
+    @property
+    def corrected(self) -> Mapping[str, CorrectedPrompt]: ...
 
 
 @dataclass(frozen=True)
@@ -50,7 +69,7 @@ class Method:
         people: whether it knows only the prompts that people corrected.
     """
 
-    make: Callable[[Methods, Makers], Run]
+    make: Callable[[Study, Makers], Run]
     budget: bool = True
     llms: bool = False
     slow: bool = False
@@ -62,10 +81,10 @@ METHODS: dict[str, Method] = {}
 
 def method(
     name: str, *, budget: bool = True, llms: bool = False, slow: bool = False, people: bool = False
-) -> Callable[[Callable[[Methods, Makers], Run]], Callable[[Methods, Makers], Run]]:
+) -> Callable[[Callable[[Study, Makers], Run]], Callable[[Study, Makers], Run]]:
     """Put a function into METHODS."""
 
-    def register(make: Callable[[Methods, Makers], Run]) -> Callable[[Methods, Makers], Run]:
+    def register(make: Callable[[Study, Makers], Run]) -> Callable[[Study, Makers], Run]:
         METHODS[name] = Method(make, budget, llms, slow, people)
         return make
 
@@ -99,44 +118,44 @@ def split_name(name: str) -> tuple[str, tuple[str, ...]]:
 
 
 @method("full", budget=False)
-def _full(study: Methods, makers: Makers) -> Run:
+def _full(study: Study, makers: Makers) -> Run:
     return lambda case, _: {None: case.text}
 
 
 @method("zero", budget=False)
-def _zero(study: Methods, makers: Makers) -> Run:
+def _zero(study: Study, makers: Makers) -> Run:
     return lambda case, _: {None: ""}
 
 
 @method("random")
-def _random(study: Methods, makers: Makers) -> Run:
+def _random(study: Study, makers: Makers) -> Run:
     return each(partial(baselines.random_tokens, seed=study.config.seed))
 
 
 @method("first")
-def _first(study: Methods, makers: Makers) -> Run:
+def _first(study: Study, makers: Makers) -> Run:
     return each(baselines.first_tokens)
 
 
 @method("selective-context", llms=True)
-def _selective_context(study: Methods, makers: Makers) -> Run:
+def _selective_context(study: Study, makers: Makers) -> Run:
     return each(lambda text, retention: baselines.selective_context(text, retention, makers()))
 
 
 @method("llmlingua")
-def _llmlingua(study: Methods, makers: Makers) -> Run:
+def _llmlingua(study: Study, makers: Makers) -> Run:
     return each(baselines.llmlingua(study.config.llmlingua_model))
 
 
 @method("longllmlingua")
-def _longllmlingua(study: Methods, makers: Makers) -> Run:
+def _longllmlingua(study: Study, makers: Makers) -> Run:
     """Its question is the task's instruction: all queries share the demonstrations, so none of them may steer."""
     compress = baselines.longllmlingua(study.config.llmlingua_model)
     return lambda case, retentions: {r: compress(case.text, r, study.task.question(case)) for r in retentions}
 
 
 @method("llmlingua2")
-def _llmlingua2(study: Methods, makers: Makers) -> Run:
+def _llmlingua2(study: Study, makers: Makers) -> Run:
     """The package with a model, or else what was recorded of AG News' prompts."""
     config = study.config
     if config.llmlingua2_model:
@@ -156,50 +175,50 @@ def _llmlingua2(study: Methods, makers: Makers) -> Run:
 
 
 @method("ta-pruning", llms=True, slow=True)
-def _ta_pruning(study: Methods, makers: Makers) -> Run:
+def _ta_pruning(study: Study, makers: Makers) -> Run:
     _check_held_out(study)
     most = study.config.evaluations
     return lambda case, retentions: ta_pruning(study.task, case, retentions, makers(), most)
 
 
 @method("teacher", llms=True, slow=True)
-def _teacher(study: Methods, makers: Makers) -> Run:
+def _teacher(study: Study, makers: Makers) -> Run:
     _check_held_out(study)
     return lambda case, retentions: taught(study.task, case, retentions, makers())
 
 
 @method("diffumask")
-def _diffumask(study: Methods, makers: Makers) -> Run:
+def _diffumask(study: Study, makers: Makers) -> Run:
     return _denoised(study, STEPS)
 
 
 @method("exact")
-def _exact(study: Methods, makers: Makers) -> Run:
+def _exact(study: Study, makers: Makers) -> Run:
     return _denoised(study, STEPS, exact=True)
 
 
 @method("one-pass")
-def _one_pass(study: Methods, makers: Makers) -> Run:
+def _one_pass(study: Study, makers: Makers) -> Run:
     return _denoised(study, 1)
 
 
 @method("human", budget=False, people=True)
-def _human(study: Methods, makers: Makers) -> Run:
+def _human(study: Study, makers: Makers) -> Run:
     return _of_people(study, lambda correction: correction.keep)
 
 
 @method("uncorrected", budget=False, people=True)
-def _uncorrected(study: Methods, makers: Makers) -> Run:
+def _uncorrected(study: Study, makers: Makers) -> Run:
     """The model's masks before people corrected them: what `human` is to be compared with."""
     return _of_people(study, lambda correction: correction.model)
 
 
-def _of_people(study: Methods, mask: Callable[[CorrectedPrompt], Sequence[bool]]) -> Run:
+def _of_people(study: Study, mask: Callable[[CorrectedPrompt], Sequence[bool]]) -> Run:
     corrections = study.corrected
     return lambda case, _: {None: (found := corrections[case.text]).prompt.render(mask(found))}
 
 
-def _denoised(study: Methods, steps: int, exact: bool = False) -> Run:
+def _denoised(study: Study, steps: int, exact: bool = False) -> Run:
     compressor, seed = study.compressor, study.config.seed
 
     def compress(text: str, retention: float) -> str:
@@ -208,6 +227,6 @@ def _denoised(study: Methods, steps: int, exact: bool = False) -> Run:
     return each(compress)
 
 
-def _check_held_out(study: Methods) -> None:
+def _check_held_out(study: Study) -> None:
     for prompt in study.task.prompts:
         held_out(study.task, prompt)

@@ -6,18 +6,16 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
+from ...compress import Compressor
 from ...errors import InputError
 from ...llm.causal import Target
+from ...llm.load import load_target
 from ...training.corrections import CorrectedPrompt, read_corrections
+from ..config import EvaluateConfig
 from ..result_cache import ResultCache
 from ..tasks.task import Demonstrations, Task, load_task
 from .registry import METHODS, Run, Texts, split_name
-
-if TYPE_CHECKING:
-    from ...compress import Compressor
-    from ..evaluate import EvaluateConfig
 
 
 class Methods:
@@ -50,8 +48,6 @@ class Methods:
     @cached_property
     def compressor(self) -> Compressor:
         """The denoiser of `config.checkpoint`."""
-        from ...compress import Compressor  # here, since the other methods do without
-
         return Compressor.load(self.config.checkpoint, self.config.device)
 
     @cached_property
@@ -71,7 +67,7 @@ class Methods:
 
     def llm(self, name: str) -> Target:
         if name not in self._llms:
-            self._llms[name] = Target.load(name, self.config.device, fast=not self.config.fp32)
+            self._llms[name] = load_target(name, self.config.device, fast=not self.config.fp32)
         return self._llms[name]
 
     def prepare(self) -> None:

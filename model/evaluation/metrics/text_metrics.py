@@ -126,7 +126,7 @@ class BertScore:
 
     def __init__(self, name: str, checkpoint: Checkpoint, device: torch.device, layer: int = -1):
         self.name, self.layer, self.device = name, layer, device
-        self.tokenizer: Any = checkpoint.encoder.tokenizer
+        self.tokenizer: Any = checkpoint.collator.tokenizer
         self.window = checkpoint.denoiser.config.window
         self.backbone: Any = checkpoint.denoiser.backbone.to(device).eval()
 

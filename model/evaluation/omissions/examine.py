@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import InputError
-from ...llm.causal import Target
+from ...llm.load import load_target
 from ...prompt import parse
 from ..align import Masked, mask_of
-from ..evaluate import EvaluateConfig, Progress
+from ..config import EvaluateConfig
+from ..evaluate import Progress
 from ..methods.texts import Methods
 from ..metrics.text_metrics import BertScore
 from ..result_cache import ResultCache
@@ -37,7 +38,7 @@ def examine(config: EvaluateConfig, progress: Progress, questions: tuple[str, ..
     """
     if len(config.retention) != 1:
         raise InputError("what was lost is looked at with one retention; give one")
-    target = Target.load(config.target, config.device, fast=not config.fp32)
+    target = load_target(config.target, config.device, fast=not config.fp32)
     cells = ResultCache(config.cells_file, resume=True)
     methods = Methods(config, target=target, cells=cells)
     methods.prepare()

@@ -23,7 +23,9 @@ from typing import Any
 
 from ...errors import InputError
 from ...llm.causal import Target
-from ..evaluate import EvaluateConfig, Progress, evaluate
+from ...llm.load import load_target
+from ..config import EvaluateConfig
+from ..evaluate import Progress, evaluate
 from ..methods.registry import METHODS, split_name
 from ..methods.texts import Methods
 from ..omissions.examine import QUESTIONS, examine
@@ -133,7 +135,7 @@ def study(config: StudyConfig, progress: Progress) -> dict[str, Any]:
     report: dict[str, Any] = {"title": config.title, "runs": []}
     tables: list[str] = []
     for run in config.runs:
-        target = Target.load(run.target, run.device, fast=not run.fp32)
+        target = load_target(run.target, run.device, fast=not run.fp32)
         made = evaluate(run, progress, target=target)
         report["runs"].append(made.to_json() | {"samples": samples(run, target, config.example)})
         tables.append(made.table())

@@ -26,6 +26,7 @@ from ...compress import Compressed, Compressor
 from ...devices import pick_device
 from ...diffusion.trace import SamplerConfig
 from ...errors import InputError
+from ...llm.load import load_target
 from ...prompt import Prompt, parse
 
 REFERENCE_STEPS = 64
@@ -154,7 +155,11 @@ def bench(config: BenchConfig) -> BenchTable:
     rows: list[Row] = []
     known: dict[str, Known] = {}
     setting = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(config).items() if k != "json"}
-    setting |= {"device": str(compressor.device), "threads": torch.get_num_threads(), "torch": torch.__version__}
+    setting |= {
+        "device": str(compressor.checkpoint.device),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
     setting |= {"checkpoint": compressor.checkpoint.id}
     report = BenchTable(rows, memory, load, setting)
     with tqdm(config.tokens, unit="length") as bar:
@@ -233,13 +238,13 @@ def _counted(results: list[Any], reference: list[Any]) -> tuple[float | None, fl
 def plain_pass(compressor: Compressor, prompt: Prompt) -> Callable[[], Any]:
     """One pass of the plain encoder over the prompt's windows, as transformers runs it."""
     backbone: Any = compressor.checkpoint.denoiser.backbone
-    encoded = compressor.checkpoint.encoder([prompt]).to(compressor.device)
+    encoded = compressor.checkpoint.collator([prompt]).to(compressor.checkpoint.device)
 
     @torch.inference_mode()
     def run() -> None:
         for ids, attention in zip(encoded.ids.split(8), encoded.attention.split(8), strict=True):
             backbone(ids, attention_mask=attention.long())
-        if compressor.device.type == "cuda":
+        if compressor.checkpoint.device.type == "cuda":
             torch.cuda.synchronize()
 
     return run
@@ -290,9 +295,7 @@ class Peers:
     def _ta_pruning(self, prompt: Prompt) -> Extrapolated:
         """One sweep scores a mask for each token; the time of a mask is that of reading the prompt and the queries."""
         if self.target is None:
-            from ...llm.causal import Target
-
-            self.target = Target.load("smollm2", self.config.device, fast=True)
+            self.target = load_target("smollm2", self.config.device, fast=True)
         target, rng = self.target, random.Random(0)
         queries = [target.encode("\n\n" + problem(rng)[0]) for _ in range(TA_QUERIES)]
         start = time.perf_counter()
