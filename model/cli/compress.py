@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
     from ..compress import Compressor
     from ..prompt.limits import MAX_CHARACTERS
 
-    text = read_text(arguments.file, MAX_CHARACTERS)
+    text = read_prompt(arguments.file, MAX_CHARACTERS)
     compressed = Compressor.load(arguments.checkpoint, arguments.device).compress(
         text,
         arguments.retention,
@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> None:
 # --- the prompt
 
 
-def read_text(name: str, limit: int) -> str:
+def read_prompt(name: str, limit: int) -> str:
     """The text of a file or of standard input ("-"), with its line breaks as they are.
 
     Raises InputError when it cannot be read, has more than `limit` characters for certain, or is not UTF-8 text.

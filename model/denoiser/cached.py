@@ -18,7 +18,7 @@ from torch import Tensor
 from ..diffusion.sampler import RefreshPolicy
 from ..diffusion.schedule import KEEP, MASK
 from .batching import PromptBatch
-from .layers import ENCODERS, KeyValueMemory, Layers
+from .layers import KNOWN_ENCODERS, KeyValueMemory, Layers
 from .network import Denoiser, keep_logits
 
 
@@ -43,7 +43,7 @@ class CacheConfig(RefreshPolicy):
 
 def known_layers(denoiser: Denoiser) -> Layers | None:
     """None if the encoder is of a kind whose layers are not known here, so that it can only be run whole."""
-    return Layers(denoiser.backbone) if denoiser.config.encoder.get("model_type") in ENCODERS else None
+    return Layers(denoiser.backbone) if denoiser.config.encoder.get("model_type") in KNOWN_ENCODERS else None
 
 
 class CachedPredictor:

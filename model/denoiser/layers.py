@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from ..devices import has_fast_bfloat16
 
-ENCODERS = ("bert", "roberta", "xlm-roberta", "camembert")  # whose layers are known here
+KNOWN_ENCODERS = ("bert", "roberta", "xlm-roberta", "camembert")  # whose layers are known here
 MAX_SCORE = 60.0  # of attention, before exp: e^60 times any width is finite in bfloat16, and so is its inverse
 
 
@@ -52,7 +52,7 @@ class KeyValueMemory:
 
 
 class Layers(nn.Module):
-    """A copy of an encoder's layers, for inference. `backbone.config.model_type` must be one of ENCODERS.
+    """A copy of an encoder's layers, for inference. `backbone.config.model_type` must be one of KNOWN_ENCODERS.
 
     dtype: None = that which the device multiplies fastest.
     """

@@ -19,12 +19,12 @@ from .trace import SamplerConfig, Step
 Predictor = Callable[[Prompt, float], Predict]  # of a prompt at a retention
 
 
-def split(prompt: Prompt, size: int) -> list[tuple[int, int]]:
+def split_blocks(prompt: Prompt, size: int) -> list[tuple[int, int]]:
     """Token ranges of at most `size`, end to end: whole shots together, or pieces of one that is longer.
 
     >>> from model.prompt import parse
     >>> p = parse("Q: 1\\nA: 2\\n\\nQ: 3\\nA: 4\\n\\nQ: 5\\nA: 6")
-    >>> [(s.first, s.last) for s in p.shots], split(p, 16)
+    >>> [(s.first, s.last) for s in p.shots], split_blocks(p, 16)
     ([(0, 8), (8, 16), (16, 23)], [(0, 16), (16, 23)])
     """
     ranges: list[tuple[int, int]] = []
@@ -71,7 +71,7 @@ def denoise_blocks(
     """`model.diffusion.sampler.denoise`, with every block of at most `size` tokens (None = all of them) decided in
     config.steps steps of its own. Of k blocks, each of the steps that are yielded holds k steps of the blocks."""
     pins = check_pins(pins, len(prompt))
-    ranges = split(prompt, size or len(prompt))
+    ranges = split_blocks(prompt, size or len(prompt))
     if len(ranges) == 1:
         yield from denoise(predictor(prompt, config.retention), prompt.shot_of, config, pins, patience)
         return

@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..prompt import Prompt, parse
 from .metrics.token_kinds import is_break
 
-MOST_PAIRS = 25_000_000  # of equal tokens in two texts that are aligned: some seconds
+MOST_EQUAL_PAIRS = 25_000_000  # of equal tokens in two texts that are aligned: some seconds
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def _common(have: Sequence[str], wanted: Sequence[str]) -> list[int]:
     places: dict[str, list[int]] = {}
     for i, text in enumerate(have):
         places.setdefault(text, []).append(i)
-    if (pairs := sum(len(places.get(text, [])) for text in wanted)) > MOST_PAIRS:
+    if (pairs := sum(len(places.get(text, [])) for text in wanted)) > MOST_EQUAL_PAIRS:
         raise InputError(f"texts of {len(have):,} and {len(wanted):,} tokens share {pairs:,} pairs: too long to align")
     ends: list[int] = []  # [k] where the subsequence of length k + 1 that ends first ends
     chains: list[Any] = []  # [k] that subsequence backwards: (last, (last but one, ...))

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from ..errors import InputError
 from ..llm.causal import Target
@@ -18,15 +17,15 @@ from ..llm.load import load_target
 from ..prompt import parse
 from .config import EvaluateConfig
 from .methods.baselines import Baseline
-from .methods.registry import Run, each
+from .methods.registry import MethodRun, each
 from .methods.texts import Methods
+from .progress import Progress
 from .result_cache import ResultCache
-from .table import EvaluationTable, Outcome, build_report
+from .table import CellOutcome, EvaluationTable, build_report
 from .tasks.task import Demonstrations, Task, load_task
 
 # demonstrations text, retentions, the demonstrations' case -> retention -> compressed text
 TeacherText = Callable[[str, Sequence[float], Demonstrations], Mapping[float, str]]
-Progress = Callable[..., Iterable[Any]]  # tqdm, or what is called like it: (iterable, total=, unit=, desc=)
 
 
 def evaluate(
@@ -65,7 +64,7 @@ def evaluate(
     return report
 
 
-def _runs(compressors: Mapping[str, Baseline], teacher: TeacherText | None) -> dict[str, Run]:
+def _runs(compressors: Mapping[str, Baseline], teacher: TeacherText | None) -> dict[str, MethodRun]:
     runs = {name: each(baseline) for name, baseline in compressors.items()}
     if teacher:
         runs["teacher"] = lambda case, retentions: teacher(case.text, retentions, case)
@@ -102,7 +101,7 @@ def _count(methods: Methods) -> int:
     return cells + once
 
 
-def _measure(config: EvaluateConfig, task: Task, target: Target, cells: ResultCache, job: _Job) -> Outcome:
+def _measure(config: EvaluateConfig, task: Task, target: Target, cells: ResultCache, job: _Job) -> CellOutcome:
     prompt = job.case.index if job.case else None
     queries = [{"text": q.text, "answer": q.answer, "label": q.label} for q in task.queries_of(job.case)]
     key = {
@@ -124,7 +123,7 @@ def _measure(config: EvaluateConfig, task: Task, target: Target, cells: ResultCa
         tokens, subwords = _kept(job, target)
         record = {"tokens": tokens, "subwords": subwords, **asdict(scores)}
         cells.add(key, record)
-    return Outcome(job.method, job.retention, prompt, **record)
+    return CellOutcome(job.method, job.retention, prompt, **record)
 
 
 def _kept(job: _Job, target: Target) -> tuple[float, float]:

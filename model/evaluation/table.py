@@ -24,7 +24,7 @@ FOOTNOTE = (
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CellOutcome:
     """One finished cell: a method's compressed prompt, measured on all queries.
 
     Attributes:
@@ -50,7 +50,7 @@ Cell = tuple[str, float | None]  # method, retention
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """One method at one retention.
 
     Attributes:
@@ -85,7 +85,7 @@ class EvaluationTable:
 
     config: Mapping[str, Any]
     main: str
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
 
     def table(self) -> str:
         """A Markdown table, columns aligned for reading as plain text, with a line that explains it."""
@@ -106,9 +106,9 @@ class EvaluationTable:
         return {"config": dict(self.config), "differences_in": self.main, "rows": rows}
 
 
-def build_report(config: Mapping[str, Any], task: Task, outcomes: Sequence[Outcome], seed: int) -> EvaluationTable:
+def build_report(config: Mapping[str, Any], task: Task, outcomes: Sequence[CellOutcome], seed: int) -> EvaluationTable:
     """Rows in the order in which their first outcome came; one without all prompts is compared on those it has."""
-    groups: dict[Cell, list[Outcome]] = {}
+    groups: dict[Cell, list[CellOutcome]] = {}
     for outcome in sorted(outcomes, key=lambda outcome: outcome.prompt or 0):
         groups.setdefault((outcome.method, outcome.retention), []).append(outcome)
     cells = dict.fromkeys((outcome.method, outcome.retention) for outcome in outcomes)
@@ -141,7 +141,7 @@ def build_report(config: Mapping[str, Any], task: Task, outcomes: Sequence[Outco
         group = groups[method, retention]
         tokens = float(np.mean([outcome.tokens for outcome in group]))
         subwords = float(np.mean([outcome.subwords for outcome in group]))
-        rows.append(Row(method, retention, len(group), tokens, subwords, measures, differences))
+        rows.append(TableRow(method, retention, len(group), tokens, subwords, measures, differences))
     return EvaluationTable(config, main, tuple(rows))
 
 
@@ -150,7 +150,7 @@ def _reference(name: str, retention: float | None, values: Mapping[Cell, Any]) -
     return (name, None) if (name, None) in values else (name, retention)
 
 
-def _values(group: Sequence[Outcome], task: Task) -> dict[str, Matrix]:
+def _values(group: Sequence[CellOutcome], task: Task) -> dict[str, Matrix]:
     """Measures of one row by name, each [prompts (1 for a zero that stands for all), queries]."""
     scores = np.array([outcome.log_probs for outcome in group], dtype=np.float64)
     if not task.labels:
@@ -169,7 +169,7 @@ def _values(group: Sequence[Outcome], task: Task) -> dict[str, Matrix]:
     }
 
 
-def _gold(task: Task, outcome: Outcome) -> NDArray[np.int64]:
+def _gold(task: Task, outcome: CellOutcome) -> NDArray[np.int64]:
     prompt = None if outcome.prompt is None else task.prompts[outcome.prompt]
     return np.array([query.label or 0 for query in task.queries_of(prompt)])
 

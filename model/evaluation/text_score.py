@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +14,6 @@ from ..llm.causal import Target
 from .metrics.bootstrap import calibrate, correct, gold_nll
 from .result_cache import ResultCache
 from .tasks.task import Demonstrations, Task
-
-Progress = Callable[..., Iterable[Any]]  # tqdm, or what is called like it: (iterable, total=, unit=, desc=)
-
-
-def silent(items: Iterable[Any], **_: Any) -> Iterable[Any]:
-    """Progress that shows nothing."""
-    return items
 
 
 @dataclass(frozen=True)

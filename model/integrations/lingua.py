@@ -57,7 +57,7 @@ DEFAULT_ONLY: Mapping[str, object] = {
     "context_segs_rate": None,
     "use_token_level_filter": True,
 }
-JOIN = "\n\n"
+CONTEXT_JOIN = "\n\n"
 DOLLARS_PER_TOKEN = 0.06 / 1000  # what LLMLingua reckons for GPT-4
 
 
@@ -122,7 +122,7 @@ def compress_prompt(
     compressed, labels = parts.split(keep)
     left = sum(keep) - parts.joints
     result: dict[str, Any] = {
-        "compressed_prompt": JOIN.join(text for text in (instruction, *compressed, question) if text),
+        "compressed_prompt": CONTEXT_JOIN.join(text for text in (instruction, *compressed, question) if text),
         "compressed_prompt_list": compressed,
         "origin_tokens": origin,
         "compressed_tokens": left,
@@ -175,9 +175,9 @@ class _Parts:
         spans, at = [], 0
         for text in texts:
             spans.append((at, at + len(text)))
-            at += len(text) + len(JOIN) if text else 0
+            at += len(text) + len(CONTEXT_JOIN) if text else 0
         check_length(at)
-        joined = JOIN.join(text for text in texts if text)
+        joined = CONTEXT_JOIN.join(text for text in texts if text)
         prompt = parse(joined, _shot_starts(contexts, [start for start, end in spans if start < end], spans[1][0]))
         return cls(prompt, texts, tuple(_tokens_within(prompt, spans)))
 

@@ -11,11 +11,11 @@ from transformers import DynamicCache
 
 from .causal import Prefix, Target, cached
 from .masked_diffusion import DiffusionTarget
-from .unmasking import WritingConfig, write, written
+from .unmasking import WritingConfig, unmask, written
 
 NEW_TOKENS = 256  # at most, per answer
-BATCH = 16  # queries generated for at once
-BLOCK = 32  # subwords that a diffusion LLM writes before a stop is looked for
+ANSWERED_AT_ONCE = 16  # queries generated for at once
+UNMASKED_AT_ONCE = 32  # subwords that a diffusion LLM writes before a stop is looked for
 STOPS = ("Question:", "\n\n")
 
 _NUMBER = re.compile(r"-?\$?\d[\d,]*(?:\.\d+)?|-?\$?\.\d+")
@@ -38,7 +38,7 @@ def _value(number: str) -> float:
     return float(number.replace("$", "").replace(",", ""))
 
 
-def exact_match(answer: str, gold: str) -> bool:
+def same_final_number(answer: str, gold: str) -> bool:
     """Whether both texts end in the same number."""
     number = final_number(answer)
     return number is not None and number == final_number(gold)
@@ -64,8 +64,8 @@ def greedy_answers(
         return [_unmasked(target, prefix, query, new_tokens) for query in queries]
     by_length = sorted(range(len(queries)), key=lambda i: len(queries[i]))
     answers = [""] * len(queries)
-    for at in range(0, len(by_length), BATCH):
-        batch = by_length[at : at + BATCH]
+    for at in range(0, len(by_length), ANSWERED_AT_ONCE):
+        batch = by_length[at : at + ANSWERED_AT_ONCE]
         texts = _batch(target, prefix, [queries[i] for i in batch], new_tokens)
         for i, text in zip(batch, texts, strict=True):
             answers[i] = text
@@ -74,10 +74,10 @@ def greedy_answers(
 
 def _unmasked(target: DiffusionTarget, prefix: Prefix, query: Sequence[int], new_tokens: int) -> str:
     """A diffusion LLM's greedy answer, exactly computed; no block is begun after one with a stop in it."""
-    config = WritingConfig(length=new_tokens, block=BLOCK, exact=True)
+    config = WritingConfig(length=new_tokens, block=UNMASKED_AT_ONCE, exact=True)
     last = {edge for _, edge, _ in config.plan()}
     steps, done = [], 0
-    for step in write(target, prefix, query, config):
+    for step in unmask(target, prefix, query, config):
         steps.append(step)
         done += len(step.positions)
         if done in last and any(stop in written(target, steps[-1:]).text.lstrip() for stop in STOPS):

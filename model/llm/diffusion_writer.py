@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from ..errors import InputError
 from .masked_diffusion import DiffusionTarget
-from .unmasking import Unmasked, WritingConfig, as_trace, write, written
+from .unmasking import Unmasked, WritingConfig, as_trace, unmask, written
 from .writers import LocalWriter, Pieces, Usage
 
-BLOCK = 32
+WRITING_BLOCK = 32
 
 
 class DiffusionWriter(LocalWriter):
@@ -21,10 +21,10 @@ class DiffusionWriter(LocalWriter):
         """See `Writer`; one subword a step. The usage holds the trace."""
         ids = self.encode(prompt, system)
         self._check(len(ids), limit)
-        config = WritingConfig(length=limit, block=min(BLOCK, limit))
+        config = WritingConfig(length=limit, block=min(WRITING_BLOCK, limit))
         steps: list[Unmasked] = []
         sent = 0
-        for step in write(self.target, self.target.prefix(ids), config=config):
+        for step in unmask(self.target, self.target.prefix(ids), config=config):
             steps.append(step)
             text, done = self._decode(_leading(step))
             yield text[sent:]

@@ -24,8 +24,8 @@ from .writers import Pieces, Usage
 
 TIMEOUT = httpx.Timeout(120, connect=10, write=30)  # seconds; 120 between two pieces of an answer
 WHOLE_TIME = 600.0  # seconds for a whole answer
-LINE_LIMIT = 1_000_000  # bytes of one line of a stream
-ANSWER_LIMIT = 100_000  # characters
+STREAM_LINE_LIMIT = 1_000_000  # bytes of one line of a stream
+STREAM_ANSWER_LIMIT = 100_000  # characters
 SAID_LIMIT = 200  # characters of what an endpoint says that are shown
 _PATH = "/chat/completions"
 _KEY = re.compile(r"[\x21-\x7e]{0,1000}")
@@ -157,8 +157,10 @@ class _Reading:
         text = delta.get("content") if isinstance(delta, dict) else None
         piece = _NOT_TEXT.sub("\ufffd", text) if isinstance(text, str) else ""
         self.characters += len(piece)
-        if self.characters > ANSWER_LIMIT:
-            raise InputError(f"The endpoint wrote more than {ANSWER_LIMIT:,} characters: it does not keep to limits.")
+        if self.characters > STREAM_ANSWER_LIMIT:
+            raise InputError(
+                f"The endpoint wrote more than {STREAM_ANSWER_LIMIT:,} characters: it does not keep to limits."
+            )
         return piece
 
     def _count(self, usage: Any) -> None:
@@ -186,7 +188,7 @@ def _lines(response: httpx.Response) -> Iterator[bytes]:
         yield from (line.rstrip(b"\r") for line in whole)
         if time.monotonic() > until:
             raise httpx.ReadTimeout("the whole answer")
-        if len(rest) > LINE_LIMIT:
+        if len(rest) > STREAM_LINE_LIMIT:
             raise InputError("The endpoint sent a line that has no end.")
     if rest:
         yield rest

@@ -113,7 +113,7 @@ class Unmasked:
 
 
 @torch.inference_mode()
-def write(
+def unmask(
     target: DiffusionTarget, prefix: Prefix, query: Sequence[int] = (), config: WritingConfig | None = None
 ) -> Iterator[Unmasked]:
     """Yield the steps of writing an answer after prefix and query, each as soon as it is made. It ends when all is
@@ -204,7 +204,7 @@ class Written:
 
 
 def written(target: DiffusionTarget, steps: Iterable[Unmasked]) -> Written:
-    """Run through the steps of `write`, or take those that were kept, and read the answer from the last."""
+    """Run through the steps of `unmask`, or take those that were kept, and read the answer from the last."""
     kept = tuple(steps)
     ids: list[int] = []
     for token, is_open in zip(kept[-1].ids, kept[-1].open, strict=True):

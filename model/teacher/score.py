@@ -19,7 +19,7 @@ from ..llm.answers import greedy_answers
 from ..llm.causal import Prefix, Target
 from ..prompt import Prompt, parse
 
-JOIN = "\n\n"  # between the (pruned) demonstrations and the query
+QUERY_JOIN = "\n\n"  # between the (pruned) demonstrations and the query
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Case:
         return cls(few, prompt, tuple(fields), tuple(labels))
 
 
-def calibrate(log_probs: Tensor) -> Tensor:
+def calibrated(log_probs: Tensor) -> Tensor:
     """[queries, labels] raw label log-probabilities -> calibrated ones."""
     return torch.log_softmax(log_probs - log_probs.mean(0), dim=-1)
 
@@ -70,7 +70,7 @@ def read(target: Target, prompt: Prompt, keep: Sequence[bool], gates: Tensor | N
     body = text.strip()
     if not body:
         return target.read([])
-    ids, offsets = target.encode_with_offsets(body + JOIN)
+    ids, offsets = target.encode_with_offsets(body + QUERY_JOIN)
     if gates is None:
         return target.read(ids)
     owner = torch.tensor(owners(offsets, places, len(text) - len(text.lstrip())), device=gates.device)
@@ -129,7 +129,7 @@ def full_prompt_goals(target: Target, case: Case, queries: Sequence[Example]) ->
     if gold.weights is None:
         own = greedy_answers(target, full, gold.queries, ANSWER_SUBWORDS)
         return Goals(gold.queries, [target.encode(f" {answer or '?'}") for answer in own], None, [])
-    table = calibrate(target.label_log_probs(full, gold.queries, gold.labels).float())
+    table = calibrated(target.label_log_probs(full, gold.queries, gold.labels).float())
     return Goals(gold.queries, None, table.exp(), gold.labels)
 
 
@@ -145,7 +145,7 @@ def log_likelihood(target: Target, prefix: Prefix, goals: Goals) -> Tensor:
     """Log-likelihood in nats of the wanted answers after the prefix: [queries]; classification is calibrated."""
     if goals.weights is None:
         return target.answer_log_probs(prefix, goals.queries, goals.answers or [])
-    table = calibrate(target.label_log_probs(prefix, goals.queries, goals.labels).float())
+    table = calibrated(target.label_log_probs(prefix, goals.queries, goals.labels).float())
     return (table * goals.weights).sum(1)
 
 

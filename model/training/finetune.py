@@ -25,7 +25,7 @@ from ..errors import InputError
 from ..prompt.pins import pins_for_task
 from .batches import Item
 from .corrections import CorrectedPrompt, read_corrections
-from .fit import Epoch, FitConfig, Progress, fit
+from .fit import Epoch, FitConfig, FitProgress, fit
 
 TOUCHED = 3.0  # how much a token that the person decided counts against one left alone
 RETENTIONS = (0.2, 0.35, 0.5, 0.7)  # at which each correction is learnt, besides its own
@@ -103,7 +103,7 @@ class FineTuned:
         return asdict(self) | {"folder": str(self.folder)}
 
 
-def finetune(config: FinetuneConfig, progress: Progress | None = None) -> FineTuned:
+def finetune(config: FinetuneConfig, progress: FitProgress | None = None) -> FineTuned:
     """Learn from the corrections and save a new checkpoint.
 
     Args:
@@ -116,11 +116,11 @@ def finetune(config: FinetuneConfig, progress: Progress | None = None) -> FineTu
     if config.out.exists() or config.out.is_symlink():
         raise InputError(f"{config.out} is there already; checkpoints are never overwritten, so name another folder")
     corrections, data = read_corrections(config.corrections)
-    learnt, held = split(corrections, config)
+    learnt, held = hold_out(corrections, config)
     parent = Compressor.load(config.parent)
     before = agreement_with_people(parent, held), edit_rate(parent, held)
-    items = [item for correction in learnt for item in items_of(correction, parent)] + rehearsal(parent)
-    valid = [item for correction in held for item in items_of(correction, parent)]
+    items = [item for correction in learnt for item in items_of_correction(correction, parent)] + rehearsal(parent)
+    valid = [item for correction in held for item in items_of_correction(correction, parent)]
     fitting = replace(config.fit, seed=config.seed)
     start = parent.checkpoint
     state = _state(config, data, start.id) if config.resumable else None
@@ -172,7 +172,7 @@ def _forget_states(out: Path) -> None:
 # --- what is learnt ----------------------------------------------------------------------------------------
 
 
-def split(
+def hold_out(
     corrections: Sequence[CorrectedPrompt], config: FinetuneConfig
 ) -> tuple[list[CorrectedPrompt], list[CorrectedPrompt]]:
     """Corrections to learn from and to hold out; a prompt is wholly on one side, whoever corrected it.
@@ -192,7 +192,7 @@ def split(
     return [c for c in corrections if c.sha256 not in apart], [c for c in corrections if c.sha256 in apart]
 
 
-def items_of(correction: CorrectedPrompt, compressor: Compressor) -> list[Item]:
+def items_of_correction(correction: CorrectedPrompt, compressor: Compressor) -> list[Item]:
     """The person's mask, and masks of other lengths: what the parent decides around the tokens that were touched."""
     own = Item(correction.prompt, correction.keep, [TOUCHED if touched else 0.0 for touched in correction.touched])
     fixed = {i: correction.keep[i] for i, touched in enumerate(correction.touched) if touched}

@@ -22,7 +22,7 @@ from .batches import Item, NoisyBatch, batches
 
 VALIDATIONS = 3  # draws of noise on every validation item
 
-Progress = Callable[[int, int, float], None]  # step, all steps, loss; what it raises ends the training
+FitProgress = Callable[[int, int, float], None]  # step, all steps, loss; what it raises ends the training
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def fit(
     *,
     parent: Denoiser | None = None,
     state: Path | None = None,
-    progress: Progress | None = None,
+    progress: FitProgress | None = None,
 ) -> list[Epoch]:
     """Train the student, which the caller owns, in place; at the end it holds the weights of its best epoch.
 

@@ -75,7 +75,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
     """Train, print how it goes, save the checkpoint; returns its metrics."""
     if config.out.exists():
         raise InputError(f"{config.out} is there already; checkpoints are never overwritten, so name another folder")
-    items, valid = split(config)
+    items, valid = split_pairs(config)
     device = pick_device()
     torch.manual_seed(config.fit.seed)  # the heads of a new denoiser
     start = load_checkpoint(config.parent, device) if config.parent else from_encoder(config.base, device)
@@ -155,7 +155,7 @@ def warm_up_items(config: TrainConfig) -> list[Item]:
     ]
 
 
-def split(config: TrainConfig) -> tuple[list[Item], list[Item]]:
+def split_pairs(config: TrainConfig) -> tuple[list[Item], list[Item]]:
     """Items to train on and to validate; a prompt is wholly in one of them, by its sha256."""
     train_items: list[Item] = []
     valid: list[Item] = []
@@ -163,11 +163,11 @@ def split(config: TrainConfig) -> tuple[list[Item], list[Item]]:
     sets = {name: load_dataset(config.data, name) for name in sorted({p.shot.dataset for p in pairs})}
     for pair in pairs:
         held = int(pair.sha256[:8], 16) / 2**32 < config.validation
-        (valid if held else train_items).extend(items_of(pair, sets[pair.shot.dataset], config.temperature))
+        (valid if held else train_items).extend(items_of_pair(pair, sets[pair.shot.dataset], config.temperature))
     return train_items, valid
 
 
-def items_of(pair: Pair, data: Dataset, temperature: float) -> list[Item]:
+def items_of_pair(pair: Pair, data: Dataset, temperature: float) -> list[Item]:
     """An item for every retention of which a mask passed the teacher's filter.
 
     Learnt is one of the masks that were tried, in proportion to exp(s / (temperature * deviation of the scores)): the

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import model.diffusion.blocks
-from model.diffusion.blocks import denoise_blocks, part, shares, split
+from model.diffusion.blocks import denoise_blocks, part, shares, split_blocks
 from model.diffusion.sampler import Predict, RefreshPolicy, budget, denoise
 from model.diffusion.schedule import MASK
 from model.diffusion.trace import SamplerConfig, Step, Trace
@@ -37,7 +37,7 @@ def prompts(draw: st.DrawFn) -> tuple[Prompt, int, dict[int, bool]]:
 @given(prompts())
 def test_ranges_cover_the_prompt_and_cut_no_shot_that_fits(case: tuple[Prompt, int, dict[int, bool]]) -> None:
     prompt, size, _ = case
-    ranges = split(prompt, size)
+    ranges = split_blocks(prompt, size)
     assert [a for a, _ in ranges] == [0, *(b for _, b in ranges[:-1])] and ranges[-1][1] == len(prompt)
     assert all(0 < b - a <= size for a, b in ranges)
     edges = {a for a, _ in ranges}
@@ -49,7 +49,7 @@ def test_ranges_cover_the_prompt_and_cut_no_shot_that_fits(case: tuple[Prompt, i
 @given(prompts())
 def test_a_part_is_a_prompt(case: tuple[Prompt, int, dict[int, bool]]) -> None:
     prompt, size, _ = case
-    for first, last in split(prompt, size):
+    for first, last in split_blocks(prompt, size):
         block = part(prompt, first, last)
         assert [t.text for t in block.tokens] == [t.text for t in prompt.tokens[first:last]]
         assert [s for i, shot in enumerate(block.shots) for s in [i] * (shot.last - shot.first)] == block.shot_of
@@ -59,7 +59,7 @@ def test_a_part_is_a_prompt(case: tuple[Prompt, int, dict[int, bool]]) -> None:
 @given(prompts(), st.floats(0, 1, exclude_min=True))
 def test_shares_add_up_and_leave_room_for_the_pins(case: tuple[Prompt, int, dict[int, bool]], retention: float) -> None:
     prompt, size, pins = case
-    ranges, total = split(prompt, size), budget(len(prompt), retention, pins)
+    ranges, total = split_blocks(prompt, size), budget(len(prompt), retention, pins)
     found = shares(ranges, total, pins)
     assert sum(found) == total
     for (a, b), share in zip(ranges, found, strict=True):

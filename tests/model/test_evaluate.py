@@ -25,7 +25,7 @@ from model.evaluation.methods.baselines import random_tokens
 from model.evaluation.metrics.bootstrap import Bootstrap, calibrate, correct, gold_nll, log_softmax
 from model.evaluation.tasks.sources import QUERY
 from model.evaluation.tasks.task import Demonstrations, Task
-from model.llm.answers import cut, exact_match, final_number, greedy_answers
+from model.llm.answers import cut, final_number, greedy_answers, same_final_number
 from model.llm.causal import Target
 from model.prompt import parse
 
@@ -153,7 +153,7 @@ def test_benefit_kept() -> None:
 )
 def test_final_number(text: str, number: float | None) -> None:
     assert final_number(text) == number
-    assert exact_match(text, f"because\n#### {number}") is (number is not None)
+    assert same_final_number(text, f"because\n#### {number}") is (number is not None)
 
 
 def test_answers_end_at_a_blank_line_or_the_next_question() -> None:

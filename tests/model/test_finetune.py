@@ -26,9 +26,9 @@ from model.training.finetune import (
     agreement_with_people,
     edit_rate,
     finetune,
-    items_of,
+    hold_out,
+    items_of_correction,
     rehearsal,
-    split,
 )
 from model.training.fit import FitConfig
 from tests.support.corrected import fields_for, read, write
@@ -71,10 +71,10 @@ def test_a_prompt_is_wholly_learnt_or_wholly_held_out(tmp_path: Path, prompts: i
     chosen = set()
     for seed in range(12):
         config = FinetuneConfig(Path("c"), Path("o"), validation=share, seed=seed)
-        parts = split(corrections, config)
+        parts = hold_out(corrections, config)
         assert [len(part) for part in parts] == [3 * (prompts - held), 3 * held]
         assert not {c.sha256 for c in parts[0]} & {c.sha256 for c in parts[1]}
-        assert split(corrections[::-1], config)[1] == parts[1][::-1]  # whatever the order of the file
+        assert hold_out(corrections[::-1], config)[1] == parts[1][::-1]  # whatever the order of the file
         chosen.add(frozenset(c.sha256 for c in parts[1]))
     assert len(chosen) > 1
 
@@ -82,7 +82,7 @@ def test_a_prompt_is_wholly_learnt_or_wholly_held_out(tmp_path: Path, prompts: i
 @pytest.mark.parametrize(("prompts", "message"), [(0, "no submitted or accepted"), (1, "3 corrections of one prompt")])
 def test_nothing_can_be_held_out_of_a_single_prompt(tmp_path: Path, prompts: int, message: str) -> None:
     with pytest.raises(InputError, match=f"c.jsonl holds {message}.*at least 2 prompts"):
-        split(many(tmp_path, prompts, annotators=3), FinetuneConfig(Path("c.jsonl"), Path("o")))
+        hold_out(many(tmp_path, prompts, annotators=3), FinetuneConfig(Path("c.jsonl"), Path("o")))
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
@@ -97,7 +97,7 @@ def test_what_the_person_touched_weighs_more_and_holds_at_every_length(tmp_path:
     before = [i % 2 == 0 for i in range(n)]
     human = [k != (i in (0, 3)) for i, k in enumerate(before)]  # 0 dropped, 3 kept, n - 1 confirmed
     (correction,) = read(tmp_path, fields_for(prompt, before, human, pins={str(i): human[i] for i in (0, 3, n - 1)}))
-    own, *others = items_of(correction, Compressor(tiny_checkpoint()))
+    own, *others = items_of_correction(correction, Compressor(tiny_checkpoint()))
     assert list(own.keep) == human and len(others) >= 3
     lengths = [round(item.retention, 1) for item in others]
     assert lengths == sorted(set(lengths)) and lengths[0] < own.retention < lengths[-1]
@@ -177,7 +177,7 @@ def test_a_rule_is_learnt_and_the_lineage_told(config: FinetuneConfig) -> None:
     assert child.meta["parent"] == parent.id and child.meta["base"] == "tiny" and child.meta["licence"] == "none"
     assert child.meta["data"] == made.data == hashlib.sha256(config.corrections.read_bytes()).hexdigest()
     assert child.meta["corrections"] == {"train": 7, "held_out": 3}
-    held = split(read_corrections(config.corrections)[0], config)[1]
+    held = hold_out(read_corrections(config.corrections)[0], config)[1]
     for name, measure in (("agreement", agreement_with_people), ("edit_rate", edit_rate)):
         after, before = (measure(compressor, held) for compressor in children)  # of what is on disk, to the token
         assert (getattr(made, f"{name}_before"), getattr(made, f"{name}_after")) == (before, after)

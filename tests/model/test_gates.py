@@ -13,7 +13,7 @@ from torch import Tensor
 from model.llm.causal import Target
 from model.prompt import parse
 from model.teacher.gates import gate_gradient, gate_search, soft_top_k
-from model.teacher.score import JOIN, read, score
+from model.teacher.score import QUERY_JOIN, read, score
 from tests.support.scoring import scorer_for
 
 
@@ -45,7 +45,7 @@ def test_a_gate_weighs_the_subwords_that_end_in_its_token(any_target: Target, dr
         bias = read(any_target, prompt, keep, gates).bias
     text, places = prompt.layout(keep)
     body, shift = text.strip(), len(text) - len(text.lstrip())
-    _, offsets = any_target.encode_with_offsets(body + JOIN)
+    _, offsets = any_target.encode_with_offsets(body + QUERY_JOIN)
     owners = (bias.exp() * (n + 1) - 1).round().int().tolist()
     assert owners[: len(any_target.bos)] == [n] * len(any_target.bos)  # a gate of 1
     assert len(owners) == len(any_target.bos) + len(offsets)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel
 
-from model.denoiser.layers import ENCODERS, KeyValueMemory, Layers, attend
+from model.denoiser.layers import KNOWN_ENCODERS, KeyValueMemory, Layers, attend
 from tests.support.tiny import tiny_bert
 
 WIDTH = 24
@@ -32,7 +32,7 @@ def inputs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("kind", ENCODERS)
+@pytest.mark.parametrize("kind", KNOWN_ENCODERS)
 @pytest.mark.parametrize(("dtype", "close"), [(torch.float32, 1e-5), (torch.bfloat16, 0.2)])
 def test_they_compute_what_the_encoder_does(kind: str, dtype: torch.dtype, close: float) -> None:
     backbone = encoder(kind)

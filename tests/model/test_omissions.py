@@ -115,7 +115,7 @@ def test_words_of_the_methods_own_do_not_match() -> None:
 
 
 def test_texts_too_long_to_align_are_an_input_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model.evaluation.align, "MOST_PAIRS", 8)
+    monkeypatch.setattr(model.evaluation.align, "MOST_EQUAL_PAIRS", 8)
     assert mask_of(parse("a a a a b"), "a a").matched == 1
     with pytest.raises(InputError, match="share 12 pairs: too long to align"):
         mask_of(parse("a a a a b"), "a a a")

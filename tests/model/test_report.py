@@ -15,7 +15,7 @@ from app.results import view as results
 from model.cli import main
 from model.errors import InputError
 from model.evaluation.report.curves import curve, matrix, measures_of
-from model.evaluation.report.study import PRESETS, Matrix, pivot, read_study, study
+from model.evaluation.report.study import PRESETS, MatrixConfig, pivot, read_study, study
 from tests.support.tiny_target import make_target
 from tests.support.toy_rows import write_data
 
@@ -128,7 +128,7 @@ def test_the_matrix_holds_the_paired_differences(folder: Path, report: dict[str,
     assert table["differences"][1][1] == row["differences"]["zero"]
     figure = matrix(report)
     assert figure is not None and figure.data[0].z[1][1] == row["differences"]["zero"][0]
-    assert pivot(report["runs"], Matrix("gsm8k", 0.3)) is None and matrix({"runs": []}) is None
+    assert pivot(report["runs"], MatrixConfig("gsm8k", 0.3)) is None and matrix({"runs": []}) is None
 
 
 def test_every_measure_can_be_drawn_and_listed(report: dict[str, Any]) -> None:

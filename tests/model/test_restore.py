@@ -15,7 +15,7 @@ import model.evaluation.omissions.restore
 from model.errors import InputError
 from model.evaluation.methods.baselines import random_tokens
 from model.evaluation.metrics.text_metrics import BertScore, rouge
-from model.evaluation.omissions.restore import FORMS, INSTRUCTION, PLAIN, SLOT, Fidelity, fidelity, restore
+from model.evaluation.omissions.restore import FORMS, INSTRUCTION, PLAIN_PROMPT, SLOT, Fidelity, fidelity, restore
 from model.evaluation.result_cache import ResultCache
 from model.evaluation.tasks.task import Task
 from model.evaluation.text_score import score_text
@@ -54,7 +54,7 @@ def greedy(target: Target, asked: str, text: str, limit: int) -> str:
 @pytest.mark.parametrize("limit", [1, 12])
 def test_restoring_is_greedy_and_bounded(any_target: Target, limit: int) -> None:
     got = restore(any_target, SHORT[0], limit)
-    assert got == greedy(any_target, PLAIN, SHORT[0], limit)
+    assert got == greedy(any_target, PLAIN_PROMPT, SHORT[0], limit)
     if limit > 1:
         assert got != restore(any_target, SHORT[1], limit)
 

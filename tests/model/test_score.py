@@ -17,7 +17,7 @@ from model.data.fewshot import TEMPLATES, FewShot, draw, load_dataset
 from model.errors import InputError
 from model.llm.answers import greedy_answers
 from model.llm.causal import Target
-from model.teacher.score import JOIN, Case, first_subwords, full_prompt_goals, score
+from model.teacher.score import QUERY_JOIN, Case, first_subwords, full_prompt_goals, score
 from model.teacher.search import Scorer, held_out
 from tests.support.scoring import SMALL, scorer_for
 
@@ -38,7 +38,7 @@ def by_hand(target: Target, scorer: Scorer, keep: Sequence[bool]) -> float:
     """s(z) from one ordinary pass per query over the whole text."""
     case, goals = scorer.case, scorer.goals[0]
     text = case.prompt.render(keep).strip()
-    prefix = [*target.bos, *target.encode(text + JOIN if text else "")]
+    prefix = [*target.bos, *target.encode(text + QUERY_JOIN if text else "")]
     rows = []
     for i, query in enumerate(goals.queries):
         answer = goals.answers[i] if goals.answers else []
@@ -109,7 +109,7 @@ def test_label_free_goals_of_free_answers_are_what_the_target_says(tiny_target: 
     asked = scorer.pool[:3]
     with torch.no_grad():
         goals = full_prompt_goals(tiny_target, scorer.case, asked)
-    whole = tiny_target.encode(scorer.case.prompt.text.strip() + JOIN)
+    whole = tiny_target.encode(scorer.case.prompt.text.strip() + QUERY_JOIN)
     with torch.no_grad():
         own = greedy_answers(tiny_target, tiny_target.read(whole), goals.queries, model.teacher.score.ANSWER_SUBWORDS)
     assert goals.answers is not None and goals.weights is None

@@ -67,7 +67,7 @@ def test_exact_match_minds_everything_but_white_space() -> None:
 
 
 def test_texts_too_long_to_compare_are_an_input_error(monkeypatch: pytest.MonkeyPatch, bert: BertScore) -> None:
-    monkeypatch.setattr(model.evaluation.metrics.text_metrics, "MOST_PAIRS", 20)
+    monkeypatch.setattr(model.evaluation.metrics.text_metrics, "MOST_WORD_PAIRS", 20)
     assert rouge_l("a b c d", "a b c d e") == pytest.approx(8 / 9)
     with pytest.raises(InputError, match="texts of 3 and 7 words are too long to compare"):
         rouge_l("a b c", "a b c d e f g")

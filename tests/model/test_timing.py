@@ -11,7 +11,7 @@ import pytest
 
 from model.denoiser.checkpoint import save_checkpoint
 from model.errors import InputError
-from model.evaluation.timing.bench import PLAIN, BenchConfig, bench, few_shot, problem
+from model.evaluation.timing.bench import PLAIN_PASS, BenchConfig, bench, few_shot, problem
 from tests.support.tiny import tiny_checkpoint
 
 SIGNS = {"*": operator.mul, "+": operator.add, "-": operator.sub}
@@ -27,11 +27,11 @@ def test_every_method_has_a_row_at_every_length(tmp_path: Path) -> None:
     out = tmp_path / "bench.json"
     config = BenchConfig((40, 90), (1, 64), ("diffumask", "exact"), repeat=2, checkpoint=saved(tmp_path), json=out)
     report = bench(config)
-    methods = [PLAIN, *(f"DiffuMask, {n} steps{how}" for how in (", exact", "") for n in (1, 64))]
+    methods = [PLAIN_PASS, *(f"DiffuMask, {n} steps{how}" for how in (", exact", "") for n in (1, 64))]
     assert [(row.tokens, row.method) for row in report.rows] == [(n, m) for n in (40, 90) for m in methods]
     found = {(row.tokens, row.method): row for row in report.rows}
     for n in (40, 90):
-        assert found[n, PLAIN].ratio == 1 and found[n, PLAIN].equal is None
+        assert found[n, PLAIN_PASS].ratio == 1 and found[n, PLAIN_PASS].equal is None
         exact = found[n, "DiffuMask, 64 steps, exact"]
         assert exact.equal == exact.f1 == 1
         assert found[n, "DiffuMask, 1 steps"].passes == 1

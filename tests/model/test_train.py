@@ -21,7 +21,7 @@ from model.teacher.proposals import propose_text, self_information
 from model.teacher.score import Case
 from model.teacher.search import Labelled, ScoredMask
 from model.training.fit import mask_agreement
-from model.training.train import TrainConfig, items_of, split, train, warm_up_items
+from model.training.train import TrainConfig, items_of_pair, split_pairs, train, warm_up_items
 from tests.support.fitting import ONE_STEP, is_sign, is_word
 from tests.support.tiny import calm_checkpoint, tiny_bert, tiny_word_pieces
 
@@ -51,7 +51,7 @@ def config(data: Path, loaded: Dataset, tmp_path: Path) -> TrainConfig:
 
 def test_a_prompt_is_wholly_in_one_part_and_only_with_masks_that_held(config: TrainConfig, loaded: Dataset) -> None:
     config.pairs[1].write_text(config.pairs[0].read_text(encoding="utf-8") * 2, encoding="utf-8")
-    parts = split(config)
+    parts = split_pairs(config)
     texts = [{item.prompt.text for item in part} for part in parts]
     assert all(texts) and not texts[0] & texts[1]
     assert texts[0] | texts[1] == {pair_for(loaded, seed).prompt(loaded).text for seed in range(9)}
@@ -60,9 +60,9 @@ def test_a_prompt_is_wholly_in_one_part_and_only_with_masks_that_held(config: Tr
         assert item.keep == [is_sign(t) for t in item.prompt.tokens] and item.resample is not None
         prompt, keep = item.resample(random.Random(0))
         assert len(prompt) == len(keep)
-    assert [len(part) for part in split(replace(config, validation=0.0))] == [27, 0]
-    assert [len(part) for part in split(replace(config, validation=1.0))] == [0, 27]
-    assert [sorted(t) for t in texts] == [sorted({i.prompt.text for i in part}) for part in split(config)]
+    assert [len(part) for part in split_pairs(replace(config, validation=0.0))] == [27, 0]
+    assert [len(part) for part in split_pairs(replace(config, validation=1.0))] == [0, 27]
+    assert [sorted(t) for t in texts] == [sorted({i.prompt.text for i in part}) for part in split_pairs(config)]
 
 
 def test_of_the_masks_that_were_tried_the_better_is_learnt_more_often(loaded: Dataset) -> None:
@@ -73,7 +73,7 @@ def test_of_the_masks_that_were_tried_the_better_is_learnt_more_often(loaded: Da
 
     def share(temperature: float) -> float:
         """Of draws that show the prompt as it is, those that show the good mask."""
-        (item,) = items_of(pair, loaded, temperature)
+        (item,) = items_of_pair(pair, loaded, temperature)
         assert item.keep == good and item.resample is not None
         drawn = [item.resample(random.Random(i)) for i in range(600)]
         masks = [keep for prompt, keep in drawn if prompt == item.prompt and keep in (good, bad)]
@@ -90,7 +90,7 @@ def test_training_writes_a_checkpoint_that_loads(config: TrainConfig) -> None:
     assert checkpoint.meta["metrics"] == metrics and checkpoint.meta["data"] == digest
     assert checkpoint.meta["parent"] is None and checkpoint.meta["base"] == config.base
     assert checkpoint.meta["fit"]["epochs"] == 3 and metrics["epochs"] == 3
-    items, valid = split(config)
+    items, valid = split_pairs(config)
     assert checkpoint.meta["masks"] == len(items)
     again = mask_agreement(checkpoint, valid, 8)  # the weights were rounded to fp16
     assert metrics["agreement_8_steps"] == pytest.approx(again, abs=0.02)

@@ -19,7 +19,7 @@ from model.errors import InputError
 from model.llm.answers import cut, greedy_answers
 from model.llm.causal import Target
 from model.llm.masked_diffusion import DiffusionTarget
-from model.llm.unmasking import Unmasked, WritingConfig, Written, as_trace, write, written
+from model.llm.unmasking import Unmasked, WritingConfig, Written, as_trace, unmask, written
 from tests.support.plain_diffusion import Plain, load_both
 from tests.support.tiny_diffusion import trained_weights, write_llada
 
@@ -74,7 +74,7 @@ def test_greedy_writing_is_lladas_algorithm(both: tuple[DiffusionTarget, Plain],
     ids, query = encoded(target)
     config = WritingConfig(length=12, block=block, steps=steps, exact=True)
     wanted = reference(plain, [*target.bos, *ids, *query], config, target.mask)
-    got = list(write(target, target.read(ids), query, config))
+    got = list(unmask(target, target.read(ids), query, config))
     assert [(list(step.positions), list(step.ids)) for step in got] == wanted[: len(got)]
     assert len(got) == steps or set(target.ends) & set(got[-1].ids)
 
@@ -87,7 +87,7 @@ def test_unmasking_is_monotone_and_goes_block_after_block(
     target, _ = both
     target_ends, target.ends = target.ends, set()  # so that it goes on to the end
     config = WritingConfig(22, block=8, steps=9, temperature=temperature, exact=exact, refresh=2, ahead=3)
-    steps = list(write(target, target.read([]), target.encode("A: b"), config))
+    steps = list(unmask(target, target.read([]), target.encode("A: b"), config))
     target.ends = target_ends
     before: tuple[int, ...] = (target.mask,) * 22
     open_before: tuple[bool, ...] = (True,) * 22
@@ -106,7 +106,7 @@ def test_the_seed_alone_makes_the_noise(both: tuple[DiffusionTarget, Plain]) -> 
     config = WritingConfig(length=10, temperature=1.0)
 
     def answer(config: WritingConfig) -> tuple[int, ...]:
-        return list(write(target, target.read([5, 6]), config=config))[-1].ids
+        return list(unmask(target, target.read([5, 6]), config=config))[-1].ids
 
     assert answer(config) == answer(config) != answer(replace(config, seed=1))
     calm = replace(config, temperature=0.0)
@@ -118,7 +118,7 @@ def test_refreshed_in_every_step_with_all_in_sight_it_is_exact(both: tuple[Diffu
     ids, query = encoded(target)
     config = WritingConfig(length=20, block=6, exact=True)
     runs = [
-        list(write(target, target.read(ids), query, one))
+        list(unmask(target, target.read(ids), query, one))
         for one in (config, replace(config, exact=False, refresh=1, ahead=20))
     ]
     assert [step.ids for step in runs[0]] == [step.ids for step in runs[1]]
@@ -133,10 +133,10 @@ def test_kept_keys_and_values_stand_in_for_what_is_not_computed(both: tuple[Diff
     ids, query = encoded(target)
     past = len(target.bos) + len(ids) + len(query)
     config = WritingConfig(length=16, block=8, steps=8, refresh=3, ahead=2)
-    steps = list(write(target, target.read(ids), query, config))
+    steps = list(unmask(target, target.read(ids), query, config))
     some = 8 + target.shift
     assert [s.computed for s in steps] == [past + 10, some, some, past + 10, past + 16, some, some, past + 16]
-    exact = list(write(target, target.read(ids), query, replace(config, exact=True)))
+    exact = list(unmask(target, target.read(ids), query, replace(config, exact=True)))
     assert {step.computed for step in exact} == {past + 16}
 
 
@@ -146,12 +146,12 @@ def test_a_model_that_is_sure_writes_the_same_with_kept_states(alphabet: Diffusi
         prefix, rest = alphabet.read(alphabet.encode(start)), " a b c d e f g h i j k l".partition(start)[2]
         for exact in (True, False):
             config = WritingConfig(length=14, block=4, steps=7, exact=exact, refresh=refresh, ahead=4)
-            assert written(alphabet, write(alphabet, prefix, config=config)).text == rest
+            assert written(alphabet, unmask(alphabet, prefix, config=config)).text == rest
 
 
 def test_it_stops_when_nothing_is_open_in_front_of_the_end(alphabet: DiffusionTarget) -> None:
     config = WritingConfig(length=40, block=5, exact=True)
-    answer = written(alphabet, write(alphabet, alphabet.read(alphabet.encode(" f g")), config=config))
+    answer = written(alphabet, unmask(alphabet, alphabet.read(alphabet.encode(" f g")), config=config))
     assert answer.text == " h i j k l" and answer.steps[-1].index < 15
     last = answer.steps[-1]
     end = last.ids.index(alphabet.tokenizer.eos_token_id)
@@ -172,7 +172,7 @@ def test_greedy_answers_are_written_as_far_as_the_first_stop(
 
     monkeypatch.setattr(alphabet, "see", counted)
     monkeypatch.setattr(model.llm.answers, "STOPS", (" e",))
-    monkeypatch.setattr(model.llm.answers, "BLOCK", 3)
+    monkeypatch.setattr(model.llm.answers, "UNMASKED_AT_ONCE", 3)
     assert greedy_answers(alphabet, alphabet.read([]), queries[:1], new_tokens=12) == ["c d"]
     assert len(calls) == 3  # one block
     assert cut("c d e") == "c d"
@@ -183,7 +183,7 @@ def test_greedy_answers_are_written_as_far_as_the_first_stop(
 
 def test_an_answer_can_be_played_like_the_denoisers_trace(alphabet: DiffusionTarget) -> None:
     config = WritingConfig(length=16, block=4, steps=8)
-    answer = written(alphabet, write(alphabet, alphabet.read(alphabet.encode(" c d")), config=config))
+    answer = written(alphabet, unmask(alphabet, alphabet.read(alphabet.encode(" c d")), config=config))
     prompt, trace = as_trace(alphabet, answer, config)
     assert prompt.text == answer.text == " e f g h i j k l" and [t.text for t in prompt.tokens] == list("efghijkl")
     assert all(trace.keep) and sorted(i for step in trace.steps for i in step.decided) == list(range(8))

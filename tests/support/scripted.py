@@ -15,12 +15,12 @@ from model.diffusion.trace import SamplerConfig, Step
 from model.prompt import Prompt
 
 
-class ScriptedCompressor:
+class ScriptedCompressor(Compressor):
     """Stands in for `model.compress.Compressor`, as far as the studio looks."""
 
     def __init__(self, folder: object = None):
         tokenizer = lambda texts, **_: {"input_ids": [[0] * (1 + len(text) // 6) for text in texts]}  # noqa: E731
-        self.checkpoint: Any = SimpleNamespace(id="scripted", encoder=SimpleNamespace(tokenizer=tokenizer), meta={})
+        self.checkpoint: Any = SimpleNamespace(id="scripted", collator=SimpleNamespace(tokenizer=tokenizer), meta={})
 
     def denoise(
         self, prompt: Prompt, config: SamplerConfig, pins: Mapping[int, bool] | None = None, exact: bool = False
@@ -36,6 +36,3 @@ class ScriptedCompressor:
             return own + near, shots
 
         return denoise(predict, prompt.shot_of, config, pins)
-
-    compress = Compressor.compress
-    _parse = Compressor._parse

@@ -28,7 +28,7 @@ class _Written(FewShot):
         return example.text
 
 
-def held_out(task: Task, prompt: Demonstrations) -> list[Example]:
+def held_out_examples(task: Task, prompt: Demonstrations) -> list[Example]:
     """The queries that a mask for the prompt may be chosen by. InputError when there are too few."""
     found = [Example(query.row, query.text, query.answer, query.label) for query in task.held_out(prompt)]
     if len(found) < LEAST:
@@ -79,7 +79,7 @@ def _scorer(
 ) -> tuple[Scorer, random.Random]:
     rng = random.Random(prompt.text)
     config = replace(TeacherConfig(), retentions=tuple(retentions))
-    return Scorer(targets, _case(task.name, prompt), held_out(task, prompt), config, rng), rng
+    return Scorer(targets, _case(task.name, prompt), held_out_examples(task, prompt), config, rng), rng
 
 
 def _case(task: str, prompt: Demonstrations) -> Case:

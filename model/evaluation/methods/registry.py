@@ -1,10 +1,11 @@
 """The methods that a study compares, behind one interface.
 
 A new one is a function under `@method`. It gets the study (its config, its task, `llm(name)`) and, for a method whose
-masks LLMs make, a function that loads them; it checks what can be checked before long work begins, and returns a `Run`:
+masks LLMs make, a function that loads them; it checks what can be checked before long work begins, and returns a
+`MethodRun`:
 
     @method("every-other")
-    def _every_other(study: Study, makers: Makers) -> Run:
+    def _every_other(study: Study, makers: Makers) -> MethodRun:
         return each(lambda text, retention: " ".join(text.split()[:: round(1 / retention)]))
 
 `NAME@LLM` lets another LLM than the evaluated target make the masks, `NAME@LLM+LLM` the mean of several; LLM is what
@@ -26,13 +27,13 @@ from ...training.corrections import CorrectedPrompt
 from ..tasks.sources import recorded
 from ..tasks.task import Demonstrations, Task
 from . import baselines
-from .pruning import held_out, ta_pruning, taught
+from .pruning import held_out_examples, ta_pruning, taught
 
 STEPS = 8  # of diffumask and exact
 RECORDED = "llmlingua2_xlmr_1shot.jsonl"
 
 Texts = Mapping[Any, str]  # retention (None: a method without a budget) -> compressed text
-Run = Callable[[Demonstrations, Sequence[float]], Texts]
+MethodRun = Callable[[Demonstrations, Sequence[float]], Texts]
 Makers = Callable[[], list[Target]]
 
 
@@ -69,7 +70,7 @@ class Method:
         people: whether it knows only the prompts that people corrected.
     """
 
-    make: Callable[[Study, Makers], Run]
+    make: Callable[[Study, Makers], MethodRun]
     budget: bool = True
     llms: bool = False
     slow: bool = False
@@ -81,18 +82,18 @@ METHODS: dict[str, Method] = {}
 
 def method(
     name: str, *, budget: bool = True, llms: bool = False, slow: bool = False, people: bool = False
-) -> Callable[[Callable[[Study, Makers], Run]], Callable[[Study, Makers], Run]]:
+) -> Callable[[Callable[[Study, Makers], MethodRun]], Callable[[Study, Makers], MethodRun]]:
     """Put a function into METHODS."""
 
-    def register(make: Callable[[Study, Makers], Run]) -> Callable[[Study, Makers], Run]:
+    def register(make: Callable[[Study, Makers], MethodRun]) -> Callable[[Study, Makers], MethodRun]:
         METHODS[name] = Method(make, budget, llms, slow, people)
         return make
 
     return register
 
 
-def each(baseline: baselines.Baseline) -> Run:
-    """What compresses one text to one length, as a `Run`."""
+def each(baseline: baselines.Baseline) -> MethodRun:
+    """What compresses one text to one length, as a `MethodRun`."""
     return lambda case, retentions: {r: baseline(case.text, r) for r in retentions}
 
 
@@ -118,44 +119,44 @@ def split_name(name: str) -> tuple[str, tuple[str, ...]]:
 
 
 @method("full", budget=False)
-def _full(study: Study, makers: Makers) -> Run:
+def _full(study: Study, makers: Makers) -> MethodRun:
     return lambda case, _: {None: case.text}
 
 
 @method("zero", budget=False)
-def _zero(study: Study, makers: Makers) -> Run:
+def _zero(study: Study, makers: Makers) -> MethodRun:
     return lambda case, _: {None: ""}
 
 
 @method("random")
-def _random(study: Study, makers: Makers) -> Run:
+def _random(study: Study, makers: Makers) -> MethodRun:
     return each(partial(baselines.random_tokens, seed=study.config.seed))
 
 
 @method("first")
-def _first(study: Study, makers: Makers) -> Run:
+def _first(study: Study, makers: Makers) -> MethodRun:
     return each(baselines.first_tokens)
 
 
 @method("selective-context", llms=True)
-def _selective_context(study: Study, makers: Makers) -> Run:
+def _selective_context(study: Study, makers: Makers) -> MethodRun:
     return each(lambda text, retention: baselines.selective_context(text, retention, makers()))
 
 
 @method("llmlingua")
-def _llmlingua(study: Study, makers: Makers) -> Run:
+def _llmlingua(study: Study, makers: Makers) -> MethodRun:
     return each(baselines.llmlingua(study.config.llmlingua_model))
 
 
 @method("longllmlingua")
-def _longllmlingua(study: Study, makers: Makers) -> Run:
+def _longllmlingua(study: Study, makers: Makers) -> MethodRun:
     """Its question is the task's instruction: all queries share the demonstrations, so none of them may steer."""
     compress = baselines.longllmlingua(study.config.llmlingua_model)
     return lambda case, retentions: {r: compress(case.text, r, study.task.question(case)) for r in retentions}
 
 
 @method("llmlingua2")
-def _llmlingua2(study: Study, makers: Makers) -> Run:
+def _llmlingua2(study: Study, makers: Makers) -> MethodRun:
     """The package with a model, or else what was recorded of AG News' prompts."""
     config = study.config
     if config.llmlingua2_model:
@@ -175,50 +176,50 @@ def _llmlingua2(study: Study, makers: Makers) -> Run:
 
 
 @method("ta-pruning", llms=True, slow=True)
-def _ta_pruning(study: Study, makers: Makers) -> Run:
+def _ta_pruning(study: Study, makers: Makers) -> MethodRun:
     _check_held_out(study)
     most = study.config.evaluations
     return lambda case, retentions: ta_pruning(study.task, case, retentions, makers(), most)
 
 
 @method("teacher", llms=True, slow=True)
-def _teacher(study: Study, makers: Makers) -> Run:
+def _teacher(study: Study, makers: Makers) -> MethodRun:
     _check_held_out(study)
     return lambda case, retentions: taught(study.task, case, retentions, makers())
 
 
 @method("diffumask")
-def _diffumask(study: Study, makers: Makers) -> Run:
+def _diffumask(study: Study, makers: Makers) -> MethodRun:
     return _denoised(study, STEPS)
 
 
 @method("exact")
-def _exact(study: Study, makers: Makers) -> Run:
+def _exact(study: Study, makers: Makers) -> MethodRun:
     return _denoised(study, STEPS, exact=True)
 
 
 @method("one-pass")
-def _one_pass(study: Study, makers: Makers) -> Run:
+def _one_pass(study: Study, makers: Makers) -> MethodRun:
     return _denoised(study, 1)
 
 
 @method("human", budget=False, people=True)
-def _human(study: Study, makers: Makers) -> Run:
+def _human(study: Study, makers: Makers) -> MethodRun:
     return _of_people(study, lambda correction: correction.keep)
 
 
 @method("uncorrected", budget=False, people=True)
-def _uncorrected(study: Study, makers: Makers) -> Run:
+def _uncorrected(study: Study, makers: Makers) -> MethodRun:
     """The model's masks before people corrected them: what `human` is to be compared with."""
     return _of_people(study, lambda correction: correction.model)
 
 
-def _of_people(study: Study, mask: Callable[[CorrectedPrompt], Sequence[bool]]) -> Run:
+def _of_people(study: Study, mask: Callable[[CorrectedPrompt], Sequence[bool]]) -> MethodRun:
     corrections = study.corrected
     return lambda case, _: {None: (found := corrections[case.text]).prompt.render(mask(found))}
 
 
-def _denoised(study: Study, steps: int, exact: bool = False) -> Run:
+def _denoised(study: Study, steps: int, exact: bool = False) -> MethodRun:
     compressor, seed = study.compressor, study.config.seed
 
     def compress(text: str, retention: float) -> str:
@@ -229,4 +230,4 @@ def _denoised(study: Study, steps: int, exact: bool = False) -> Run:
 
 def _check_held_out(study: Study) -> None:
     for prompt in study.task.prompts:
-        held_out(study.task, prompt)
+        held_out_examples(study.task, prompt)

@@ -15,7 +15,7 @@ from ...training.corrections import CorrectedPrompt, read_corrections
 from ..config import EvaluateConfig
 from ..result_cache import ResultCache
 from ..tasks.task import Demonstrations, Task, load_task
-from .registry import METHODS, Run, Texts, split_name
+from .registry import METHODS, MethodRun, Texts, split_name
 
 
 class Methods:
@@ -33,7 +33,7 @@ class Methods:
         config: EvaluateConfig,
         task: Task | None = None,
         target: Target | None = None,
-        runs: Mapping[str, Run] | None = None,
+        runs: Mapping[str, MethodRun] | None = None,
         cells: ResultCache | None = None,
     ):
         self.config, self._given_task, self._cells = config, task, cells or ResultCache()
@@ -109,7 +109,7 @@ class Methods:
         at_once = METHODS[split_name(name)[0]].slow and retention in rows  # the others cost little more, and are kept
         return self._made(name, case, self.config.retention if at_once else [retention])[retention]
 
-    def _run(self, name: str) -> Run:
+    def _run(self, name: str) -> MethodRun:
         if name not in self._runs:
             base, makers = split_name(name)
             names = makers or (self.config.target,)

@@ -21,8 +21,8 @@ from ...denoiser.checkpoint import Checkpoint, from_encoder, load_checkpoint
 from ...devices import pick_device
 from ...errors import InputError
 
-MOST_PAIRS = 25_000_000  # pairs of words or subwords that are compared: two texts of 5,000 words
-BATCH = 16  # windows of an encoder at once
+MOST_WORD_PAIRS = 25_000_000  # pairs of words or subwords that are compared: two texts of 5,000 words
+WINDOWS_AT_ONCE = 16  # windows of an encoder at once
 SHIPPED_LAYER = 4
 ROWS = 1024  # hypothesis subwords matched at once
 
@@ -94,7 +94,7 @@ def _score(kinds: tuple[str, ...], hypothesis: str, reference: str) -> Any:
 
 
 def _check_size(hypothesis: int, reference: int, unit: str) -> None:
-    if hypothesis * reference > MOST_PAIRS:
+    if hypothesis * reference > MOST_WORD_PAIRS:
         raise InputError(f"texts of {hypothesis:,} and {reference:,} {unit} are too long to compare; compare parts")
 
 
@@ -149,8 +149,8 @@ class BertScore:
         """Each hypothesis against its reference."""
         _check_pairs(hypotheses, references)
         scores = []
-        for at in range(0, len(references), BATCH):  # bounds what is held in memory
-            pairs = list(zip(hypotheses[at : at + BATCH], references[at : at + BATCH], strict=True))
+        for at in range(0, len(references), WINDOWS_AT_ONCE):  # bounds what is held in memory
+            pairs = list(zip(hypotheses[at : at + WINDOWS_AT_ONCE], references[at : at + WINDOWS_AT_ONCE], strict=True))
             vectors = self._embed(list(dict.fromkeys(text for pair in pairs for text in pair)))
             scores += [_match(vectors[hypothesis], vectors[reference]) for hypothesis, reference in pairs]
         return scores
@@ -162,8 +162,8 @@ class BertScore:
         spans = [(i, *span) for i, row in enumerate(ids) for span in _spans(len(row), self.window - 2)]
         spans.sort(key=lambda span: span[2] - span[1])  # windows of a batch are about as long
         found: list[dict[int, Tensor]] = [{} for _ in texts]
-        for at in range(0, len(spans), BATCH):
-            batch = spans[at : at + BATCH]
+        for at in range(0, len(spans), WINDOWS_AT_ONCE):
+            batch = spans[at : at + WINDOWS_AT_ONCE]
             hidden = self._hidden([ids[i][start:end] for i, start, end, _, _ in batch])
             for row, (i, start, _, first, last) in enumerate(batch):
                 found[i][first] = hidden[row, first - start : last - start].cpu()

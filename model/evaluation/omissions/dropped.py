@@ -15,9 +15,10 @@ from ..align import Masked
 from ..metrics.bootstrap import LEVEL, RESAMPLES, Bootstrap, Interval
 from ..metrics.figures import Figure, draws, figure, markdown, show
 from ..metrics.token_kinds import KINDS, kinds_of_tokens
+from ..progress import Progress, silent
 from ..result_cache import ResultCache
 from ..tasks.task import Task
-from ..text_score import Progress, prompt_of, score_text, silent
+from ..text_score import prompt_of, score_text
 
 EVERYTHING = "everything dropped"
 DROPS_NOTE = (

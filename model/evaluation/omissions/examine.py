@@ -10,9 +10,9 @@ from ...llm.load import load_target
 from ...prompt import parse
 from ..align import Masked, mask_of
 from ..config import EvaluateConfig
-from ..evaluate import Progress
 from ..methods.texts import Methods
 from ..metrics.text_metrics import BertScore
+from ..progress import Progress
 from ..result_cache import ResultCache
 from .dropped import costly_omissions, dropped_more_than_chance
 from .restore import fidelity

@@ -18,20 +18,22 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ...llm.causal import Prefix, Target
 from ...llm.masked_diffusion import DiffusionTarget
-from ...llm.unmasking import WritingConfig, write, written
+from ...llm.unmasking import WritingConfig, unmask, written
 from ..metrics.bootstrap import Bootstrap
 from ..metrics.figures import Figure, figure, markdown, mean_of, show
 from ..metrics.text_metrics import BertScore, bleu, exact_match, rouge
+from ..progress import Progress, silent
 from ..result_cache import ResultCache
 from ..tasks.task import Task
-from ..text_score import Progress, prompt_of, score_text, sha256, silent
+from ..text_score import prompt_of, score_text, sha256
 
 SLOT = "{compressed}"
 INSTRUCTION = (
     "Words were removed from the following text to make it shorter. Write the original text again: put the missing "
     "words back, keep all names, numbers and line breaks, and write nothing else.\n\n" + SLOT
 )
-PLAIN = f"Shortened text:\n{SLOT}\n\nThe same text with all of its words:\n"  # for a target without a chat template
+# for a target without a chat template
+PLAIN_PROMPT = f"Shortened text:\n{SLOT}\n\nThe same text with all of its words:\n"
 FORMS = ("original", "compressed", "reconstructed")
 NOTE = (
     "Prompts restored by {target}. Against the original: BLEU 0-100; ROUGE and BERTScore F1, 0-1; BERT P and R, "
@@ -43,8 +45,9 @@ NOTE = (
 def restore(target: Target, compressed: str, limit: int) -> str:
     """What the target writes when it is asked for the original of a compressed text: greedy, at most `limit` subwords.
 
-    INSTRUCTION in the tokenizer's chat template, or PLAIN where it has none. The text is read as plain text, so special
-    tokens that are spelled out in it do nothing. Raises InputError where it does not fit into the target's context.
+    INSTRUCTION in the tokenizer's chat template, or PLAIN_PROMPT where it has none. The text is read as plain text, so
+    special tokens that are spelled out in it do nothing. Raises InputError where it does not fit into the target's
+    context.
     """
     if limit < 1:
         raise InputError(f"limit {limit} must be at least 1 subword")
@@ -61,7 +64,7 @@ def restore(target: Target, compressed: str, limit: int) -> str:
 def _question(target: Target, compressed: str) -> list[int]:
     """The subwords that the target answers to."""
     chat = getattr(target.tokenizer, "chat_template", None)
-    asked = PLAIN
+    asked = PLAIN_PROMPT
     if chat:
         messages = [{"role": "user", "content": INSTRUCTION}]
         asked = target.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
@@ -74,7 +77,7 @@ def _question(target: Target, compressed: str) -> list[int]:
 def _generate(target: Target, ids: Sequence[int], limit: int) -> str:
     if isinstance(target, DiffusionTarget):
         config = WritingConfig(length=limit)
-        return written(target, write(target, Prefix([], torch.zeros(len(ids)), tuple(ids)), (), config)).text
+        return written(target, unmask(target, Prefix([], torch.zeros(len(ids)), tuple(ids)), (), config)).text
     tokens = torch.tensor([ids], device=target.device)
     out = target.model.generate(
         tokens,
@@ -194,7 +197,7 @@ def _restored(target: Target, original: str, compressed: str, cells: ResultCache
     key = {
         "restored_by": target.name,
         "dtype": str(target.model.dtype),
-        "asked": sha256(INSTRUCTION + PLAIN),
+        "asked": sha256(INSTRUCTION + PLAIN_PROMPT),
         "limit": limit,
         "text_sha256": sha256(compressed),
     }

@@ -34,7 +34,7 @@ STYLES = {
     "zero": ("no demonstrations", "#8895a7", "line-ew", "dash"),
 }
 LINES = ("full", "zero")  # they have no length to choose: drawn across
-NAMES = {
+METHOD_NAMES = {
     **{"agnews": "AG News", "gsm8k": "GSM8K", "yelp": "Yelp", "yahoo": "Yahoo Answers"},
     **{"smollm2": "SmolLM2 135M", "gemma3": "Gemma 3 270M"},
 }
@@ -93,7 +93,7 @@ def curve(run: Mapping[str, Any], measure: str) -> go.Figure:
 def run_name(run: Mapping[str, Any]) -> str:
     """Task, target and size of a run."""
     config = run["config"]
-    task, target = (NAMES.get(config[part], str(config[part])) for part in ("task", "target"))
+    task, target = (METHOD_NAMES.get(config[part], str(config[part])) for part in ("task", "target"))
     return f"{task} read by {target}, {config['prompts']} prompts × {config['queries']} queries"
 
 
@@ -170,7 +170,7 @@ def matrix(report: Mapping[str, Any]) -> go.Figure | None:
     figure = go.Figure(
         go.Heatmap(
             z=means,
-            x=[f"read by {NAMES.get(target, target)}" for target in table["targets"]],
+            x=[f"read by {METHOD_NAMES.get(target, target)}" for target in table["targets"]],
             y=[method_name(method) for method in table["methods"]],
             text=short,
             customdata=words,
@@ -184,7 +184,7 @@ def matrix(report: Mapping[str, Any]) -> go.Figure | None:
         )
     )
     figure.update_yaxes(autorange="reversed")
-    task = f"{NAMES.get(table['task'], table['task'])} at {table['retention']:.0%}, negative is better"
+    task = f"{METHOD_NAMES.get(table['task'], table['task'])} at {table['retention']:.0%}, negative is better"
     title = f"{table['measure']} {LESS_ZERO}<br><sup>{html.escape(task)}</sup>"
     return styled(figure, title, 140 + 32 * len(table["methods"]))
 

@@ -25,10 +25,11 @@ from ...errors import InputError
 from ...llm.causal import Target
 from ...llm.load import load_target
 from ..config import EvaluateConfig
-from ..evaluate import Progress, evaluate
+from ..evaluate import evaluate
 from ..methods.registry import METHODS, split_name
 from ..methods.texts import Methods
 from ..omissions.examine import QUESTIONS, examine
+from ..progress import Progress
 from ..tasks.sources import HUB
 from . import curves
 
@@ -43,7 +44,7 @@ _PATHS = ("checkpoint", "human", "llmlingua_model", "llmlingua2_model")  # from 
 
 
 @dataclass(frozen=True)
-class Matrix:
+class MatrixConfig:
     """Which task's runs are set side by side, at which retention: methods down, targets across."""
 
     task: str
@@ -63,7 +64,7 @@ class StudyConfig:
     out: Path
     runs: tuple[EvaluateConfig, ...]
     example: str = ""
-    matrix: Matrix | None = None
+    matrix: MatrixConfig | None = None
     lost: EvaluateConfig | None = None
     questions: tuple[str, ...] = QUESTIONS
 
@@ -92,7 +93,7 @@ def read_study(source: str, out: Path, data: Path | None = None, device: str | N
     example = path.parent / str(table["example"]) if "example" in table else None
     try:
         text = example.read_text(encoding="utf-8") if example else ""
-        matrix = Matrix(**table["matrix"]) if "matrix" in table else None
+        matrix = MatrixConfig(**table["matrix"]) if "matrix" in table else None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot read the example {example}: {error}") from None
     except TypeError:
@@ -141,11 +142,11 @@ def study(config: StudyConfig, progress: Progress) -> dict[str, Any]:
         tables.append(made.table())
         if config.matrix:
             report["matrix"] = pivot(report["runs"], config.matrix)
-        write(config.out, report, tables)
+        write_report(config.out, report, tables)
     if config.lost:
         lost = examine(config.lost, progress, config.questions)
         report["lost"] = {"config": config.lost.to_json(), "methods": lost.found}
-        write(config.out, report, tables, lost.tables)
+        write_report(config.out, report, tables, lost.tables)
     return report
 
 
@@ -161,7 +162,7 @@ def samples(run: EvaluateConfig, target: Target, text: str) -> dict[str, dict[st
     return found
 
 
-def pivot(runs: Sequence[Mapping[str, Any]], matrix: Matrix) -> dict[str, Any] | None:
+def pivot(runs: Sequence[Mapping[str, Any]], matrix: MatrixConfig) -> dict[str, Any] | None:
     """The runs of one task as a table [methods, targets] of differences to no demonstrations, in the main measure; a
     method without a budget stands at its own length. None where there is nothing to compare."""
     chosen = [run for run in runs if run["config"]["task"] == matrix.task]
@@ -183,7 +184,7 @@ def pivot(runs: Sequence[Mapping[str, Any]], matrix: Matrix) -> dict[str, Any] |
     }
 
 
-def write(folder: Path, report: Mapping[str, Any], tables: Sequence[str], lost: Sequence[str] = ()) -> None:
+def write_report(folder: Path, report: Mapping[str, Any], tables: Sequence[str], lost: Sequence[str] = ()) -> None:
     """report.json, report.md and curves.html, each whole or not at all."""
     sections = [f"# {report['title']}"]
     for run, table in zip(report["runs"], tables, strict=True):

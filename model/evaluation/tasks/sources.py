@@ -17,7 +17,7 @@ from ...data.fewshot import Dataset, Example, load_gsm8k, load_tsv, read_lines
 from ...errors import InputError
 
 Data = Path | str  # a folder or file, or "hub:OWNER/NAME[/CONFIG][:SPLIT]"
-Row = tuple[str, Mapping[str, Any]]  # where it stands, its fields
+SourceRow = tuple[str, Mapping[str, Any]]  # where it stands, its fields
 
 QUERY = "Article: {sentence_1}\nAnswer:"  # the end of every AG News prompt
 HUB = "hub:"
@@ -41,7 +41,7 @@ def train_and_test(task: str, data: Data, labels: tuple[str, ...]) -> tuple[Data
         held = "test" if (data / "test.tsv").exists() else "dev"
         train, test = (load_tsv(data / f"{split}.tsv", split, labels) for split in ("train", held))
     elif isinstance(data, Path):
-        train = test = [_example(task, row, f"row:{i}", labels) for i, row in enumerate(read_jsonl(data))]
+        train = test = [_example(task, row, f"row:{i}", labels) for i, row in enumerate(read_jsonl_rows(data))]
     else:
         splits = ("train", _hub(data)[2] or "test")
         train, test = (
@@ -51,7 +51,7 @@ def train_and_test(task: str, data: Data, labels: tuple[str, ...]) -> tuple[Data
     return Dataset(task, tuple(train), labels or None), Dataset(task, tuple(test), labels or None)
 
 
-def _example(task: str, row: Row, name: str, labels: tuple[str, ...]) -> Example:
+def _example(task: str, row: SourceRow, name: str, labels: tuple[str, ...]) -> Example:
     if labels:
         label = class_of(row, len(labels), "label", "topic")
         return Example(name, _block(text_of(row, "text", "sentence", "question_title")), labels[label], label)
@@ -68,14 +68,14 @@ def _block(text: str) -> str:
 # --- rows --------------------------------------------------------------------------------------------------
 
 
-def read_rows(data: Data) -> list[Row]:
+def read_rows(data: Data) -> list[SourceRow]:
     """All rows of a JSON Lines file, or of a split on the hub (default: test)."""
-    return read_jsonl(data) if isinstance(data, Path) else read_hub(data, _hub(data)[2] or "test")
+    return read_jsonl_rows(data) if isinstance(data, Path) else read_hub(data, _hub(data)[2] or "test")
 
 
-def read_jsonl(path: Path) -> list[Row]:
+def read_jsonl_rows(path: Path) -> list[SourceRow]:
     """The objects of a JSON Lines file; blank lines are passed over."""
-    rows: list[Row] = []
+    rows: list[SourceRow] = []
     for number, line in enumerate(read_lines(path), start=1):
         if line.strip():
             try:
@@ -90,7 +90,7 @@ def read_jsonl(path: Path) -> list[Row]:
     return rows
 
 
-def read_hub(data: str, split: str, most: int | None = None) -> list[Row]:
+def read_hub(data: str, split: str, most: int | None = None) -> list[SourceRow]:
     """The rows of one split of a data set on the Hugging Face hub; of more than `most` so many, always the same."""
     name, config, _ = _hub(data)
     try:
@@ -119,7 +119,7 @@ def _hub(data: str) -> tuple[str, str | None, str | None]:
     return found["name"], found["config"], found["split"]
 
 
-def text_of(row: Row, *names: str) -> str:
+def text_of(row: SourceRow, *names: str) -> str:
     """The first of the fields that is there, without white space at its ends; InputError if it is no text."""
     where, fields = row
     name = next((name for name in names if name in fields), None)
@@ -135,7 +135,7 @@ def text_of(row: Row, *names: str) -> str:
     return value.strip()
 
 
-def class_of(row: Row, classes: int, *names: str) -> int:
+def class_of(row: SourceRow, classes: int, *names: str) -> int:
     where, fields = row
     name = next((name for name in names if name in fields), None)
     if name is None:
@@ -151,7 +151,7 @@ def class_of(row: Row, classes: int, *names: str) -> int:
 
 def written_prompts(folder: Path) -> list[str]:
     """The demonstrations of prompts_1shot.jsonl, without the query that ends each."""
-    rows = read_jsonl(folder / "prompts_1shot.jsonl")
+    rows = read_jsonl_rows(folder / "prompts_1shot.jsonl")
     return [without_query(text_of(row, "prompt"), row[0]) for row in rows]
 
 
@@ -162,7 +162,7 @@ def recorded(path: Path) -> list[str]:
     Raises InputError when the file is missing or a row does not end in "Article: {sentence_1}\\nAnswer:".
     """
     texts = []
-    for where, fields in read_jsonl(path):
+    for where, fields in read_jsonl_rows(path):
         output = fields.get("compressed_output")
         text = output.get("compressed_prompt") if isinstance(output, dict) else None
         if not isinstance(text, str):

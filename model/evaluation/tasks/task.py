@@ -16,12 +16,12 @@ import torch
 
 from ...data.fewshot import LABELS, Dataset, Example, balanced, load_test, load_tsv
 from ...errors import InputError
-from ...llm.answers import exact_match, greedy_answers
+from ...llm.answers import greedy_answers, same_final_number
 from ...llm.causal import Prefix, Target
 from ...prompt import parse
-from ...teacher.score import JOIN, first_subwords
+from ...teacher.score import QUERY_JOIN, first_subwords
 from .kinds import TASKS
-from .sources import Data, Row, read_rows, text_of, train_and_test, written_prompts
+from .sources import Data, SourceRow, read_rows, text_of, train_and_test, written_prompts
 
 DECIMALS = 4  # of the log-probabilities that are written down and computed with
 WORDS = 80  # a demonstration's text is cut to so many, where a label is asked for
@@ -107,7 +107,7 @@ class Task:
         """Score all queries (of the given prompt) after the demonstrations `text` (may be empty)."""
         text = text.strip()
         asked = self.queries_of(prompt)
-        prefix = target.read(target.encode(text + JOIN if text else ""))
+        prefix = target.read(target.encode(text + QUERY_JOIN if text else ""))
         queries = [target.encode(query.text) for query in asked]
         if self.labels:
             labels = first_subwords(target, self.labels)
@@ -143,7 +143,7 @@ def _right(answer: str, gold: str) -> bool:
     (True, True, False)
     """
     if "####" in gold:
-        return exact_match(answer, gold)
+        return same_final_number(answer, gold)
     answer = "\n".join(answer.split("\n")[: gold.count("\n") + 1])
     said, wanted = (" ".join(text.casefold().split()).rstrip(".") for text in (answer, gold))
     return said == wanted
@@ -238,7 +238,7 @@ def _drawn(train: Dataset, count: int, shots: int, seed: int) -> list[Demonstrat
     return prompts
 
 
-def _own(rows: Sequence[Row], prompts: int, queries: int, seed: int) -> Task:
+def _own(rows: Sequence[SourceRow], prompts: int, queries: int, seed: int) -> Task:
     """A user's task: the first prompts of the file, of each as many of its rows, drawn; the others are held out."""
     labels = _labels(rows[0])
     groups: dict[str, list[Query]] = {}
@@ -270,7 +270,7 @@ def _own(rows: Sequence[Row], prompts: int, queries: int, seed: int) -> Task:
     return Task("jsonl", tuple(written), shared, labels, lambda prompt: others[prompt.index])
 
 
-def _labels(row: Row) -> tuple[str, ...]:
+def _labels(row: SourceRow) -> tuple[str, ...]:
     labels = row[1].get("labels") or []
     if not isinstance(labels, list) or not all(isinstance(label, str) and label.strip() for label in labels):
         raise InputError(f"{row[0]}: the field 'labels' is not a list of words")

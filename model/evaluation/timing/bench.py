@@ -32,7 +32,7 @@ from ...prompt import Prompt, parse
 REFERENCE_STEPS = 64
 TA_EVALUATIONS = 3  # of s(z) that classic TA-Pruning is extrapolated from
 TA_QUERIES = 16
-PLAIN, EXACT = "plain encoder pass", f"DiffuMask, {REFERENCE_STEPS} steps, exact"
+PLAIN_PASS, EXACT = "plain encoder pass", f"DiffuMask, {REFERENCE_STEPS} steps, exact"
 SHAPES = {  # name -> layers, width, heads, inner width
     "bert-base": (12, 768, 12, 3072),
     "xlm-roberta-large": (24, 1024, 16, 4096),
@@ -75,7 +75,7 @@ class BenchConfig:
 
 
 @dataclass(frozen=True)
-class Row:
+class TimedRow:
     """One method at one length.
 
     Attributes:
@@ -101,7 +101,7 @@ class Row:
 class BenchTable:
     """All rows; per length the peak memory in MB of a fresh process that compresses in 8 steps; seconds to load."""
 
-    rows: list[Row]
+    rows: list[TimedRow]
     memory: dict[int, float]
     load: float
     setting: dict[str, Any] = field(default_factory=dict)
@@ -129,7 +129,7 @@ class BenchTable:
 
 
 @dataclass
-class Job:
+class TimedJob:
     """One method at one length: what to time of a prompt, and the rounds so far."""
 
     method: str
@@ -152,7 +152,7 @@ def bench(config: BenchConfig) -> BenchTable:
     peers = Peers(config)
     memory: dict[int, float] = {}
     load = 0.0
-    rows: list[Row] = []
+    rows: list[TimedRow] = []
     known: dict[str, Known] = {}
     setting = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(config).items() if k != "json"}
     setting |= {
@@ -174,16 +174,16 @@ def bench(config: BenchConfig) -> BenchTable:
     return report
 
 
-def _jobs(config: BenchConfig, compressor: Compressor, peers: Peers) -> list[Job]:
+def _jobs(config: BenchConfig, compressor: Compressor, peers: Peers) -> list[TimedJob]:
     def diffumask(steps: int, exact: bool) -> Callable[[Prompt], Callable[[], Any]]:
         return lambda prompt: lambda: compressor.compress(prompt, config.retention, steps, exact=exact)
 
-    jobs = [Job(PLAIN, partial(plain_pass, compressor))]
+    jobs = [TimedJob(PLAIN_PASS, partial(plain_pass, compressor))]
     if "exact" in config.methods:
-        jobs += [Job(f"DiffuMask, {n} steps, exact", diffumask(n, True)) for n in config.steps]
+        jobs += [TimedJob(f"DiffuMask, {n} steps, exact", diffumask(n, True)) for n in config.steps]
     if "diffumask" in config.methods:
-        jobs += [Job(f"DiffuMask, {n} steps", diffumask(n, False)) for n in config.steps]
-    return jobs + [Job(name, partial(partial, run)) for name, run in peers.jobs()]
+        jobs += [TimedJob(f"DiffuMask, {n} steps", diffumask(n, False)) for n in config.steps]
+    return jobs + [TimedJob(name, partial(partial, run)) for name, run in peers.jobs()]
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,9 @@ class Known:
     whole: Extrapolated
 
 
-def _measure(config: BenchConfig, jobs: list[Job], prompts: Sequence[Prompt], known: dict[str, Known]) -> list[Row]:
+def _measure(
+    config: BenchConfig, jobs: list[TimedJob], prompts: Sequence[Prompt], known: dict[str, Known]
+) -> list[TimedRow]:
     """Run the jobs in turn, in each round on another prompt. known: by method, kept up to date."""
     n = len(prompts[0])
     live = [j for j in jobs if j is jobs[0] or j.method not in known or known[j.method].round * n <= config.limit]
@@ -213,10 +215,10 @@ def _measure(config: BenchConfig, jobs: list[Job], prompts: Sequence[Prompt], kn
             known[job.method] = Known(seconds / n, guess)
         if job not in live or isinstance(job.results[-1], Extrapolated):
             whole = known[job.method].whole.at(n)
-            rows.append(Row(n, job.method, whole, whole / statistics.median(plain), 0))
+            rows.append(TimedRow(n, job.method, whole, whole / statistics.median(plain), 0))
             continue
         ratio = statistics.median(t / p for t, p in zip(job.times, plain, strict=False))
-        rows.append(Row(n, job.method, seconds, ratio, len(job.times), *_counted(job.results, reference)))
+        rows.append(TimedRow(n, job.method, seconds, ratio, len(job.times), *_counted(job.results, reference)))
     return rows
 
 
