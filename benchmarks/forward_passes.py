@@ -1,8 +1,8 @@
-"""What a fast trace is spent on: every asking of the model, and the kinds of work in it.
+"""What a fast trace is spent on: every forward pass of the model, and the kinds of work in it.
 
-    python -m benchmarks.askings --tokens 512 --steps 8 64
+    python -m benchmarks.forward_passes --tokens 512 --steps 8 64
 
-Prints, per asking: subwords computed, milliseconds, and the ratio to one plain pass of the encoder; then the share of
+Prints, per pass: subwords computed, milliseconds, and the ratio to one plain pass of the encoder; then the share of
 attention, of matrix products and of everything else in one trace. Medians over the repeats.
 """
 
@@ -47,12 +47,12 @@ def main() -> None:
     plain = 1e3 * statistics.median(timed(once) for _ in range(flags.repeat + 1))
     print(f"{len(prompt):,} tokens, {torch.get_num_threads()} threads; one plain pass: {plain:.0f} ms")
     for steps in flags.steps:
-        runs = [askings(compressor, prompt, steps) for _ in range(flags.repeat + 1)][1:]
-        print(f"\n{steps} steps: the model is asked {len(runs[0])} times\n{'subwords':>10} {'ms':>6} {'passes':>7}")
+        runs = [forward_passes(compressor, prompt, steps) for _ in range(flags.repeat + 1)][1:]
+        print(f"\n{steps} steps: {len(runs[0])} forward passes\n{'subwords':>10} {'ms':>6} {'passes':>7}")
         for times in zip(*runs, strict=True):
             middle = statistics.median(ms for _, ms in times)
             print(f"{times[0][0]:10} {middle:6.0f} {middle / plain:7.2f}")
-        for kind, share in shares(partial(askings, compressor, prompt, steps)).items():
+        for kind, share in shares(partial(forward_passes, compressor, prompt, steps)).items():
             print(f"{kind:>16}: {share:.0%}")
 
 
@@ -62,8 +62,8 @@ def timed(run: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def askings(compressor: Compressor, prompt: Prompt, steps: int) -> list[tuple[int, float]]:
-    """(subwords computed, milliseconds) of every asking in one run."""
+def forward_passes(compressor: Compressor, prompt: Prompt, steps: int) -> list[tuple[int, float]]:
+    """(subwords computed, milliseconds) of every forward pass in one run."""
     found: list[tuple[int, float]] = []
     predict = compressor.predictor(prompt, RETENTION)
     assert isinstance(predict, CachedPredictor)
