@@ -8,7 +8,7 @@ import gradio as gr
 
 from app.api import add_endpoints, mcp_is_there
 from app.compare.tab import compare_tab
-from app.components.canvas import read_web, retention_slider, token_canvas
+from app.components.canvas import retention_slider, token_canvas
 from app.components.counting import OWN
 from app.correct.tab import correct_tab
 from app.corrections.tab import corrections_tab
@@ -17,6 +17,7 @@ from app.explore.examples import EXAMPLES
 from app.learn.tab import learn_tab
 from app.results.tab import results_tab
 from app.studio import BREAKS, DIGITS, TASK, Studio
+from app.web import read_web
 from model.diffusion.trace import MAX_STEPS
 
 MAX_UPLOAD = 200 * 2**20  # bytes of a file
@@ -69,7 +70,7 @@ def launch(studio: Studio, **options: Any) -> Any:
 
 
 def _css() -> str:
-    return "".join(map(read_web, ("page.css", "canvas.css", "sheet.css", "learn.css", "compare.css")))
+    return "".join(map(read_web, ("page.css", "canvas.css", "table.css", "learn.css", "compare.css")))
 
 
 def theme() -> gr.themes.Base:

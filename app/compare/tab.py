@@ -21,9 +21,10 @@ from app.compare.comparison import Comparison
 from app.compare.comparisons import Comparisons
 from app.compare.view import EXAMPLES, METHODS, PRESETS, SIZED, Arm, Prices
 from app.components import table as sheet
-from app.components.canvas import read_web, token_canvas
+from app.components.canvas import token_canvas
 from app.explore.events import MODEL
 from app.studio import Studio
+from app.web import read_web, script
 from model.errors import InputError
 from model.pretrained import WHEELS
 
@@ -154,7 +155,7 @@ def compare_tab(studio: Studio, page: gr.Blocks, tab: gr.Tab, name: gr.Textbox) 
     shown = gr.HTML(
         "",
         html_template=read_web("compare.html"),
-        js_on_load=read_web("compare.js"),
+        js_on_load=script("compare"),
         apply_default_css=False,
         elem_id="board",
     )

@@ -7,21 +7,12 @@ textContent.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-WEB = Path(__file__).parents[1] / "web"
-# Together one function body, in this order.
-_SCRIPTS = ("document.js", "paint.js", "player.js", "edit.js", "keys.js", "review.js", "start.js")
-
-
-def read_web(name: str) -> str:
-    """A file of the canvas's own HTML, CSS or JavaScript."""
-    return (WEB / name).read_text(encoding="utf-8")
+from app.web import read_web, script
 
 
 def token_canvas(
@@ -48,11 +39,11 @@ def token_canvas(
         counters: names of the tokenizers that tokens can be counted with.
     """
     # In the script and not as properties: a canvas whose tab opens with its first value may start without those.
-    settings = dict(editable=editable, reviewing=reviewing, slider=slider, empty=empty, counters=list(counters))
+    mode = "edit" if editable else "review" if reviewing else "view"
     return gr.HTML(
         "",
         html_template=read_web("canvas.html"),
-        js_on_load="\n".join([f"const settings = {json.dumps(settings)};", *map(read_web, _SCRIPTS)]),
+        js_on_load=script("canvas", mode=mode, slider=slider, empty=empty, counters=list(counters)),
         apply_default_css=False,
         **kwargs,
     )

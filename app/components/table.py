@@ -12,7 +12,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.components.canvas import read_web
+from app.web import script
 
 Block = dict[str, Any]
 
@@ -22,7 +22,7 @@ def sheet_component(**kwargs: Any) -> gr.HTML:
     return gr.HTML(
         "",
         html_template='<div class="sheet"></div>',
-        js_on_load=read_web("sheet.js"),
+        js_on_load=script("table"),
         apply_default_css=False,
         elem_classes="dm-sheet",
         **kwargs,

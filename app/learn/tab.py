@@ -9,10 +9,10 @@ import gradio as gr
 from annotations.errors import RecordError, StoreError
 from annotations.results import TO_LEARN
 from app.components import charts
-from app.components.canvas import read_web
 from app.learn import view as learn_view
 from app.learn.jobs import Lesson
 from app.studio import Studio
+from app.web import read_web, script
 from model.errors import InputError
 
 POLL = 0.7  # seconds between two looks at a running job
@@ -157,7 +157,7 @@ def learn_tab(studio: Studio, tab: gr.Tab) -> None:
             job = gr.HTML(
                 "",
                 html_template=read_web("learn.html"),
-                js_on_load=read_web("learn.js"),
+                js_on_load=script("learn"),
                 apply_default_css=False,
                 elem_id="learn-job",
             )
@@ -165,7 +165,7 @@ def learn_tab(studio: Studio, tab: gr.Tab) -> None:
     table = gr.HTML(
         "",
         html_template=read_web("checkpoints.html"),
-        js_on_load=read_web("checkpoints.js"),
+        js_on_load=script("checkpoints"),
         apply_default_css=False,
         elem_id="checkpoints",
     )

@@ -1,0 +1,123 @@
+// Explore: plays the steps, scrubs through them, and previews other retentions from the last step.
+import { number } from '../shared/format.js';
+import { budget, maskOf } from './budget.js';
+import { shade } from './chips.js';
+import { showCounts, showResult } from './panel.js';
+import { Player } from './player.js';
+import { DROP, KEEP, OPEN } from './run.js';
+import { listenToSlider } from './slider.js';
+
+const KEYS = { ' ': 'play', ArrowLeft: 'back', ArrowRight: 'forward', Home: 'first', End: 'last' };
+
+export class Explore {
+  role = 'group';
+  label = 'Prompt; space plays, arrows step';
+  acts = {
+    first: () => this.player.pauseAt(0),
+    back: () => this.player.pauseAt(this.player.at - 1),
+    play: () => this.player.setPlaying(!this.player.playing),
+    forward: () => this.player.pauseAt(this.player.at + 1),
+    last: () => this.player.pauseAt(this.canvas.run.steps.length),
+  };
+
+  constructor(canvas) {
+    const { find, settings, trigger } = canvas;
+    this.canvas = canvas;
+    this.player = new Player(() => this.redraw(), () => Number(find('.dm-speed select').value));
+    find('.dm-scrub').addEventListener('input', (event) => this.player.pauseAt(Number(event.target.value)));
+    if (!settings.slider) return;
+    const release = () => canvas.run && trigger('resample', {});
+    listenToSlider(settings.slider, (retention) => this.preview(retention), release);
+  }
+
+  onDocument(isSame) {
+    const { doc, run, chips, find } = this.canvas;
+    const quiet = Boolean(doc.quiet) && isSame; // the prompt is on screen: its mask changes once, when the run is done
+    if (!quiet) chips.showScores(null);
+    find('.dm-scrub').max = doc.steps;
+    this.player.start(run, quiet);
+  }
+
+  onStep() {
+    this.player.onStep();
+  }
+
+  onEnd() {
+    this.player.onEnd();
+  }
+
+  onRefused() {
+    const { run } = this.canvas;
+    if (run && !run.end) this.player.setPlaying(false);
+    this.canvas.setState('refused');
+  }
+
+  onKey(event) {
+    const act = KEYS[event.key];
+    if (!act || event.ctrlKey || event.metaKey || event.altKey) return false;
+    this.acts[act]();
+    return true;
+  }
+
+  /** The mask at another retention, as the last step would have it. */
+  preview(retention) {
+    const { doc, run } = this.canvas;
+    if (run?.end) this.player.showPreview(maskOf(run.end.order, budget(doc.pins, retention)));
+  }
+
+  redraw() {
+    if (this.player.preview) drawPreview(this.canvas, this.player.preview);
+    else drawStep(this.canvas, this.player);
+  }
+}
+
+function drawStep(canvas, { at, playing, isAtEnd }) {
+  const { doc, run, chips, say } = canvas;
+  const fresh = !isAtEnd || playing ? at : -1; // the step whose decisions are marked
+  const state = (i) => run.stateAt(i, at);
+  canvas.setState(playing ? 'playing' : isAtEnd ? 'done' : 'paused');
+  chips.paint((i) => {
+    const extra = doc.pins[i] !== '.' ? 'pin' : fresh > 0 && run.when[i] === fresh ? 'now' : '';
+    return [state(i), state(i) === OPEN ? 0 : shade(run.sure[i]), extra];
+  });
+  showCounts(canvas, state);
+  if (at > 0) chips.showScores(run.steps[at - 1].shots);
+  showResult(canvas, (i) => state(i) !== DROP, isAtEnd ? 'Compressed prompt' : 'Not dropped so far');
+  say('.dm-what', describe(canvas, at));
+  showPosition(canvas, at, playing);
+}
+
+function showPosition({ doc, find }, at, playing) {
+  find('.dm-scrub').value = at;
+  find('.dm-scrub').setAttribute('aria-valuetext', `step ${at} of ${doc.steps}`);
+  find('.dm-play').classList.toggle('is-playing', playing);
+  find('.dm-play').setAttribute('aria-label', playing ? 'Pause' : 'Play');
+}
+
+// What a step did, as a sentence.
+function describe({ doc, run, chips }, at) {
+  if (at === 0) {
+    const pinned = doc.pins.replace(/\./g, '').length;
+    return `Start: nothing is decided${pinned ? ` but the ${number(pinned)} tokens that are always kept.` : ' yet.'}`;
+  }
+  const { decided, keep } = run.steps[at - 1];
+  const says = (bit, verb) => {
+    const tokens = decided.filter((_, j) => keep[j] === bit);
+    return tokens.length ? [`${number(tokens.length)} ${verb} ${chips.quote(tokens)}`.trim()] : [];
+  };
+  const parts = [...says('1', 'kept'), ...says('0', 'dropped')];
+  return `Step ${at} of ${doc.steps}: ${parts.length ? parts.join(' · ') : 'nothing was certain enough'}.`;
+}
+
+function drawPreview(canvas, mask) {
+  const { doc, run, chips, find, say } = canvas;
+  const extra = (i) => (doc.pins[i] !== '.' ? 'pin' : mask[i] !== run.keep[i] ? 'moved' : '');
+  const state = (i) => (mask[i] ? KEEP : DROP);
+  canvas.setState('preview');
+  chips.paint((i) => [state(i), shade(run.sure[i]), extra(i)]);
+  showCounts(canvas, state);
+  showResult(canvas, (i) => mask[i] === 1, 'Compressed prompt');
+  say('.dm-what', 'Preview from the last step; the model decides again when you let go.');
+  find('.dm-play').classList.remove('is-playing');
+  find('.dm-scrub').value = run.steps.length;
+}

@@ -1,0 +1,76 @@
+// The token canvas: a prompt as chips, with the model's decisions. One listener of a kind for all tokens and buttons.
+import { finder, setText } from '../shared/dom.js';
+import { LineReader } from '../shared/lines.js';
+import { Chips } from './chips.js';
+import { Correct } from './correct.js';
+import { Explore } from './explore.js';
+import { copyResult } from './panel.js';
+import { take } from './protocol.js';
+import { Review } from './review.js';
+
+const MODES = { view: Explore, edit: Correct, review: Review };
+
+/**
+ * A canvas in an element that holds canvas.html.
+ *
+ * props, trigger, watch: Gradio's.
+ * settings: { mode: "view", "edit" or "review"; slider: id of the retention slider; empty: what to say before there is
+ * a prompt; counters: names of tokenizers }, from app/components/canvas.py.
+ *
+ * A mode is an object with `acts` (buttons by their data-act), `role` and `label` of the scroller, onDocument(isSame)
+ * and, as far as the mode needs them, onStep, onEnd, onMasks, onRefused, onSaved, onDrafted, onOffer, onShot, onKey
+ * and redraw.
+ */
+export default function createCanvas({ element, props, trigger, watch, settings }) {
+  const find = finder(element);
+  const canvas = {
+    find,
+    trigger,
+    settings,
+    doc: null, // the document line
+    run: null, // what the model said of it
+    chips: new Chips(find('.dm-scroll'), settings.mode === 'edit'),
+    say: (selector, text) => setText(find(selector), text),
+    setState: (state) => { find('.dm').dataset.state = state; },
+  };
+  const mode = new MODES[settings.mode](canvas);
+  const reader = new LineReader();
+  const read = () => reader.read(props.value || '').forEach((line) => take(canvas, mode, line));
+  showMode(canvas, mode);
+  listen(element, canvas, mode);
+  watch('value', read);
+  read();
+  return canvas;
+}
+
+function showMode({ find, say, settings }, { role, label }) {
+  find('.dm').classList.add(`is-${settings.mode}`);
+  find('.dm-scroll').setAttribute('role', role);
+  find('.dm-scroll').setAttribute('aria-label', label);
+  say('.dm-empty-text', settings.empty);
+  find('.dm-counter').hidden = settings.counters.length < 2;
+  for (const name of settings.counters) find('.dm-counter select').add(new Option(name, name));
+}
+
+function listen(element, canvas, mode) {
+  const { find, say, trigger } = canvas;
+  const acts = { copy: () => copyResult(canvas), ...mode.acts };
+  element.addEventListener('click', (event) => {
+    const button = event.target.closest('button');
+    if (!button) return;
+    const { act, fold, shot } = button.dataset;
+    if (act) acts[act]();
+    else if (fold !== undefined) canvas.chips.toggleFold(Number(fold));
+    else if (shot !== undefined) mode.onShot(canvas.doc.shots[Number(shot)]);
+  });
+  find('.dm-scroll').addEventListener('keydown', (event) => {
+    if (event.target.closest('button') || !canvas.run) return;
+    if (mode.onKey?.(event)) event.preventDefault();
+  });
+  find('.dm-price input').addEventListener('input', () => canvas.run && mode.redraw?.());
+  find('.dm-counter select').addEventListener('change', (event) => {
+    say('.dm-after-note', 'counting…');
+    trigger('count', { name: event.target.value });
+  });
+  window.addEventListener('resize', () => canvas.doc && canvas.chips.fitHeight());
+}

@@ -1,0 +1,39 @@
+// Correct by mouse, pen and touch: a click toggles, a drag paints a range, shift + click extends the last one.
+
+export function listenToPointer(canvas, correct) {
+  const { find, chips } = canvas;
+  const box = find('.dm-scroll');
+  let isTouch = false; // a finger scrolls; it toggles with a tap
+
+  box.addEventListener('pointerdown', (event) => {
+    const i = chips.tokenAt(event);
+    if (i < 0 || event.button !== 0 || !canvas.run.end) return;
+    if (event.shiftKey) {
+      event.preventDefault();
+      return correct.edited(correct.edits.extendTo(i));
+    }
+    isTouch = event.pointerType === 'touch';
+    correct.edits.startBrush(i);
+  });
+
+  box.addEventListener('pointermove', (event) => {
+    const { brush } = correct.edits;
+    if (!brush || isTouch) return;
+    const i = chips.tokenAt(event);
+    if (i < 0 || i === brush.to) return;
+    event.preventDefault();
+    brush.to = i;
+    correct.redraw();
+  });
+
+  window.addEventListener('pointerup', () => {
+    if (correct.edits.brush) correct.edited(correct.edits.liftBrush());
+  });
+
+  window.addEventListener('pointercancel', () => { // the page scrolls instead
+    correct.edits.brush = null;
+    correct.redraw();
+  });
+
+  box.addEventListener('dragstart', (event) => event.preventDefault());
+}
