@@ -32,7 +32,11 @@ export default [
     },
   },
   {
-    files: ['*.js', 'app/web/build.js', 'tests/web/**'],
+    files: ['*.js', 'app/web/build.js'],
     languageOptions: { globals: globals.node },
+  },
+  {
+    files: ['tests/web/**'],
+    languageOptions: { globals: { ...globals.node, ...globals.browser } },
   },
 ];

@@ -40,7 +40,7 @@ def trace_of(prompt: Prompt, config: SamplerConfig, pins: dict[int, bool] | None
 
 
 def write(document: dict, keep: list[bool]) -> str:
-    """What app/web/document.js does to write the compressed prompt."""
+    """What app/web/src/canvas/layout.js does to write the compressed prompt."""
     out, before, space = [], -1, False
     for i, token in enumerate(document["tokens"]):
         flags = ord(document["flags"][i]) - 48

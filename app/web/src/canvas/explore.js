@@ -77,8 +77,9 @@ function drawStep(canvas, { at, playing, isAtEnd }) {
   const state = (i) => run.stateAt(i, at);
   canvas.setState(playing ? 'playing' : isAtEnd ? 'done' : 'paused');
   chips.paint((i) => {
+    const shown = state(i);
     const extra = doc.pins[i] !== '.' ? 'pin' : fresh > 0 && run.when[i] === fresh ? 'now' : '';
-    return [state(i), state(i) === OPEN ? 0 : shade(run.sure[i]), extra];
+    return [shown, shown === OPEN ? 0 : shade(run.sure[i]), extra];
   });
   showCounts(canvas, state);
   if (at > 0) chips.showScores(run.steps[at - 1].shots);

@@ -1,0 +1,76 @@
+// @vitest-environment happy-dom
+import { expect, test } from 'vitest';
+import createCheckpoints from '../../app/web/src/checkpoints.js';
+import createCompare from '../../app/web/src/compare.js';
+import createLearn from '../../app/web/src/learn.js';
+import createTable from '../../app/web/src/table.js';
+import { gradio } from './support.js';
+
+const HOSTILE = '</td><img src=x onerror=alert(1)> ${1+1} `x` مرحبا 👩‍👩‍👧';
+
+test('a table shows hostile words as they are, and says which row was picked', () => {
+  const page = gradio('<div class="sheet"></div>', {});
+  createTable(page.arguments);
+  const rows = [['a', [HOSTILE, '1', 'new']], ['b', ['plain', '2', HOSTILE]]];
+  page.send(JSON.stringify([
+    { text: HOSTILE, kind: 'error' },
+    { table: 'Prompts', columns: ['Words*', 'Count#', 'Status'], rows, chosen: 'b' },
+    { page: 1, pages: 3, from: 11, total: 25, size: 10 },
+  ]));
+  expect(page.find('img')).toBe(null);
+  expect(page.find('[role=alert]').textContent).toBe(HOSTILE);
+  expect(page.find('tr[data-id=a] button').textContent).toBe(HOSTILE);
+  expect(page.find('.is-picked').dataset.id).toBe('b');
+  page.find('tr[data-id=a] button').click();
+  page.find('[data-page="2"]').click();
+  expect(page.events).toEqual([['pick', { id: 'a' }], ['turn', { page: 2 }]]);
+  expect(page.find('.is-picked').dataset.id).toBe('a');
+});
+
+test('a comparison grows by pieces and asks for a vote', () => {
+  const page = gradio('compare.html', {});
+  createCompare(page.arguments);
+  const lines = [{ round: 'r' }, { side: 0, piece: ` ${HOSTILE}` }, { side: 0, piece: ' on' }, { ask: true }];
+  lines.forEach((_, at) => page.send(lines.slice(0, at + 1).map((line) => `${JSON.stringify(line)}\n`).join('')));
+  expect(page.find('.dc-answer').textContent).toBe(`${HOSTILE} on`);
+  expect(page.find('.dc-vote').hidden).toBe(false);
+  page.find('[data-winner=left]').click();
+  expect(page.events).toEqual([['vote', { winner: 'left' }]]);
+});
+
+const RESULT = {
+  checkpoint: 'abc', train: 4, held_out: 1, seconds: 61, served: false,
+  agreement_before: 0.5, agreement_after: 0.75, edit_rate_before: 0.5, edit_rate_after: 0.25,
+};
+
+test.each([
+  [RESULT, 'Better on corrections that it has not seen.', 'promote'],
+  [{ ...RESULT, edit_rate_after: 0.6 }, /^Worse on .*: keep the old one/, 'keep'],
+  [{ ...RESULT, edit_rate_after: 0.5, agreement_after: 0.5 }, /^No better on /, 'keep'],
+])('what was learned is judged: vector %#', (result, verdict, primary) => {
+  const page = gradio('learn.html', {});
+  createLearn(page.arguments);
+  page.send(JSON.stringify({ job: { state: 'done', corrections: 5, result }, note: '' }));
+  expect(page.find('.dl-verdict').textContent).toMatch(verdict);
+  expect(page.find('.dl-choice .dm-primary').dataset.act).toBe(primary);
+  expect(page.find('.dl-says').textContent).toMatch('learned from 4 and was measured on 1 others, in 61 s.');
+  page.find('[data-act=promote]').click();
+  expect(page.events).toEqual([['serve', { id: 'abc' }]]);
+});
+
+test('the checkpoint that is served cannot be served again', () => {
+  const page = gradio('checkpoints.html', {});
+  createCheckpoints(page.arguments);
+  const [metrics, created_at] = [{}, '2025-01-01T00:00:00Z'];
+  const checkpoints = [
+    { id: 'new', lineage: ['new', 'old'], corrections: 1, metrics, created_at },
+    { id: 'old', lineage: ['old'], corrections: 0, metrics, created_at, served: true, shipped: true },
+  ];
+  page.send(JSON.stringify({ checkpoints, free: true, back: false }));
+  const rows = [...page.element.querySelectorAll('tbody tr')];
+  const texts = rows.map(({ cells }) => Array.from(cells, (cell) => cell.textContent));
+  expect(texts[0].slice(0, 5)).toEqual(['new', 'old', '1 correction', '–', '–']);
+  expect(texts[1][0]).toBe('old served shipped');
+  expect(page.element.querySelectorAll('tbody button').length).toBe(1);
+  expect(page.find('[data-act=back]').disabled).toBe(true);
+});
