@@ -49,7 +49,9 @@ async function check(bundles) {
   const found = await committed();
   const names = new Set([...bundles.keys(), ...found.keys()]);
   const stale = [...names].filter((name) => bundles.get(name) !== found.get(name));
-  if (stale.length) throw new Error(`app/web/dist is not what app/web/src makes (${stale.join(', ')}): npm run build`);
+  if (!stale.length) return;
+  console.error(`app/web/dist is not what app/web/src makes (${stale.join(', ')}): run "npm run build".`);
+  process.exitCode = 1;
 }
 
 const bundles = await bundle();

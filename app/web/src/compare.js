@@ -1,4 +1,4 @@
-// Two answers side by side: the lines of app/compare/view.py.
+// Two answers side by side: the lines of app/compare/comparison.py.
 import { finder, makeTile, showError } from './shared/dom.js';
 import { LineReader } from './shared/lines.js';
 
