@@ -183,7 +183,7 @@ class Endpoints:
         entries = store.find(chosen, offset, limit).entries
         if sum(entry.tokens for entry in entries) > LIST_TOKENS:
             raise InputError(f"These {len(entries)} corrections are too long for one answer: lower the limit.")
-        return [one.to_fields() for one in store.fetch((entry.id, entry.revision) for entry in entries)]
+        return [correction.to_fields() for correction in store.fetch((entry.id, entry.revision) for entry in entries)]
 
     @_in_one_line
     def checkpoints(self) -> dict[str, Any]:
@@ -193,8 +193,8 @@ class Endpoints:
         """
         names = ("id", "parent", "created_at", "status", "corrections")
         known = [
-            {**{name: getattr(one, name) for name in names}, "metrics": dict(one.metrics)}
-            for one in self.studio.store.checkpoints()
+            {**{name: getattr(entry, name) for name in names}, "metrics": dict(entry.metrics)}
+            for entry in self.studio.store.checkpoints()
         ]
         return {"served": self.studio.compressor.checkpoint.id, "checkpoints": known}
 

@@ -1,94 +1,31 @@
-"""The one holder of the served model and of the store. Handlers ask it; nothing else loads or saves anything."""
+"""The one holder of the served model and of the store. Event handlers ask it; nothing else loads or saves anything."""
 
 from __future__ import annotations
 
 import threading
-import time
-import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 from annotations.results import Saved
 from annotations.store import Store, open_store
-from app.components import canvas_lines as view
+from app.background.finetuning import FineTuning
+from app.background.served import Served
+from app.background.uncertainty import Gauge
+from app.components.canvas_lines import counted_line, document_line
 from app.components.counting import OWN, Counters
-from app.correct.uncertainty import Gauge
-from app.learn.jobs import FineTuning
-from app.served import Served
+from app.opened import Opened
 from app.settings import Settings
-from model.compress import Compressor
-from model.diffusion.trace import SamplerConfig, Step, Trace
+from model.compress import Compressor, CompressRequest, Run
+from model.diffusion.trace import Step
 from model.errors import InputError
 from model.llm.causal import Target
 from model.llm.load import LoadedTargets, load_target
-from model.prompt import Prompt, parse
-from model.prompt.limits import check_length
-from model.prompt.pins import pins_for_digits, pins_for_task, pins_for_words, pins_from_regex
+from model.prompt import Prompt
 
-DIGITS, BREAKS, TASK = "numbers", "line breaks", "instruction and question"  # what can be kept by rule
-REMEMBERED = 64  # finished runs, for charts
+_REMEMBERED = 64  # finished runs, for charts
 _WARM_UP = "Q: 1 + 1?\nA: 2\n\nQ: 2 + 2?\nA:"
-
-
-@dataclass(frozen=True)
-class Ask:
-    """What a person asks for.
-
-    Attributes:
-        text: the prompt.
-        config: how to denoise it.
-        rules: some of DIGITS, BREAKS, TASK: tokens that are always kept.
-        words: always kept, too: words separated by commas, or one regular expression between slashes.
-        pins: token -> keep, as the person fixed them; over all rules.
-    """
-
-    text: str
-    config: SamplerConfig
-    rules: tuple[str, ...] = (TASK,)
-    words: str = ""
-    pins: Mapping[int, bool] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A prompt under correction.
-
-    Attributes:
-        id: of the correction that it will become.
-        ask: what was asked of the model, without pins of a person.
-        model_mask: what the model said before anybody touched it.
-        checkpoint: of that model.
-        annotator: who opened it; somebody else's correction of it gets an id of its own. "" = anybody.
-    """
-
-    id: str
-    ask: Ask
-    model_mask: tuple[bool, ...]
-    checkpoint: str
-    annotator: str = ""
-
-    def id_for(self, annotator: str) -> str:
-        """The correction's id when this person saves it: no id belongs to two people."""
-        if self.annotator in ("", annotator):
-            return self.id
-        return uuid.uuid5(uuid.UUID(self.id), annotator).hex
-
-
-@dataclass
-class Run:
-    """One run of the model, from its start; `trace` is there once it has finished."""
-
-    id: str
-    ask: Ask
-    prompt: Prompt
-    pins: dict[int, bool]
-    steps: list[Step] = field(default_factory=list)
-    seconds: float = 0.0
-    checkpoint: str = ""
-    trace: Trace | None = None
 
 
 def _load_target(name: str) -> Target:
@@ -96,7 +33,7 @@ def _load_target(name: str) -> Target:
 
 
 class Studio:
-    """The served model with what it did lately. Safe to share between threads.
+    """The served model, with its latest runs, and the store. Safe to share between threads.
 
     load: makes the model on first use, from a checkpoint's folder (None: the shipped one).
     open_store: makes the store on first use.
@@ -117,12 +54,14 @@ class Studio:
         self._store_lock = threading.Lock()
         self.served = Served(settings, load, lambda: self.store)
         self.finetuning = FineTuning(self.served, lambda: self.store, learn)
-        self.gauge = Gauge(self.served, lambda: self.store, lambda: self._active > 0)
+        self.gauge = Gauge(self.served, lambda: self.store, lambda: self._waiting > 0)
         self.counters = Counters(self.subwords, settings.tokenizers)
         self.targets = LoadedTargets(load_target)
-        self._active = 0  # runs that a visitor waits for
+        self._waiting = 0  # visitors who wait for the model
         self._lock = threading.Lock()
         self._runs: OrderedDict[str, Run] = OrderedDict()
+
+    # --- the model -----------------------------------------------------------------------------------------
 
     @property
     def compressor(self) -> Compressor:
@@ -134,7 +73,7 @@ class Studio:
         try:
             self.served.run(self.compressor.compress, _WARM_UP, steps=2)
         except InputError:
-            pass  # the visitor who presses Run is told
+            pass  # the visitor who presses Run sees the message
 
     def promote(self, id: str) -> str:
         """Serve another checkpoint, as `Served.promote` does, and measure the queue by it."""
@@ -152,43 +91,44 @@ class Studio:
         self.store.forget_uncertainties()
         self.gauge.start()
 
-    def start(self, ask: Ask) -> Run:
-        """Split the prompt and fix what the rules and the person say. Raises InputError."""
-        check_length(len(ask.text))
-        prompt = parse(ask.text)
-        return Run(uuid.uuid4().hex, ask, prompt, {**pins_by_rule(prompt, ask.rules, ask.words), **ask.pins})
+    # --- runs ----------------------------------------------------------------------------------------------
+
+    def start(self, request: CompressRequest) -> Run:
+        """Begin to answer a request, with the model that is served now. Raises InputError."""
+        return self.compressor.run(request)
 
     def denoise(self, run: Run) -> Iterator[Step]:
-        """Take the steps of a run; after the last one its trace is complete and remembered. Raises InputError."""
-        compressor = self.compressor
-        run.checkpoint = compressor.checkpoint.id
-        steps = compressor.denoise(run.prompt, run.ask.config, run.pins)
+        """Take the steps of a run, on the model's own thread. Raises InputError."""
         while True:
-            start = time.perf_counter()  # the page's own time does not count
             with self._visited():
-                step = self.served.run(next, steps, None)
-            run.seconds += time.perf_counter() - start
+                step = self.served.run(next, run, None)
             if step is None:
-                break
-            run.steps.append(step)
+                return
             yield step
-        run.trace = Trace.of(run.steps, run.ask.config, run.pins)
-        self._remember(run)
 
     @contextmanager
     def _visited(self) -> Iterator[None]:
         with self._lock:
-            self._active += 1
+            self._waiting += 1
         try:
             yield
         finally:
             with self._lock:
-                self._active -= 1
+                self._waiting -= 1
 
-    def run(self, run_id: str) -> Run | None:
-        """A finished run of late, or None."""
+    def run(self, run_id: str | None) -> Run | None:
+        """One of the latest finished runs, or None."""
         with self._lock:
-            return self._runs.get(run_id)
+            return self._runs.get(run_id or "")
+
+    def remember(self, run_id: str, run: Run) -> None:
+        """Keep a finished run for a while."""
+        with self._lock:
+            self._runs[run_id] = run
+            while len(self._runs) > _REMEMBERED:
+                self._runs.popitem(last=False)
+
+    # --- what the canvas is sent ---------------------------------------------------------------------------
 
     def subwords(self, prompt: Prompt) -> list[int]:
         """How many subwords the served model's tokenizer makes of each prompt token; at least 1."""
@@ -196,11 +136,17 @@ class Studio:
         pieces = tokenizer([token.text for token in prompt.tokens], add_special_tokens=False)["input_ids"]
         return [max(1, len(ids)) for ids in pieces]
 
-    def document(self, run: Run, counter: str = OWN, **more: object) -> str:
+    def document(self, run_id: str, request: CompressRequest, counter: str = OWN, **more: object) -> str:
         """The first line that the canvas gets of a run; counter: one of `counters`. Raises InputError."""
-        subwords = self.counters.count(counter, run.prompt)
-        more["counter"] = counter
-        return view.document_line(run.id, run.prompt, run.ask.config, run.pins, run.ask.pins, subwords, **more)
+        prompt, more = request.prompt, {**more, "counter": counter}
+        subwords = self.counters.count(counter, prompt)
+        return document_line(run_id, prompt, request.config, request.fixed, request.pins, subwords, **more)
+
+    def recount(self, prompt: Prompt, counter: str) -> str:
+        """The line that tells the canvas what another tokenizer counts. Raises InputError."""
+        return counted_line(self.counters.count(counter, prompt), counter)
+
+    # --- the store -----------------------------------------------------------------------------------------
 
     @property
     def store(self) -> Store:
@@ -214,68 +160,10 @@ class Studio:
         self, opened: Opened, mask: Sequence[bool], pins: Mapping[int, bool], annotator: str, note: str, seconds: float
     ) -> Saved:
         """Store a correction; when this returns, the database has it. Raises StoreError or RecordError."""
-        return self.store.submit(correction_fields(opened, mask, pins, annotator, note, seconds))
+        return self.store.submit(opened.fields(mask, pins, annotator, note, seconds))
 
     def save_draft(
         self, opened: Opened, mask: Sequence[bool], pins: Mapping[int, bool], annotator: str, note: str, seconds: float
     ) -> Saved:
         """Keep unfinished work, as `save` does what is finished."""
-        return self.store.save_draft(correction_fields(opened, mask, pins, annotator, note, seconds))
-
-    def _remember(self, run: Run) -> None:
-        with self._lock:
-            self._runs[run.id] = run
-            while len(self._runs) > REMEMBERED:
-                self._runs.popitem(last=False)
-
-
-def correction_fields(
-    opened: Opened, mask: Sequence[bool], pins: Mapping[int, bool], annotator: str, note: str, seconds: float
-) -> dict[str, Any]:
-    """What the store is given of a correction."""
-    prompt, config = parse(opened.ask.text), opened.ask.config
-    return {
-        "id": opened.id_for(annotator),
-        "prompt": prompt.text,
-        "offsets": [[token.start, token.end] for token in prompt.tokens],
-        "shot_starts": [shot.start for shot in prompt.shots],
-        "model_mask": bits(opened.model_mask),
-        "human_mask": bits(mask),
-        "pins": {str(i): keep for i, keep in pins.items()},
-        "retention": config.retention,
-        "steps": config.steps,
-        "threshold": config.threshold,
-        "seed": config.seed,
-        "checkpoint": opened.checkpoint,
-        "annotator": annotator,
-        "seconds": seconds,
-        "note": note,
-    }
-
-
-def bits(mask: Sequence[bool]) -> str:
-    """A mask as text: "0110"."""
-    return "".join("1" if keep else "0" for keep in mask)
-
-
-def pins_by_rule(prompt: Prompt, rules: tuple[str, ...], words: str) -> dict[int, bool]:
-    r"""What is always kept.
-
-    >>> pins_by_rule(parse("Pay 5 to Ann"), (DIGITS,), "Ann")
-    {1: True, 3: True}
-    >>> pins_by_rule(parse("Pay 5 to Ann"), (), r"/\bto\b/")
-    {2: True}
-
-    Raises InputError when a regular expression is not valid or too slow.
-    """
-    pins: dict[int, bool] = {}
-    if DIGITS in rules:
-        pins |= pins_for_digits(prompt)
-    if BREAKS in rules:
-        pins |= {i: True for i, token in enumerate(prompt.tokens) if token.text[0].isspace()}
-    if TASK in rules:
-        pins |= pins_for_task(prompt)
-    words = words.strip()
-    if len(words) > 2 and words.startswith("/") and words.endswith("/"):
-        return pins | pins_from_regex(prompt, words[1:-1])
-    return pins | pins_for_words(prompt, [word.strip() for word in words.split(",")])
+        return self.store.save_draft(opened.fields(mask, pins, annotator, note, seconds))

@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 from annotations.store import open_store
-from app.explore.examples import EXAMPLES
+from app.examples import example_prompts
 from app.settings import Settings
 from app.studio import Studio
 from benchmarks.visitor import verdict, visit
@@ -106,7 +106,7 @@ def report(page: Any, text: str) -> int:
 
 def long_prompt() -> str:
     """The examples over and over, cut to TOKENS tokens."""
-    text = "\n\n".join(EXAMPLES.values())
+    text = "\n\n".join(example_prompts().values())
     prompt = parse("\n\n".join([text] * math.ceil(TOKENS / len(parse(text)))))
     return prompt.text[: prompt.tokens[TOKENS - 1].end]
 

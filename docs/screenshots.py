@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from playwright.sync_api import sync_playwright
 
-from app.explore.examples import EXAMPLES
+from app.examples import example_prompts
 from app.results.view import read_report
 from app.settings import Settings
 from app.studio import Studio
@@ -58,7 +58,7 @@ def visitor(browser: Any, url: str, theme: str, size: tuple[int, int]) -> Any:
 
 def tour(page: Any, out: Path) -> None:
     explore(page, out / "explore-light.png")
-    for i, text in enumerate(list(EXAMPLES.values())[:3]):
+    for i, text in enumerate(list(example_prompts().values())[:3]):
         correct(page, text, None if i else out / "correct-light.png")
     page.get_by_role("tab", name="Corrections").click()
     page.locator("#corrections-list tbody tr, #corrections-list [role=row], #corrections-list button").first.click()
@@ -87,7 +87,7 @@ def figures(browser: Any, out: Path) -> None:
 
 def explore(page: Any, file: Path) -> None:
     """A few-shot prompt at a third of its length, half-way through the steps."""
-    page.get_by_role("button", name=list(EXAMPLES)[1]).click()
+    page.get_by_role("button", name=list(example_prompts())[1]).click()
     page.wait_for_selector('#explore-canvas .dm[data-state="done"]')
     page.locator("#retention input[type=number]").fill("35")
     page.locator("#retention input[type=number]").press("Enter")

@@ -1,7 +1,7 @@
-"""One comparison as it is made and shown. Pure: no Gradio, no model, no database.
+"""One comparison: two prompts, their answers, the vote. Pure: no Gradio, no model, no database.
 
-Its board is sent as a growing text of JSON lines, as the canvas's is (`app.components.canvas_lines`). What a blind
-visitor must not know yet is not in it.
+What is shown of it is sent as a growing text of JSON lines, as the canvas's is (`app.components.canvas_lines`). What
+a blind visitor must not know yet is not in it.
 
     {"round": "5f2c", "blind": true}
     {"say": "Loading smollm2 ..."}
@@ -21,14 +21,15 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.compare.view import Prices, Side, gain, tiles
+from app.compare.sides import ComparedSide, Prices
+from app.compare.view import gain, tiles
 from app.components.canvas_lines import document_line, end_line, step_line
 from model.llm.writers import Writer
 
 
 @dataclass
 class Comparison:
-    """One comparison and its board. Only its own visitor knows its id.
+    """One comparison, and the lines that show it. Only its own visitor knows its id.
 
     Attributes:
         context: the prompt that is shortened.
@@ -39,7 +40,7 @@ class Comparison:
         limit: tokens of an answer.
         sides: as they stand on the page, left and right.
         stop: set to end the work.
-        lines: what the board has been sent.
+        lines: what the page has been sent.
         asked: when the visitor could vote (time.monotonic); 0 = not yet.
         voted: who won.
     """
@@ -52,7 +53,7 @@ class Comparison:
     writer: Writer | str | None = None
     chat: bool = False
     limit: int = 64
-    sides: tuple[Side, ...] = ()
+    sides: tuple[ComparedSide, ...] = ()
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     stop: threading.Event = field(default_factory=threading.Event)
     lines: str = ""
@@ -60,15 +61,20 @@ class Comparison:
     voted: str = ""
 
     def add(self, **line: Any) -> str:
-        """Append a line to the board; returns the whole text."""
+        """Append a line to what is shown; returns the whole text."""
         self.lines += _line(line)
         return self.lines
 
+    def announce(self, writer: Writer) -> None:
+        """Say who answers, and how."""
+        order = "both at once" if writer.at_once else "one after the other"
+        hidden = "The answers appear together." if self.blind else "Each is timed from its own start."
+        self.add(say=f"{writer.name} answers {order}. {hidden}")
+
     def hear(self, side: int, text: str, seconds: float) -> None:
         """Some of an answer has come."""
-        one, text = self.sides[side], text.replace("\0", "\ufffd")  # which no database takes
-        one.first = seconds if one.first is None and text.strip() else one.first
-        one.answer += text
+        text = text.replace("\0", "\ufffd")  # no database takes a NUL
+        self.sides[side].hear(text, seconds)
         if not self.blind:
             self.add(side=side, piece=text)
 
@@ -84,11 +90,11 @@ class Comparison:
 
     def show_figures(self, side: int) -> None:
         """What a finished side took, or why it failed."""
-        one = self.sides[side]
-        if one.error:
-            self.add(side=side, error=one.error)
-        if one.whole is not None and (one.answer or not one.error):
-            self.add(side=side, tiles=tiles(one, self.prices))
+        finished = self.sides[side]
+        if finished.error:
+            self.add(side=side, error=finished.error)
+        if finished.whole is not None and (finished.answer or not finished.error):
+            self.add(side=side, tiles=tiles(finished, self.prices))
 
     def reveal(self) -> None:
         """All that was hidden."""
@@ -99,13 +105,13 @@ class Comparison:
     @property
     def whole(self) -> bool:
         """Whether both sides have answered."""
-        return bool(self.sides) and all(one.whole is not None and not one.error for one in self.sides)
+        return bool(self.sides) and all(side.whole is not None and not side.error for side in self.sides)
 
     def close(self) -> str:
         """Nothing more will come: show what may be seen now, and ask for a vote if there are two answers."""
         if self.blind:
-            for i, one in enumerate(self.sides):
-                self.add(side=i, piece=one.answer)
+            for i, side in enumerate(self.sides):
+                self.add(side=i, piece=side.answer)
         if self.whole:
             self.asked = time.monotonic()
             if not self.blind:
@@ -113,7 +119,7 @@ class Comparison:
             return self.add(ask=True)
         if self.blind:
             self.reveal()
-        failed = any(one.error for one in self.sides)
+        failed = any(side.error for side in self.sides)
         return self.add(end="" if failed else "Cancelled. What came until then is shown.")
 
     def played(self, side: int) -> str:
@@ -129,10 +135,19 @@ class Comparison:
 
     def vote_fields(self, winner: str, annotator: str) -> dict[str, Any]:
         """What the store is given of the vote."""
-        left, right = (dict(name=one.arm.name, text=one.text, answer=one.answer) for one in self.sides)
-        said = {"id": self.id, "prompt": self.context, "question": self.question, "target": self.target}
-        more = {"winner": winner, "blind": self.blind, "annotator": annotator}
-        return said | more | {"left": left, "right": right, "seconds": round(time.monotonic() - self.asked, 1)}
+        left, right = (dict(name=side.arm.name, text=side.text, answer=side.answer) for side in self.sides)
+        return {
+            "id": self.id,
+            "prompt": self.context,
+            "question": self.question,
+            "target": self.target,
+            "winner": winner,
+            "blind": self.blind,
+            "annotator": annotator,
+            "left": left,
+            "right": right,
+            "seconds": round(time.monotonic() - self.asked, 1),
+        }
 
     def show_vote(self, winner: str) -> str:
         """The vote is in the store: say so, and reveal."""
@@ -143,7 +158,7 @@ class Comparison:
         return self.add(voted=winner)
 
 
-def error_line(message: str) -> str:
+def refusal_line(message: str) -> str:
     """What went wrong before anything was compared."""
     return _line({"error": message, "at": time.monotonic()})
 

@@ -1,6 +1,6 @@
-"""Comparisons of comparing: a prompt shortened in two ways, both answered, and the vote. No Gradio.
+"""The comparisons of one studio: a prompt shortened in two ways, both answered, and the vote. No Gradio.
 
-Comparisons of different visitors know nothing of each other: who has a round's id, it belongs to.
+A comparison belongs to the visitor who has its id; visitors learn nothing of each other's.
 """
 
 from __future__ import annotations
@@ -13,90 +13,94 @@ from collections.abc import Iterator, Sequence
 
 from annotations.record import Correction
 from annotations.results import SEARCH_LIMIT, TO_LEARN, Filter
-from app.answering.race import Piece, race
-from app.compare import view as compare
+from annotations.votes import WINNERS
+from app.answering.side_by_side import AnswerPiece, answer_side_by_side
+from app.compare.arms import DIFFUMASK, FIRST, FULL, HUMAN, RANDOM, Arm
 from app.compare.comparison import Comparison
-from app.compare.view import DIFFUMASK, FIRST, FULL, HUMAN, RANDOM, Arm, Side
-from app.corrections import view as review
-from app.studio import Ask, Studio
-from model.diffusion.trace import SamplerConfig
+from app.compare.sides import ComparedSide, joined
+from app.opened import stored_mask, stored_prompt
+from app.studio import Studio
+from model.compress import CompressRequest
 from model.errors import InputError
 from model.evaluation.methods.baselines import first_tokens, random_tokens
 from model.llm.load import local_writer
+from model.llm.writers import Writer
 from model.prompt import parse
 from model.prompt.limits import MAX_CHARACTERS
 
-REMEMBERED = 64  # rounds, of all visitors
-QUESTION_LIMIT = 20_000  # characters
+_REMEMBERED = 64  # comparisons, of all visitors
+_QUESTION_LIMIT = 20_000  # characters
 _NO_MASK = "Nobody has corrected this very prompt yet: submit it in the Correct tab, or compare something else."
 _GONE = "This comparison is no longer known here: press Compare again."
 
 
 class Comparisons:
-    """The rounds of one studio. Safe to share between threads."""
+    """The latest comparisons of one studio. Safe to share between threads."""
 
     def __init__(self, studio: Studio):
         self.studio = studio
-        self._rounds: OrderedDict[str, Comparison] = OrderedDict()
+        self._latest: OrderedDict[str, Comparison] = OrderedDict()
         self._lock = threading.Lock()
         self._turn = threading.Lock()  # of the models in this process: they answer one prompt at a time
 
     def get(self, id: str | None) -> Comparison:
-        """A round of late. InputError when it is not known."""
+        """One of the latest comparisons. InputError when it is not known."""
         with self._lock:
-            found = self._rounds.get(id or "")
-        if found is None:
+            comparison = self._latest.get(id or "")
+        if comparison is None:
             raise InputError(_GONE)
-        return found
+        return comparison
 
-    def begin(self, one: Comparison) -> None:
-        """Check a new round and remember it. Raises InputError."""
-        if not one.context.strip():
+    def begin(self, comparison: Comparison) -> None:
+        """Check a new comparison and remember it. Raises InputError."""
+        if not comparison.context.strip():
             raise InputError("The prompt is empty: give demonstrations or a text that a question can be about.")
-        if len(one.context) > MAX_CHARACTERS or len(one.question) > QUESTION_LIMIT:
+        if len(comparison.context) > MAX_CHARACTERS or len(comparison.question) > _QUESTION_LIMIT:
             raise InputError(
-                f"At most {MAX_CHARACTERS:,} characters of prompt and {QUESTION_LIMIT:,} of question are compared: "
+                f"At most {MAX_CHARACTERS:,} characters of prompt and {_QUESTION_LIMIT:,} of question are compared: "
                 "shorten them."
             )
-        one.add(round=one.id, blind=one.blind)
+        comparison.add(round=comparison.id, blind=comparison.blind)
         with self._lock:
-            self._rounds[one.id] = one
-            while len(self._rounds) > REMEMBERED:
-                self._rounds.popitem(last=False)
+            self._latest[comparison.id] = comparison
+            while len(self._latest) > _REMEMBERED:
+                self._latest.popitem(last=False)
 
-    def shorten(self, one: Comparison, arms: Sequence[Arm]) -> None:
-        """Make the two prompts; in a blind round they change places by chance. Raises InputError or StoreError."""
+    def shorten(self, comparison: Comparison, arms: Sequence[Arm]) -> None:
+        """Make the two prompts; in a blind comparison their places are drawn by chance.
+
+        Raises InputError or StoreError.
+        """
         order = list(arms)
-        if one.blind:
+        if comparison.blind:
             secrets.SystemRandom().shuffle(order)
-        one.sides = tuple(self._side(arm, one.context, one.question) for arm in order)
-        if not all(side.text for side in one.sides):
+        comparison.sides = tuple(self._side(arm, comparison.context, comparison.question) for arm in order)
+        if not all(side.text for side in comparison.sides):
             raise InputError("Nothing is left of the prompt: keep more of it, or ask a question.")
-        if not one.blind:
-            one.show_prompts()
+        if not comparison.blind:
+            comparison.show_prompts()
 
-    def _side(self, arm: Arm, context: str, question: str) -> Side:
+    def _side(self, arm: Arm, context: str, question: str) -> ComparedSide:
         share, seconds, text = arm.percent / 100, 0.0, ""
         if arm.method == FULL:
             text = context
         elif arm.method == DIFFUMASK:
-            run = self.studio.start(Ask(context, SamplerConfig(share, 8)))
+            run = self.studio.start(CompressRequest(context, share))
             list(self.studio.denoise(run))
-            assert run.trace
-            text, seconds = run.prompt.render(run.trace.keep), run.seconds
+            text, seconds = run.result().text, run.seconds
         elif arm.method == RANDOM:
             text = random_tokens(context, share, seed=0)
         elif arm.method == FIRST:
             text = first_tokens(context, share)
         elif arm.method == HUMAN:
             correction = self._correction(context)
-            text = review.stored_prompt(correction).render([bit == "1" for bit in correction.human_mask])
-        return Side(arm, compare.joined(text, question), seconds)
+            text = stored_prompt(correction).render(stored_mask(correction.human_mask))
+        return ComparedSide(arm, joined(text, question), seconds)
 
     def _correction(self, context: str) -> Correction:
         """The newest correction of exactly this prompt, white space at its ends aside. Raises InputError."""
         store, text = self.studio.store, context.strip()
-        wanted = {hashlib.sha256(one.encode("utf-8", "surrogatepass")).hexdigest() for one in (context, text)}
+        wanted = {hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest() for prompt in (context, text)}
         search, offset, total = Filter(TO_LEARN, text=text[:SEARCH_LIMIT]), 0, 1
         while offset < total:
             page = store.find(search, offset, 200)
@@ -106,41 +110,43 @@ class Comparisons:
             offset, total = offset + 200, page.total
         raise InputError(_NO_MASK)
 
-    def write(self, one: Comparison) -> Iterator[bool]:
-        """Let both prompts be answered; yields whether the round's lines have changed. Raises InputError."""
-        writer, one.writer = one.writer, None  # an endpoint holds a key
-        if writer is None or not one.sides:
+    def write(self, comparison: Comparison) -> Iterator[bool]:
+        """Let both prompts be answered; yields whether its lines have changed. Raises InputError."""
+        writer, comparison.writer = comparison.writer, None  # an endpoint holds a key
+        if writer is None or not comparison.sides:
             return
         try:
             if isinstance(writer, str):
-                one.add(say=f"Loading {writer} …")
+                comparison.add(say=f"Loading {writer} …")
                 yield True
-                writer = local_writer(self.studio.targets.get(writer), one.chat)
-            order = "both at once" if writer.at_once else "one after the other"
-            hidden = "The answers appear together." if one.blind else "Each is timed from its own start."
-            one.add(say=f"{writer.name} answers {order}. {hidden}")
+                writer = local_writer(self.studio.targets.get(writer), comparison.chat)
+            comparison.announce(writer)
             yield True
-            for heard in race(writer, [side.text for side in one.sides], one.limit, self._turn, one.stop):
-                for event in heard:
-                    if isinstance(event, Piece):
-                        one.hear(event.side, event.text, event.seconds)
-                    else:
-                        one.sides[event.side].finish(event.seconds, event.usage, event.error, self._count)
-                        one.finished(event.side)
-                yield bool(heard)
-            one.close()
+            yield from self._answers(comparison, writer)
+            comparison.close()
             yield True
         finally:
-            one.stop.set()
+            comparison.stop.set()
+
+    def _answers(self, comparison: Comparison, writer: Writer) -> Iterator[bool]:
+        prompts = [side.text for side in comparison.sides]
+        for events in answer_side_by_side(writer, prompts, comparison.limit, self._turn, comparison.stop):
+            for event in events:
+                if isinstance(event, AnswerPiece):
+                    comparison.hear(event.side, event.text, event.seconds)
+                else:
+                    comparison.sides[event.side].finish(event.seconds, event.usage, event.error, self._count)
+                    comparison.finished(event.side)
+            yield bool(events)
 
     def _count(self, text: str) -> int:
         """Tokens, as the served model's tokenizer counts them: for endpoints that do not say."""
         return sum(self.studio.subwords(parse(text))) if text.strip() else 0
 
-    def vote(self, one: Comparison, winner: str, annotator: str) -> None:
+    def vote(self, comparison: Comparison, winner: str, annotator: str) -> None:
         """Store the vote, then reveal. A second vote changes nothing. Raises InputError, RecordError or StoreError."""
-        if winner not in compare.WINNERS or not one.asked:
+        if winner not in WINNERS or not comparison.asked:
             raise InputError(_GONE)
-        if not one.voted:
-            self.studio.store.vote(one.vote_fields(winner, annotator))
-            one.show_vote(winner)
+        if not comparison.voted:
+            self.studio.store.vote(comparison.vote_fields(winner, annotator))
+            comparison.show_vote(winner)

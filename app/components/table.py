@@ -1,4 +1,4 @@
-"""A sheet: paragraphs, facts and tables, in plain words. Its texts may come from anybody.
+"""A table with what belongs to it: paragraphs, facts, rows, pages, in plain words. Its texts may come from anybody.
 
 The value of the component is JSON, a list of the blocks made here; the browser builds it with textContent, so nothing
 in it is ever taken for markup or for a template.
@@ -17,8 +17,8 @@ from app.web import script
 Block = dict[str, Any]
 
 
-def sheet_component(**kwargs: Any) -> gr.HTML:
-    """An empty sheet. Events: "pick" (a row, with its `id`) and "turn" (to another `page`)."""
+def table_component(**kwargs: Any) -> gr.HTML:
+    """An empty table. Events: "pick" (a row, with its `id`) and "turn" (to another `page`)."""
     return gr.HTML(
         "",
         html_template='<div class="sheet"></div>',
@@ -29,14 +29,19 @@ def sheet_component(**kwargs: Any) -> gr.HTML:
     )
 
 
-def sheet(*blocks: Block) -> str:
-    """The value of a sheet with these blocks, one below the other."""
+def content(*blocks: Block) -> str:
+    """The value of a table with these blocks, one below the other."""
     return json.dumps(blocks).replace("<", "\\u003c")
 
 
-def text(said: str, kind: str = "") -> Block:
+def message(text: object, kind: str = "") -> str:
+    """The value of a table that is one paragraph."""
+    return content(paragraph(str(text), kind))
+
+
+def paragraph(text: str, kind: str = "") -> Block:
     """A paragraph; kind: "" or "error", "ok", "empty", "heading", "quiet"."""
-    return {"text": said, "kind": kind}
+    return {"text": text, "kind": kind}
 
 
 def facts(pairs: Sequence[tuple[str, str]]) -> Block:
@@ -44,7 +49,7 @@ def facts(pairs: Sequence[tuple[str, str]]) -> Block:
     return {"facts": [pair for pair in pairs if pair[1]]}
 
 
-def table(label: str, columns: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]], chosen: str = "") -> Block:
+def rows(label: str, columns: Sequence[str], cells: Sequence[tuple[str, Sequence[str]]], chosen: str = "") -> Block:
     """Rows of (id, cells); a row with an id can be picked.
 
     columns: their titles; one that ends with "#" holds numbers, one that ends with "*" the words that tell rows apart.
@@ -53,7 +58,7 @@ def table(label: str, columns: Sequence[str], rows: Sequence[tuple[str, Sequence
     return {
         "table": label,
         "columns": list(columns),
-        "rows": [[id, list(cells)] for id, cells in rows],
+        "rows": [[id, list(row)] for id, row in cells],
         "chosen": chosen,
     }
 

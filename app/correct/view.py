@@ -1,20 +1,22 @@
-"""What the Correct tab says about the queue. Pure: no Gradio, no database."""
+"""What the Correct tab shows: how far the queue is, what became of added prompts, stored edits. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from annotations.record import Correction
 from annotations.results import Progress
-from app.components import table as sheet
-from app.corrections.view import plural
+from app.components import table
+from app.components.canvas_lines import masks_line
+from app.components.words import plural
 
-SHOWN_REFUSALS = 200
+_SHOWN_REFUSALS = 200
 
 
-def progress_sheet(progress: Progress, unmeasured: int) -> str:
+def queue_line(progress: Progress, unmeasured: int) -> str:
     """How far the queue is, and what this person did of it."""
     if not progress.total:
-        return sheet.sheet(sheet.text("The queue is empty. Open a single prompt below, or add many.", "quiet"))
+        return table.message("The queue is empty. Open a single prompt below, or add many.", "quiet")
     parts = [f"{progress.done:,} of {progress.total:,} done"]
     if progress.assigned:
         parts.append(f"{progress.assigned:,} in hand")
@@ -24,10 +26,10 @@ def progress_sheet(progress: Progress, unmeasured: int) -> str:
         parts.append(f"you skipped {progress.mine_skipped:,}")
     if unmeasured:
         parts.append(f"{unmeasured:,} not measured yet")
-    return sheet.sheet(sheet.text(" · ".join(parts) + ". Most uncertain first."))
+    return table.message(" · ".join(parts) + ". Most uncertain first.")
 
 
-def report_sheet(new: int, already: int, refused: Sequence[tuple[int, str]]) -> str:
+def added_prompts(new: int, already: int, refused: Sequence[tuple[int, str]]) -> str:
     """What became of prompts that were added; refused: line and reason."""
     parts = [f"{plural(new, 'prompt')} added"]
     if already:
@@ -35,11 +37,24 @@ def report_sheet(new: int, already: int, refused: Sequence[tuple[int, str]]) -> 
     if refused:
         parts.append(f"{len(refused):,} refused")
     if not (new or already or refused):
-        return sheet.sheet(sheet.text("There are no prompts in it.", "error"))
-    blocks = [sheet.text(", ".join(parts) + ".", "error" if refused else "ok")]
+        return table.message("There are no prompts in it.", "error")
+    blocks = [table.paragraph(", ".join(parts) + ".", "error" if refused else "ok")]
     if refused:
-        rows = [("", (why, f"{line:,}")) for line, why in refused[:SHOWN_REFUSALS]]
-        blocks.append(sheet.table("Refused", ("Reason*", "Line#"), rows))
-    if len(refused) > SHOWN_REFUSALS:
-        blocks.append(sheet.text(f"and {len(refused) - SHOWN_REFUSALS:,} more.", "quiet"))
-    return sheet.sheet(*blocks)
+        rows = [("", (reason, f"{line:,}")) for line, reason in refused[:_SHOWN_REFUSALS]]
+        blocks.append(table.rows("Refused", ("Reason*", "Line#"), rows))
+    if len(refused) > _SHOWN_REFUSALS:
+        blocks.append(table.paragraph(f"and {len(refused) - _SHOWN_REFUSALS:,} more.", "quiet"))
+    return table.content(*blocks)
+
+
+def stored_edits(document: str, stored: Correction, message: str) -> str:
+    """A draft for the canvas; document: its first line, from `Studio.document`."""
+    masks, pins = (stored.model_mask, stored.human_mask), stored.pins
+    return document + masks_line(*masks, pins, note=stored.note, said=message, seconds=stored.seconds)
+
+
+def saved_message(edits: int, tokens: int, revision: int, new: bool) -> str:
+    """What is said once the store has a correction."""
+    if not new:
+        return "This is saved already; nothing has changed since."
+    return f"Saved: {edits} of {tokens} tokens corrected, revision {revision}."

@@ -1,207 +1,172 @@
-"""The Corrections tab: find what people corrected, look at it, accept or reject it, export and import."""
+"""Layout and wiring of the Corrections tab: find what people corrected, look at it, review it, export and import."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from datetime import datetime, timezone
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
-from annotations.errors import ExportError, NotFoundError, RecordError, StoreError
-from annotations.files.archive import unzipped, zip_folder
-from annotations.files.export import export, import_file
-from annotations.record import NOTE_LIMIT, STATUSES
-from annotations.results import Filter
-from app.components import table as sheet
+from annotations.checks import NOTE_LIMIT
+from annotations.record import STATUSES
 from app.components.canvas import token_canvas
-from app.corrections import view as review
-from app.studio import Run, Studio
-from model.errors import InputError
+from app.components.forms import INSTANT, PRIVATE, Form
+from app.components.table import table_component
+from app.correct.tab import CorrectTab
+from app.corrections.events import CorrectionsEvents, ExportEvents
+from app.studio import Studio
 
-FORMATS = {"JSONL": ".jsonl", "CSV": ".csv", "Parquet": ".parquet", "Data set (zip)": ".zip"}
-_ERRORS = (InputError, RecordError, StoreError, ExportError)
+_EXPORTS = {"JSONL": ".jsonl", "CSV": ".csv", "Parquet": ".parquet", "Data set (zip)": ".zip"}
 _EMPTY = "Choose a correction above: its masks, their difference and its history are shown here."
-_NONE_CHOSEN = "Choose a correction in the table first."
-_REVIEWED = {"accepted": "Accepted", "rejected": "Rejected"}
-_SHOW_IT = "() => setTimeout(() => document.querySelector('#review-part').scrollIntoView({behavior: 'smooth'}), 100)"
+_SCROLL_TO_IT = (
+    "() => setTimeout(() => document.querySelector('#review-part').scrollIntoView({behavior: 'smooth'}), 100)"
+)
 _DOWNLOAD = "() => setTimeout(() => document.querySelector('#export-file').click(), 100)"
+_FILTER = ("search", "statuses", "annotator", "checkpoint", "since", "until")
 
 
-def read_filter(
-    text: str, statuses: list[str], annotator: str, checkpoint: str, since: str | None, until: str | None
-) -> Filter:
-    """The tab's filter as the store takes it. Raises RecordError."""
-    chosen = tuple(statuses or ())
-    return Filter(chosen, annotator or "", checkpoint or "", since or "", until or "", (text or "").strip())
-
-
-class Reviewing:
-    """The tab's events, answered by one studio."""
-
-    def __init__(self, studio: Studio):
-        self.studio = studio
-
-    def refresh(self, *values: Any) -> tuple[Any, ...]:
-        """All that does not depend on the chosen correction: statistics, list, people, models, agreement."""
-        try:
-            stats = self.studio.store.stats()
-            agreement = review.agreement_sheet(self.studio.store.agreement())
-        except StoreError as error:
-            return _refused(error), gr.skip(), gr.skip(), gr.skip(), gr.skip()
-        people = gr.update(choices=[("Everybody", ""), *((name, name) for name in stats.annotators)])
-        models = gr.update(choices=[("Every model", ""), *((name, name) for name in stats.checkpoints)])
-        return review.stats_sheet(stats), self.list(*values), people, models, agreement
-
-    def list(self, *values: Any) -> str:
-        """The first page of what the filter lets through."""
-        return self._list(0, *values)
-
-    def turn(self, event: gr.EventData, *values: Any) -> Any:
-        """Another page of it."""
-        try:
-            return self._list(max(0, int(event.page)), *values)
-        except (ValueError, TypeError, AttributeError, OverflowError):
-            return gr.skip()
-
-    def _list(self, page: int, *values: Any, chosen: str = "") -> str:
-        try:
-            store = self.studio.store
-            found = store.find(read_filter(*values), page * review.PAGE_SIZE, review.PAGE_SIZE)
-            anything = bool(found.total) or store.find(limit=1).total > 0
-            return review.list_sheet(found, page, anything, chosen)
-        except _ERRORS as error:
-            return _refused(error)
-
-    def pick(self, event: gr.EventData) -> tuple[Any, ...]:
-        """Show a revision: canvas, card, what is chosen, and no message."""
-        try:
-            return (*self._show(*review.parse_key(event.id)), sheet.sheet())
-        except (ValueError, AttributeError):
-            return gr.skip(), gr.skip(), gr.skip(), _refused(_NONE_CHOSEN)
-        except _ERRORS as error:
-            return gr.skip(), gr.skip(), gr.skip(), _refused(error)
-
-    def _show(self, id: str, revision: int) -> tuple[str, str, tuple[str, int]]:
-        store = self.studio.store
-        correction = store.get(id, revision)
-        card = review.card_sheet(correction, store.history(id), store.agreement())
-        return review.canvas_lines(correction), card, (id, revision)
-
-    def accept(self, *values: Any) -> tuple[Any, ...]:
-        """The reviewer says yes."""
-        return self._verdict("accepted", *values)
-
-    def reject(self, *values: Any) -> tuple[Any, ...]:
-        """The reviewer says no."""
-        return self._verdict("rejected", *values)
-
-    def _verdict(
-        self, status: str, chosen: tuple[str, int] | None, reviewer: str, remark: str, *values: Any
-    ) -> tuple[Any, ...]:
-        """Canvas, card, what is chosen, message, remark, list, statistics."""
-        nothing = [gr.skip()] * 3
-        try:
-            if not chosen:
-                raise NotFoundError(_NONE_CHOSEN)
-            name = (reviewer or "").strip() or "anonymous"
-            saved = self.studio.store.review(*chosen, status, name, remark or "")
-            one = saved.correction
-            shown = self._show(one.id, one.revision)
-            stats = review.stats_sheet(self.studio.store.stats())
-        except _ERRORS as error:
-            return (*nothing, _refused(error), *nothing)
-        said = f"{_REVIEWED[status]} by {name}: revision {one.revision}."
-        listed = self._list(0, *values, chosen=review.key(one.id, one.revision))
-        return (*shown, sheet.sheet(sheet.text(said, "ok")), "", listed, stats)
-
-    def open_again(self, chosen: tuple[str, int] | None, annotator: str) -> tuple[Any, ...]:
-        """Take the chosen revision to the Correct tab: message, tabs, prompt, percent, canvas, Opened."""
-        try:
-            if not chosen:
-                raise NotFoundError(_NONE_CHOSEN)
-            name = (annotator or "").strip() or "anonymous"
-            correction = self.studio.store.get(*chosen)
-            opened = review.opened_again(correction, name)
-            run = Run(opened.id, opened.ask, review.stored_prompt(correction), {})
-            lines = review.edit_lines(correction, name, self.studio.document(run))
-        except _ERRORS as error:
-            return (_refused(error), *[gr.skip()] * 5)
-        percent = max(5, round(100 * correction.retention))
-        return sheet.sheet(), gr.Tabs(selected="correct"), correction.prompt, percent, lines, opened
-
-    def search_for(self, event: gr.EventData) -> Any:
-        """A prompt of the agreement table was chosen: search for it."""
-        try:
-            return str(event.id)[:200]
-        except AttributeError:
-            return gr.skip()
-
-    def export_as(self, suffix: str, *values: Any) -> Iterator[tuple[Any, str]]:
-        """The file to download, and a message. The file is kept until the page has its copy."""
-        try:
-            with tempfile.TemporaryDirectory(prefix="diffumask-") as folder:
-                name = f"corrections-{datetime.now(timezone.utc):%Y-%m-%d}"
-                path = Path(folder, name + suffix)
-                count = self._write(path, read_filter(*values))
-                if not count:
-                    raise ExportError("nothing matches this filter, so there is nothing to export")
-                yield str(path), sheet.sheet(sheet.text(f"{review.plural(count, 'correction')} in {path.name}.", "ok"))
-        except _ERRORS as error:
-            yield gr.skip(), _refused(error)
-
-    def _write(self, path: Path, chosen: Filter) -> int:
-        store = self.studio.store
-        corrections = store.fetch(store.keys(chosen))
-        if path.suffix != ".zip":
-            return export(corrections, path)
-        count = export(corrections, path.with_suffix(""), "dataset")
-        zip_folder(path.with_suffix(""), path)
-        return count
-
-    def import_from(self, path: str | None) -> str:
-        """Take in a file; says row by row what became of it."""
-        if not path:
-            return sheet.sheet()
-        try:
-            with unzipped(Path(path)) as source:
-                return review.report_sheet(import_file(self.studio.store, source))
-        except _ERRORS as error:
-            return _refused(error)
-
-
-def _refused(error: object) -> str:
-    return sheet.sheet(sheet.text(str(error), "error"))
-
-
-def corrections_tab(studio: Studio, tab: gr.Tab, name: gr.Textbox, kept: gr.BrowserState, reopened: list[Any]) -> None:
-    """Lay out and wire the tab.
+def corrections_tab(
+    studio: Studio, tab: gr.Tab, tabs: gr.Tabs, correct: CorrectTab, kept_name: gr.BrowserState
+) -> None:
+    """Lay the tab out, inside it, and wire it.
 
     Args:
-        name: the box with the visitor's name in the Correct tab.
-        kept: the name in their browser.
-        reopened: where a correction goes that is opened again: tabs, prompt, percent, canvas, Opened.
+        correct: the tab in which a correction is opened again, and where the visitor's name is.
+        kept_name: the name in their browser.
     """
-    answers = Reviewing(studio)
-    quick: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    events = CorrectionsEvents(studio)
+    stats = table_component(elem_id="corrections-stats")
+    filters = _filter_row()
+    listing = table_component(elem_id="corrections-list")
+    exporting = _export_row()
+    review = _review_part()
+    with gr.Accordion("Agreement between annotators", open=False, elem_id="agreement"):
+        agreement = table_component(elem_id="agreement-sheet")
+    upload, report = _import_fold()
+    form = Form(
+        **filters,
+        stats=stats,
+        listing=listing,
+        agreement=agreement,
+        chosen=gr.State(None),
+        canvas=review.canvas,
+        card=review.card,
+        reviewer=review.reviewer,
+        remark=review.remark,
+        message=review.message,
+        file=exporting.file,
+        exported=exporting.message,
+        upload=upload,
+        report=report,
+        tabs=tabs,
+        correct_text=correct.text,
+        correct_retention=correct.retention,
+        correct_canvas=correct.canvas,
+        opened=correct.opened,
+    )
+    _wire_list(form, events, tab)
+    _wire_review(form, events, review)
+    _wire_files(form, events, studio, exporting.buttons)
+    _share_name(tab, correct.name, kept_name, review.reviewer)
 
-    stats = sheet.sheet_component(elem_id="corrections-stats")
-    filters = _filters()
-    people, models = filters[2:4]
-    found = sheet.sheet_component(elem_id="corrections-list")
+
+_FRESH = ["stats", "listing", "annotator", "checkpoint", "agreement"]
+
+
+def _wire_list(form: Form, events: CorrectionsEvents, tab: gr.Tab) -> None:
+    form.on(tab.select, events.refresh, _FRESH)
+    changed = partial(gr.on, [form[name].change for name in _FILTER])
+    form.on(changed, events.first_page, ["listing"], trigger_mode="always_last")
+    form.on(form["listing"].turn, events.turn, ["listing"])
+    form.on(form["agreement"].pick, events.search_for, ["search"])
+
+
+def _wire_review(form: Form, events: CorrectionsEvents, review: _Review) -> None:
+    shown = ["canvas", "card", "chosen", "message"]
+    picked = form.on(form["listing"].pick, events.pick, shown)
+    picked.then(lambda: gr.Column(visible=True), None, review.column, js=_SCROLL_TO_IT, **PRIVATE)
+    form.on(form["card"].pick, events.pick, shown)
+    form.on(review.accept.click, events.accept, [*shown, "remark", "listing", "stats"])
+    form.on(review.reject.click, events.reject, [*shown, "remark", "listing", "stats"])
+    reopened = ["message", "tabs", "correct_text", "correct_retention", "correct_canvas", "opened"]
+    form.on(review.again.click, events.open_again, reopened)
+
+
+def _wire_files(form: Form, events: CorrectionsEvents, studio: Studio, buttons: Mapping[str, gr.Button]) -> None:
+    for suffix, button in buttons.items():
+        written = form.on(button.click, ExportEvents(studio, suffix).export, ["file", "exported"])
+        written.success(None, None, None, js=_DOWNLOAD, **PRIVATE)
+    imported = form.on(form["upload"].change, events.import_from, ["report"], show_progress="minimal")
+    form.on(imported.then, events.refresh, _FRESH)
+
+
+def _share_name(tab: gr.Tab, name: gr.Textbox, kept_name: gr.BrowserState, reviewer: gr.Textbox) -> None:
+    """The visitor has one name, whichever box it is written in."""
+    tab.select(lambda name: name, name, reviewer, **INSTANT)
+    reviewer.blur(lambda name: (name, name), reviewer, [name, kept_name], **INSTANT)
+
+
+# --- layout ------------------------------------------------------------------------------------------------
+
+
+def _filter_row() -> dict[str, Any]:
+    """The components of `FilterRequest`."""
+    with gr.Row(elem_classes="dm-filters"):
+        search = gr.Textbox(
+            label="Search", placeholder="words of the prompt, a note, a name, an id", scale=3, min_width=220
+        )
+        annotator = gr.Dropdown(
+            [("Everybody", "")], value="", label="Annotator", allow_custom_value=True, min_width=140
+        )
+        checkpoint = gr.Dropdown([("Every model", "")], value="", label="Model", allow_custom_value=True, min_width=140)
+    with gr.Row(elem_classes="dm-filters"):
+        done = [status for status in STATUSES if status != "draft"]
+        statuses = gr.CheckboxGroup(STATUSES, value=done, label="Status", scale=3, min_width=260, elem_id="statuses")
+        since = gr.DateTime(label="From day", include_time=False, type="string", min_width=190)
+        until = gr.DateTime(label="To day", include_time=False, type="string", min_width=190)
+    return dict(zip(_FILTER, (search, statuses, annotator, checkpoint, since, until), strict=True))
+
+
+@dataclass(frozen=True)
+class _Exporting:
+    """buttons: suffix of a file -> what makes it."""
+
+    buttons: Mapping[str, gr.Button]
+    file: gr.DownloadButton
+    message: gr.HTML
+
+
+def _export_row() -> _Exporting:
     with gr.Row(elem_classes="dm-exports"):
-        exports = [gr.Button(f"Export {title}", size="sm", min_width=90) for title in FORMATS]
+        buttons = {suffix: gr.Button(f"Export {kind}", size="sm", min_width=90) for kind, suffix in _EXPORTS.items()}
         file = gr.DownloadButton("Download", visible="hidden", elem_id="export-file")
-    exported = sheet.sheet_component(elem_id="export-said")
+    return _Exporting(buttons, file, table_component(elem_id="export-said"))
 
+
+@dataclass(frozen=True)
+class _Review:
+    """column: what a reviewer writes in; hidden until a correction is chosen."""
+
+    canvas: gr.HTML
+    card: gr.HTML
+    column: gr.Column
+    reviewer: gr.Textbox
+    remark: gr.Textbox
+    accept: gr.Button
+    reject: gr.Button
+    again: gr.Button
+    message: gr.HTML
+
+
+def _review_part() -> _Review:
     with gr.Column(elem_id="review-part"):
         canvas = token_canvas(reviewing=True, empty=_EMPTY, elem_id="review-canvas")
         with gr.Row(equal_height=False):
             with gr.Column(scale=3, min_width=300):
-                card = sheet.sheet_component(elem_id="review-card")
-            with gr.Column(scale=2, min_width=260, visible=False) as verdict:
+                card = table_component(elem_id="review-card")
+            with gr.Column(scale=2, min_width=260, visible=False) as column:
                 reviewer = gr.Textbox(label="Your name", max_length=80, elem_id="reviewer", placeholder="anonymous")
                 remark = gr.Textbox(
                     label="Remark", lines=2, max_length=NOTE_LIMIT, elem_id="remark", placeholder="Why, if you like"
@@ -210,11 +175,11 @@ def corrections_tab(studio: Studio, tab: gr.Tab, name: gr.Textbox, kept: gr.Brow
                     accept = gr.Button("Accept", variant="primary", elem_id="accept", min_width=90)
                     reject = gr.Button("Reject", elem_id="reject", min_width=90)
                     again = gr.Button("Open again", elem_id="open-again", min_width=140)
-                said = sheet.sheet_component(elem_id="review-said")
-    chosen = gr.State(None)
+                message = table_component(elem_id="review-said")
+    return _Review(canvas, card, column, reviewer, remark, accept, reject, again, message)
 
-    with gr.Accordion("Agreement between annotators", open=False, elem_id="agreement"):
-        agreement = sheet.sheet_component(elem_id="agreement-sheet")
+
+def _import_fold() -> tuple[gr.File, gr.HTML]:
     with gr.Accordion("Import corrections", open=False, elem_id="import"):
         gr.HTML(
             "<p>A JSONL, CSV or Parquet file, or the zip of a data set, as exported here. Importing a file twice adds"
@@ -223,53 +188,4 @@ def corrections_tab(studio: Studio, tab: gr.Tab, name: gr.Textbox, kept: gr.Brow
         upload = gr.File(
             label="File", file_types=[".jsonl", ".csv", ".parquet", ".zip"], height=120, elem_id="import-file"
         )
-        report = sheet.sheet_component(elem_id="import-report")
-
-    fresh = [stats, found, people, models, agreement]
-    shown = [canvas, card, chosen, said]
-    tab.select(answers.refresh, filters, fresh, **quick)
-    gr.on([part.change for part in filters], answers.list, filters, found, trigger_mode="always_last", **quick)
-    found.turn(answers.turn, filters, found, **quick)
-    picked = found.pick(answers.pick, None, shown, **quick)
-    picked.then(lambda: gr.Column(visible=True), None, verdict, js=_SHOW_IT, **quick)
-    card.pick(answers.pick, None, shown, **quick)
-    for button, judge in ((accept, answers.accept), (reject, answers.reject)):
-        button.click(judge, [chosen, reviewer, remark, *filters], [*shown, remark, found, stats], **quick)
-    again.click(answers.open_again, [chosen, reviewer], [said, *reopened], **quick)
-    agreement.pick(answers.search_for, None, filters[0], **quick)
-    for button, suffix in zip(exports, FORMATS.values(), strict=True):
-        made = button.click(_exporter(answers, suffix), filters, [file, exported], **quick)
-        made.success(None, None, None, js=_DOWNLOAD, **quick)
-    imported = upload.change(answers.import_from, upload, report, show_progress="minimal", api_visibility="private")
-    imported.then(answers.refresh, filters, fresh, **quick)
-    _one_name(tab, name, kept, reviewer)
-
-
-def _filters() -> list[Any]:
-    """In the order that `read_filter` takes them."""
-    with gr.Row(elem_classes="dm-filters"):
-        text = gr.Textbox(
-            label="Search", placeholder="words of the prompt, a note, a name, an id", scale=3, min_width=220
-        )
-        people = gr.Dropdown([("Everybody", "")], value="", label="Annotator", allow_custom_value=True, min_width=140)
-        models = gr.Dropdown([("Every model", "")], value="", label="Model", allow_custom_value=True, min_width=140)
-    with gr.Row(elem_classes="dm-filters"):
-        done = [status for status in STATUSES if status != "draft"]
-        statuses = gr.CheckboxGroup(STATUSES, value=done, label="Status", scale=3, min_width=260, elem_id="statuses")
-        since = gr.DateTime(label="From day", include_time=False, type="string", min_width=190)
-        until = gr.DateTime(label="To day", include_time=False, type="string", min_width=190)
-    return [text, statuses, people, models, since, until]
-
-
-def _exporter(answers: Reviewing, suffix: str) -> Any:
-    def write(*values: Any) -> Iterator[tuple[Any, str]]:
-        yield from answers.export_as(suffix, *values)
-
-    return write
-
-
-def _one_name(tab: gr.Tab, name: gr.Textbox, kept: gr.BrowserState, reviewer: gr.Textbox) -> None:
-    """The name is one, whichever box it is written in."""
-    quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    tab.select(lambda name: name, name, reviewer, **quick)
-    reviewer.blur(lambda name: (name, name), reviewer, [name, kept], **quick)
+        return upload, table_component(elem_id="import-report")

@@ -1,89 +1,105 @@
-"""What happens on a click in Explore: reads the page's values, asks the service, yields what the page shows next."""
+"""What happens on a click in Explore."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-import gradio as gr
-
-from app.components import canvas_lines as view
-from app.components import charts
-from app.studio import Ask, Studio
-from model.diffusion.trace import SamplerConfig
-from model.errors import InputError
-from model.prompt import Prompt
-
-MODEL = "model"  # concurrency_id of all events that run the model: they wait in one line
+from app.components.canvas_lines import end_line, error_line, step_line
+from app.components.forms import UNCHANGED, Change, Changes, Request, Text, reads
+from app.components.payloads import CounterChoice
+from app.components.sampling import SamplingRequest
+from app.explore import view
+from app.studio import Studio
 
 
-def read_ask(
-    text: str, percent: float, steps: float, threshold: float, seed: float, rules: list[str], words: str
-) -> Ask:
-    """The page's settings as the model takes them. Raises InputError."""
-    if percent is None or steps is None or threshold is None or seed is None:
-        raise InputError("A setting is empty: give the retention, steps, threshold and seed a number.")
-    if not float(seed).is_integer():
-        raise InputError(f"seed {seed:g} must be a whole number")
-    config = SamplerConfig(percent / 100, int(steps), threshold, 0.0, int(seed))
-    return Ask(text or "", config, tuple(rules or ()), words or "")
+class ExploreRequest(SamplingRequest):
+    """The prompt, the settings, and the name of the tokenizer that tokens are counted with."""
+
+    text: Text
+    counter: str
 
 
-class Handlers:
+class LastRunRequest(Request):
+    """The id of the run on the canvas; None = there was none."""
+
+    last_run: str | None
+
+
+class ExploreCountRequest(LastRunRequest):
+    """Another tokenizer was chosen on the canvas."""
+
+    event: CounterChoice
+
+
+@dataclass(frozen=True)
+class ExplorePage(Changes):
+    """What the tab shows: the canvas, the charts, and what it remembers."""
+
+    canvas: Change[str] = UNCHANGED
+    last_run: Change[str] = UNCHANGED
+    counter: Change[str] = UNCHANGED
+    confidence: Change[Any] = UNCHANGED
+    decided: Change[Any] = UNCHANGED
+    parts: Change[Any] = UNCHANGED
+
+
+def _on_canvas(error: Exception) -> ExplorePage:
+    return ExplorePage(canvas=error_line(str(error)))
+
+
+class ExploreEvents:
     """The tab's events, answered by one studio."""
 
     def __init__(self, studio: Studio):
         self.studio = studio
 
-    def run(self, *values: Any) -> Iterator[tuple[Any, Any]]:
+    @reads(ExploreRequest, refused=_on_canvas)
+    def run(self, request: ExploreRequest) -> Iterator[ExplorePage]:
         """Run was pressed: play the steps as they come."""
-        yield from self.explore(False, *values)
+        yield from self._explore(request, quiet=False)
 
-    def resample(self, *values: Any) -> Iterator[tuple[Any, Any]]:
+    @reads(ExploreRequest, refused=_on_canvas)
+    def resample(self, request: ExploreRequest) -> Iterator[ExplorePage]:
         """The slider was let go: decide again, without playing it."""
-        yield from self.explore(True, *values)
+        yield from self._explore(request, quiet=True)
 
-    def explore(self, quiet: bool, counter: str, *values: Any) -> Iterator[tuple[Any, Any]]:
-        """Yield the canvas's value after each step, and the id of the run once it is done.
+    def _explore(self, request: ExploreRequest, quiet: bool) -> Iterator[ExplorePage]:
+        """The canvas after each step, and the id of the run once it is done.
 
         quiet: the prompt is on screen already; the canvas changes once, when the run is done.
         """
-        try:
-            run = self.studio.start(read_ask(*values))
-            lines = self.studio.document(run, counter, quiet=quiet)
+        asked, run_id = request.about(request.text), uuid.uuid4().hex
+        lines = self.studio.document(run_id, asked, request.counter, quiet=quiet)
+        if not quiet:
+            yield ExplorePage(canvas=lines)
+        run = self.studio.start(asked)
+        for step in self.studio.denoise(run):
+            lines += step_line(step)
             if not quiet:
-                yield lines, gr.skip()
-            for step in self.studio.denoise(run):
-                lines += view.step_line(step)
-                if not quiet:
-                    yield lines, gr.skip()
-            assert run.trace
-            yield lines + view.end_line(run.trace, run.seconds, run.checkpoint), run.id
-        except InputError as error:
-            yield view.error_line(str(error)), gr.skip()
+                yield ExplorePage(canvas=lines)
+        self.studio.remember(run_id, run)
+        yield ExplorePage(canvas=lines + end_line(run.trace, run.seconds, run.checkpoint), last_run=run_id)
 
-    def count(self, run_id: str | None, event: gr.EventData) -> tuple[Any, Any]:
-        """Count the tokens of a finished run by another tokenizer: canvas, the tokenizer's name."""
-        run = self.studio.run(run_id) if run_id else None
-        return count_again(self.studio, run.prompt if run else None, event)
+    @reads(ExploreCountRequest, refused=_on_canvas)
+    def count(self, request: ExploreCountRequest) -> ExplorePage:
+        """Count the tokens of the run on the canvas by another tokenizer."""
+        run, counter = self.studio.run(request.last_run), request.event.name
+        if run is not None:
+            return ExplorePage(canvas=self.studio.recount(run.request.prompt, counter), counter=counter)
+        return ExplorePage(counter=counter) if counter in self.studio.counters.names else ExplorePage()
 
-    def draw_charts(self, run_id: str | None) -> tuple[Any, Any, Any]:
+    @reads(LastRunRequest, refused=_on_canvas)
+    def draw_charts(self, request: LastRunRequest) -> ExplorePage:
         """The three figures of a finished run; nothing changes when it is no longer remembered."""
-        run = self.studio.run(run_id) if run_id else None
-        if run is None or run.trace is None:
-            return gr.skip(), gr.skip(), gr.skip()
-        heat = charts.confidence_map(run.prompt, run.trace)
-        return heat, charts.decided_per_step(run.trace), charts.retention_per_shot(run.prompt, run.trace)
-
-
-def count_again(studio: Studio, prompt: Prompt | None, event: gr.EventData) -> tuple[Any, Any]:
-    """Another tokenizer was chosen: canvas, the tokenizer's name."""
-    try:
-        name = str(event.name)
-        if prompt is None:
-            return gr.skip(), name if name in studio.counters.names else gr.skip()
-        return view.counted_line(studio.counters.count(name, prompt), name), name
-    except InputError as error:
-        return view.error_line(str(error)), gr.skip()
-    except AttributeError:
-        return gr.skip(), gr.skip()
+        run = self.studio.run(request.last_run)
+        if run is None:
+            return ExplorePage()
+        prompt = run.request.prompt
+        return ExplorePage(
+            confidence=view.confidence_map(prompt, run.trace),
+            decided=view.decided_per_step(run.trace),
+            parts=view.retention_per_shot(prompt, run.trace),
+        )

@@ -7,21 +7,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.components import table as sheet
+from app.components import table
 from model.errors import InputError
 from model.evaluation.metrics.bootstrap import Interval
 from model.evaluation.metrics.figures import show
 from model.evaluation.report.curves import measures_of, method_name, value_of
 
-MAX_BYTES = 20 * 2**20  # of a report
+_MAX_BYTES = 20 * 2**20  # of a report
 COMMAND = "python -m model report --config small --data DATA --out report"
 
 
 def read_report(path: Path) -> dict[str, Any]:
-    """A report that `python -m model report` wrote. InputError when it is missing or is none."""
+    """A report that `python -m model report` wrote. InputError when it is missing or is something else."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path.name} is larger than {MAX_BYTES // 2**20} MB, so it is no report of a study.")
+        if path.stat().st_size > _MAX_BYTES:
+            raise InputError(f"{path.name} is larger than {_MAX_BYTES // 2**20} MB, so it is no report of a study.")
         report = json.loads(path.read_text(encoding="utf-8"))
         for run in report["runs"]:
             measures_of(run)
@@ -35,7 +35,7 @@ def read_report(path: Path) -> dict[str, Any]:
         raise InputError(f"{path.name} is not a report of a study ({kind}). Make one: {COMMAND}") from None
 
 
-def rows_sheet(run: Mapping[str, Any], measure: str) -> str:
+def results_table(run: Mapping[str, Any], measure: str) -> str:
     """All rows of a run, with a measure and the paired differences in the main one."""
     against = [name for name in ("zero", "llmlingua2") if any(name in row["differences"] for row in run["rows"])]
     main = run["differences_in"]
@@ -46,7 +46,7 @@ def rows_sheet(run: Mapping[str, Any], measure: str) -> str:
         asked = "" if row["retention"] is None else f"{row['retention']:.0%}"
         cells = [method_name(row["method"]), asked, f"{row['tokens_kept']:.0%}", _interval(value_of(row, measure))]
         rows.append(("", [*cells, *(_interval(row["differences"].get(name), "+") for name in against)]))
-    return sheet.sheet(sheet.table("Results", columns, rows), sheet.text(_explained(run), "quiet"))
+    return table.content(table.rows("Results", columns, rows), table.paragraph(_explained(run), "quiet"))
 
 
 def _explained(run: Mapping[str, Any]) -> str:

@@ -25,7 +25,7 @@ from app.components.canvas_lines import (
     step_line,
     token_flags,
 )
-from app.explore.examples import EXAMPLES
+from app.examples import example_prompts
 from model.diffusion.sampler import budget
 from model.diffusion.trace import SamplerConfig, Trace
 from model.prompt import Prompt, parse
@@ -70,7 +70,7 @@ def test_the_document_is_enough_to_write_any_compressed_prompt(text: str, data: 
     assert write(document, keep) == prompt.render(keep)
 
 
-@pytest.mark.parametrize("text", [*EXAMPLES.values(), HOSTILE])
+@pytest.mark.parametrize("text", [*example_prompts().values(), HOSTILE])
 def test_the_document_gives_back_the_text(text: str) -> None:
     document = json.loads(document_line("r", parse(text), SamplerConfig(), {}))
     assert write(document, [True] * len(document["tokens"])) == text
@@ -88,7 +88,7 @@ def test_pins_say_who_fixed_what() -> None:
 
 
 def test_steps_decide_every_token_once() -> None:
-    prompt = parse(EXAMPLES["Documents + question"])
+    prompt = parse(example_prompts()["Documents + question"])
     pins = {3: False, 5: True}
     trace = trace_of(prompt, SamplerConfig(0.4, 8), pins)
     kept = {i: keep for i, keep in pins.items()}
@@ -104,7 +104,7 @@ def test_steps_decide_every_token_once() -> None:
 
 @pytest.mark.parametrize("retention", [0.1, 0.37, 0.8, 1.0])
 def test_the_order_holds_the_runs_own_mask_and_respects_pins(retention: float) -> None:
-    prompt = parse(EXAMPLES["Agent's instructions"])
+    prompt = parse(example_prompts()["Agent's instructions"])
     pins = {2: True, 7: False, 40: True}
     trace = trace_of(prompt, SamplerConfig(retention, 6), pins)
     order = keep_order(trace)
@@ -125,7 +125,7 @@ def test_flags_of_known_tokens() -> None:
 
 
 def test_shots_have_names() -> None:
-    assert shot_names(parse(EXAMPLES["Maths, few-shot"]).shots) == [
+    assert shot_names(parse(example_prompts()["Maths, few-shot"]).shots) == [
         "Instruction",
         "Example 1",
         "Example 2",

@@ -13,9 +13,10 @@ import pytest
 
 from annotations.errors import NotFoundError, StoreError
 from annotations.store import Store, open_store
-from app.learn.jobs import CANCELLED, DONE, FAILED, RUNNING, Lesson
+from app.background.finetuning import CANCELLED, DONE, FAILED, RUNNING, Lesson
 from app.settings import Settings
 from app.studio import Studio
+from model.compress import CompressRequest
 from model.errors import InputError
 from model.training.finetune import FineTuned
 from model.training.fit import Epoch
@@ -185,13 +186,10 @@ def test_promote_survives_a_restart_and_rolls_back(tmp_path: Path, store: Store,
 
 
 def test_a_run_ends_with_the_model_it_began_with(tmp_path: Path, store: Store, learner: Learner) -> None:
-    from app.studio import Ask
-    from model.diffusion.trace import SamplerConfig
-
     made = studio(tmp_path, store, learner)
     correct(store)
     teach(made, learner, "b" * 12)
-    ask = Ask("Q: one?\nA: two\n\nQ: three?\nA:", SamplerConfig(0.5, 4))
+    ask = CompressRequest("Q: one?\nA: two\n\nQ: three?\nA:", 0.5, 4)
     run = made.start(ask)
     steps = made.denoise(run)
     next(steps)

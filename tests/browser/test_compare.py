@@ -12,12 +12,14 @@ import gradio as gr
 import pytest
 
 from annotations.store import Store
-from app.answering.answerer import THERE, Answerer, Key
-from app.answering.race import End, Piece, race
-from app.compare import view as compare
+from app.answering.answerer import THERE, Answerer, EndpointKey
+from app.answering.side_by_side import AnswerEnd, AnswerEvent, AnswerPiece, answer_side_by_side
+from app.compare import view
+from app.compare.arms import DIFFUMASK, FIRST, FULL, HUMAN, NONE, RANDOM, Arm
 from app.compare.comparison import Comparison
 from app.compare.comparisons import Comparisons
-from app.compare.view import DIFFUMASK, FIRST, FULL, HUMAN, NONE, RANDOM, Arm, Prices, Side, read_arms
+from app.compare.events import ArmsRequest
+from app.compare.sides import ComparedSide, Prices
 from app.settings import Settings
 from app.studio import Studio
 from app.ui import launch
@@ -82,6 +84,11 @@ def lines(one: Comparison) -> list[dict[str, Any]]:
 # --- what is compared --------------------------------------------------------------------------------------
 
 
+def read_arms(*values: Any) -> tuple[Arm, Arm]:
+    names = ("first_method", "first_percent", "second_method", "second_percent")
+    return ArmsRequest.read(dict(zip(names, values, strict=True))).arms()
+
+
 def test_arms_are_read_and_two_of_the_same_make_no_comparison() -> None:
     assert read_arms(FULL, 35, DIFFUMASK, 20.0) == (Arm(FULL), Arm(DIFFUMASK, 20))
     assert [arm.name for arm in read_arms(RANDOM, 7, NONE, 7)] == ["Random words 7 %", "No context"]
@@ -122,20 +129,20 @@ def test_each_arm_sends_what_its_name_says(studio: Studio, store: Store) -> None
 
 def test_gain_and_cost_include_compressing() -> None:
     prices = Prices(tokens_in=10, tokens_out=100, hour=36)  # a cent for a second
-    long, short = Side(Arm(FULL), "a b c d"), Side(Arm(DIFFUMASK), "a", compressing=0.5)
+    long, short = ComparedSide(Arm(FULL), "a b c d"), ComparedSide(Arm(DIFFUMASK), "a", compressing=0.5)
     long.first = short.first = 0.25
     long.finish(2.0, Usage(1000, 10), "", len)
     short.finish(1.0, Usage(400, 10), "", len)
     assert long.cost(prices) == pytest.approx(0.011) and short.cost(prices) == pytest.approx(0.005 + 0.005)
-    said = compare.gain((long, short), prices)
-    assert said == compare.gain((short, long), prices)
+    said = view.gain((long, short), prices)
+    assert said == view.gain((short, long), prices)
     for part in ("DiffuMask 35 % against Full prompt", "600 tokens fewer (60%)", "word 0.50 s later"):
         assert part in said
     assert "answer 0.50 s sooner" in said and "$1.00 less per 1,000 calls" in said
-    assert ("1.50 s", "in all, 10 tokens answered") in compare.tiles(short, prices)
-    unsaid = Side(Arm(FULL), "four", answer="two")
+    assert ("1.50 s", "in all, 10 tokens answered") in view.tiles(short, prices)
+    unsaid = ComparedSide(Arm(FULL), "four", answer="two")
     unsaid.finish(1.0, Usage(), "", len)
-    assert compare.tiles(unsaid, prices)[0] == ("≈ 4", "tokens sent"), "the endpoint did not count"
+    assert view.tiles(unsaid, prices)[0] == ("≈ 4", "tokens sent"), "the endpoint did not count"
 
 
 # --- answering ---------------------------------------------------------------------------------------------
@@ -165,9 +172,9 @@ class Scripted:
             self.log.append(f"end {prompt}")
 
 
-def run(writer: Any, *prompts: str) -> list[Piece | End]:
+def run(writer: Any, *prompts: str) -> list[AnswerEvent]:
     turn = threading.Lock()
-    events = [event for heard in race(writer, prompts, 8, turn, threading.Event()) for event in heard]
+    events = [event for heard in answer_side_by_side(writer, prompts, 8, turn, threading.Event()) for event in heard]
     assert turn.acquire(timeout=30), "it is somebody else's turn afterwards"
     return events
 
@@ -176,21 +183,21 @@ def test_endpoints_answer_both_at_once_and_models_here_one_after_the_other() -> 
     together, alone = Scripted(at_once=True), Scripted(at_once=False)
     for writer in (together, alone):  # the barrier of the first would break if they did not meet
         events = run(writer, "a", "b")
-        assert {event.side for event in events if isinstance(event, Piece)} == {0, 1}
-        assert all(event.usage == Usage(1, 2) and not event.error for event in events if isinstance(event, End))
+        assert {event.side for event in events if isinstance(event, AnswerPiece)} == {0, 1}
+        assert all(event.usage == Usage(1, 2) and not event.error for event in events if isinstance(event, AnswerEnd))
     assert together.log[:2] in (["begin a", "begin b"], ["begin b", "begin a"])
     assert alone.log == ["begin a", "end a", "begin b", "end b"]
 
 
 def test_a_side_that_fails_leaves_the_other_alone_and_tells_no_details(caplog: pytest.LogCaptureFixture) -> None:
-    ends = [event for event in run(Scripted(at_once=True), "boom", "b") if isinstance(event, End)]
+    ends = [event for event in run(Scripted(at_once=True), "boom", "b") if isinstance(event, AnswerEnd)]
     assert {end.side: end.error for end in ends} == {0: "The model failed; the server's log says why.", 1: ""}
     assert "secret detail" in caplog.text
 
 
 def test_stopping_closes_the_writers() -> None:
     writer, turn, stop = Scripted(at_once=False), threading.Lock(), threading.Event()
-    events = race(writer, ["forever", "never"], 8, turn, stop)
+    events = answer_side_by_side(writer, ["forever", "never"], 8, turn, stop)
     while not next(events):
         pass
     events.close()
@@ -273,8 +280,14 @@ def test_cancel_keeps_what_came_and_asks_for_no_vote(studio: Studio, server: Fak
 
 
 def test_a_key_goes_to_its_own_address_only() -> None:
-    def asked(url: str, key: str, kept: Key | None) -> tuple[Any, Key | None]:
-        return Answerer(THERE, "", False, url, "m", key, kept, 16).writer((), True, True)
+    def answerer(where: str = THERE, **given: Any) -> Answerer:
+        page = {"local": "", "chat": False, "url": "https://a.example", "model": "m", "key": "", "kept_key": None}
+        return Answerer.read({"where": where, **page, "limit": 16, **given})
+
+    def asked(url: str, key: str, kept: EndpointKey | None) -> tuple[Any, EndpointKey | None]:
+        made = answerer(url=url, key=key, kept_key=kept)
+        assert KEY not in repr(made)
+        return made.writer((), True, True)
 
     _, kept = asked("https://a.example/v1", KEY, None)
     assert kept and KEY not in repr(kept)
@@ -284,9 +297,9 @@ def test_a_key_goes_to_its_own_address_only() -> None:
         made, none = asked(other, "", kept)
         assert none is None and "Authorization" not in made._headers()
     with pytest.raises(InputError, match="switched off"):
-        Answerer(THERE, "", False, "https://a.example", "m", "", None, 16).writer((), False, True)
+        answerer().writer((), False, True)
     with pytest.raises(InputError, match="one of the models in the list"):
-        Answerer("here", "/etc", False, "", "", "", None, 16).writer(("smollm2",), True, False)
+        answerer("here", local="/etc").writer(("smollm2",), True, False)
 
 
 # --- in the browser ----------------------------------------------------------------------------------------

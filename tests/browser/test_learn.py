@@ -12,13 +12,13 @@ import gradio as gr
 import pytest
 
 from annotations.store import Store
-from app.learn.jobs import Lesson
+from app.background.finetuning import Lesson
+from app.opened import Opened
 from app.settings import Settings
-from app.studio import Ask, Opened, Studio
+from app.studio import Studio
 from app.ui import launch
-from model.compress import Compressor
+from model.compress import Compressor, CompressRequest
 from model.denoiser.checkpoint import save_checkpoint
-from model.diffusion.trace import SamplerConfig
 from model.training.finetune import FinetuneConfig, FineTuned, finetune
 from model.training.fit import FitConfig
 from tests.support.browsing import correct, explore, needs_chromium, states, token, wait_for_text
@@ -63,10 +63,9 @@ def studio(store: Store, data: Path) -> Studio:
         lambda *given: learn(*given, tiny),
     )
     for i in range(4):
-        ask = Ask(f"{PROMPT} {i}", SamplerConfig(0.5, 8))
+        ask = CompressRequest(f"{PROMPT} {i}", 0.5, 8)
         run = studio.start(ask)
         list(studio.denoise(run))
-        assert run.trace
         opened = Opened(uuid.uuid4().hex, ask, run.trace.keep, run.checkpoint)
         mask = [not keep for keep in run.trace.keep]
         studio.save(opened, mask, dict(enumerate(mask)), "Ann", "", 1.0)

@@ -137,7 +137,7 @@ def test_every_measure_can_be_drawn_and_listed(report: dict[str, Any]) -> None:
         assert measures[0] == "NLL cal." and len(measures) == 5
         for measure in measures:
             assert curve(run, measure).data
-            blocks = json.loads(results.rows_sheet(run, measure))
+            blocks = json.loads(results.results_table(run, measure))
             assert len(blocks[0]["rows"]) == len(run["rows"])
 
 

@@ -1,4 +1,4 @@
-"""Learning from corrections in the background: one job at a time, which belongs to the service and not to a visitor."""
+"""Learning from corrections in the background: one job at a time, which belongs to the studio and not to a visitor."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from annotations.errors import ExportError, RecordError, StoreError
 from annotations.files.formats import write_jsonl
 from annotations.results import TO_LEARN, Filter
 from annotations.store import Key, Store
-from app.background import stand_back
-from app.served import Served
+from app.background.priority import lower_priority
+from app.background.served import Served
 from model.errors import InputError
 
 if TYPE_CHECKING:
     from model.training.finetune import FineTuned
 
 RUNNING, CANCELLING, DONE, CANCELLED, FAILED = "running", "cancelling", "done", "cancelled", "failed"
-FOLDER = "checkpoints"  # in the data folder
+CHECKPOINTS_FOLDER = "checkpoints"  # in the data folder
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Lesson:
 
 
 @dataclass(frozen=True)
-class Job:
+class FineTuningJob:
     """How far fine-tuning is.
 
     state: RUNNING, CANCELLING, DONE, CANCELLED or FAILED; message: why it failed; loss: of the last step.
@@ -82,11 +82,11 @@ class FineTuning:
     def __init__(self, served: Served, open_store: Callable[[], Store], learn: Callable[..., FineTuned] | None = None):
         self._served, self._open_store, self._learn = served, open_store, learn or _finetune
         self._lock = threading.Lock()
-        self._job: Job | None = None
+        self._job: FineTuningJob | None = None
         self._thread: threading.Thread | None = None
 
     @property
-    def job(self) -> Job | None:
+    def job(self) -> FineTuningJob | None:
         """The job as it is now; None = there was none, or its outcome was put away."""
         with self._lock:
             return self._job
@@ -107,7 +107,7 @@ class FineTuning:
         with self._lock:
             if self._job is not None and self._job.alive:
                 raise InputError("Fine-tuning is running already; wait for it or cancel it.")
-            self._job = Job(RUNNING, parent, len(keys))
+            self._job = FineTuningJob(RUNNING, parent, len(keys))
             self._thread = threading.Thread(target=self._run, args=(keys, lesson, parent), daemon=True)
             self._thread.start()
 
@@ -129,7 +129,7 @@ class FineTuning:
             self._thread.join(seconds)
 
     def _run(self, keys: Sequence[Key], lesson: Lesson, parent: str) -> None:
-        stand_back()
+        lower_priority()
         try:
             result = self._make(keys, lesson, parent)
             self._change(state=DONE, result=result)
@@ -142,20 +142,20 @@ class FineTuning:
             self._change(state=FAILED, message="An unexpected error; the server's log says more.")
 
     def _make(self, keys: Sequence[Key], lesson: Lesson, parent: str) -> FineTuned:
-        store, place = self._open_store(), self._served.settings.data_folder / FOLDER
-        place.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place, prefix=".making-") as scratch:
+        store, checkpoints = self._open_store(), self._served.settings.data_folder / CHECKPOINTS_FOLDER
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=checkpoints, prefix=".making-") as scratch:
             file, out = Path(scratch) / "corrections.jsonl", Path(scratch) / "checkpoint"
             write_jsonl(file, store.fetch(keys))
             folder = self._served.folder(store.checkpoint(parent).path)
             try:
                 result = self._learn(file, out, folder, lesson, self._progress)
-            except InputError as error:  # nobody knows the file
+            except InputError as error:  # the person has never seen the temporary file
                 raise InputError(str(error).replace(str(file), "The choice")) from error
-            final = place / result.checkpoint
+            final = checkpoints / result.checkpoint
             if not final.exists():  # else the same corrections gave the same weights before
                 out.rename(final)
-        path = f"{FOLDER}/{result.checkpoint}"
+        path = f"{CHECKPOINTS_FOLDER}/{result.checkpoint}"
         store.add_checkpoint(result.checkpoint, path, parent, _metrics(result), used=keys)
         return replace(result, folder=final)
 

@@ -9,18 +9,13 @@ from collections.abc import Callable
 
 from annotations.errors import RecordError, StoreError
 from annotations.store import Store
-from app.background import stand_back
-from app.served import Served
-from model.compress import Compressor
-from model.diffusion.trace import SamplerConfig, Trace
+from app.background.priority import lower_priority
+from app.background.served import Served
+from model.compress import Compressor, CompressRequest
 from model.errors import InputError
-from model.prompt import parse
-from model.prompt.limits import check_length
-from model.prompt.pins import pins_for_task
 
-BATCH = 8  # prompts read from the store at a time
-PAUSE = 0.05  # seconds between two looks at whether a visitor is being served
-_ASKED = SamplerConfig(retention=0.5, steps=1)
+_BATCH = 8  # prompts read from the store at a time
+_PAUSE = 0.05  # seconds between two looks at whether a visitor is being served
 
 
 def uncertainty(compressor: Compressor, text: str) -> float:
@@ -28,11 +23,9 @@ def uncertainty(compressor: Compressor, text: str) -> float:
 
     Raises InputError when the prompt is empty or too long.
     """
-    check_length(len(text))
-    prompt = parse(text)
-    pins = pins_for_task(prompt)
-    trace = Trace.of(list(compressor.denoise(prompt, _ASKED, pins)), _ASKED, pins)
-    free = [2 * (1 - trace.confidence[i]) for i in range(len(prompt)) if i not in pins]
+    run = compressor.run(CompressRequest(text, retention=0.5, steps=1))
+    fixed, confidence = run.request.fixed, run.trace.confidence
+    free = [2 * (1 - sure) for i, sure in enumerate(confidence) if i not in fixed]
     return sum(free) / len(free) if free else 0.0
 
 
@@ -54,7 +47,7 @@ class Gauge:
                 self._thread.start()
 
     def _work(self) -> None:
-        stand_back(15)
+        lower_priority(15)
         while True:
             with self._lock:
                 if not self._more:
@@ -62,16 +55,16 @@ class Gauge:
                     return
                 self._more = False
             try:
-                while items := self._open_store().unmeasured(BATCH):
+                while items := self._open_store().unmeasured(_BATCH):
                     for item in items:
                         self._open_store().set_uncertainty(item.id, self._measure(item.text))
-            except (InputError, RecordError, StoreError) as error:  # the queue works without, in order of arrival
+            except (InputError, RecordError, StoreError) as error:  # without it the queue is in order of arrival
                 logging.getLogger(__name__).warning("the queue is not measured: %s", error)
 
     def _measure(self, text: str) -> float:
         compressor = self._served.compressor
         while self._busy():
-            time.sleep(PAUSE)
+            time.sleep(_PAUSE)
         try:
             return uncertainty(compressor, text)
         except InputError:

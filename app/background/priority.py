@@ -6,7 +6,7 @@ import os
 import threading
 
 
-def stand_back(niceness: int = 10) -> None:
+def lower_priority(niceness: int = 10) -> None:
     """Let all other threads go first, where the system can tell threads apart (Linux).
 
     Threads that this one starts, such as those of matrix products, do the same.
@@ -14,4 +14,4 @@ def stand_back(niceness: int = 10) -> None:
     try:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
     except (AttributeError, OSError):
-        pass  # another system: then all are equal
+        pass  # another system: then all threads are equal

@@ -22,7 +22,7 @@ from model.errors import InputError
 
 P = ParamSpec("P")
 R = TypeVar("R")
-SHIPPED = "shipped"  # stands for a path in the store: the shipped weights lie wherever the program does
+SHIPPED_PATH = "shipped"  # instead of a path in the store: the shipped weights lie wherever the program does
 
 
 class Served:
@@ -33,8 +33,7 @@ class Served:
     """
 
     def __init__(self, settings: Settings, load: Callable[..., Compressor], open_store: Callable[[], Store]):
-        self.settings, self._open_store = settings, open_store
-        self._load = lambda folder: self.run(load, folder)
+        self.settings, self._make, self._open_store = settings, load, open_store
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._compressor: Compressor | None = None
         self._note = ""
@@ -48,6 +47,9 @@ class Served:
         other's way: on 2 cores, from another thread than the one that loaded it, the model takes a quarter longer.
         """
         return self._thread.submit(work, *args, **kwargs).result()
+
+    def _load(self, folder: Path | None) -> Compressor:
+        return self.run(self._make, folder)
 
     @property
     def compressor(self) -> Compressor:
@@ -89,7 +91,7 @@ class Served:
 
     def folder(self, path: str) -> Path | None:
         """Where a checkpoint of the store lies; None = the shipped one."""
-        return None if path == SHIPPED else self.settings.data_folder / path
+        return None if path == SHIPPED_PATH else self.settings.data_folder / path
 
     def _check_free(self) -> None:
         if self.settings.checkpoint is not None:
@@ -104,8 +106,8 @@ class Served:
 
     def _open(self, checkpoint: CheckpointEntry) -> Compressor:
         compressor = self._load(self.folder(checkpoint.path))
-        if checkpoint.path == SHIPPED:  # another version of the program ships other weights
-            self._register(compressor, SHIPPED)
+        if checkpoint.path == SHIPPED_PATH:  # another version of the program ships other weights
+            self._register(compressor, SHIPPED_PATH)
         elif compressor.checkpoint.id != checkpoint.id:
             raise InputError(f"{self.folder(checkpoint.path)} holds another model than checkpoint {checkpoint.id}")
         return compressor
@@ -119,14 +121,14 @@ class Served:
         promoted = None
         with suppress(StoreError):
             promoted = self._open_store().served()
-        if promoted is not None and promoted.path != SHIPPED:
+        if promoted is not None and promoted.path != SHIPPED_PATH:
             try:
                 return self._open(promoted)
             except InputError as error:
                 self._note = f"The promoted checkpoint {promoted.id} cannot be used, the shipped one is served: {error}"
         compressor = self._load(None)
-        self._register(compressor, SHIPPED)
-        if promoted is None or promoted.path == SHIPPED:
+        self._register(compressor, SHIPPED_PATH)
+        if promoted is None or promoted.path == SHIPPED_PATH:
             with suppress(StoreError):
                 self._open_store().serve(compressor.checkpoint.id)
         return compressor

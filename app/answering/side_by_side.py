@@ -9,16 +9,17 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from model.errors import InputError
 from model.llm.writers import Usage, Writer
 
-BEAT = 0.25  # seconds; so often the one who listens is heard, even when nothing comes
+_BEAT = 0.25  # seconds after which an empty list is yielded, so that whoever listens can stop the work
 _FAILED = "The model failed; the server's log says why."
 
 
 @dataclass(frozen=True)
-class Piece:
+class AnswerPiece:
     """Some of the answer of a side (0 or 1); seconds since that side began."""
 
     side: int
@@ -27,7 +28,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class End:
+class AnswerEnd:
     """The end of a side: with its usage, or with what went wrong."""
 
     side: int
@@ -36,16 +37,19 @@ class End:
     error: str = ""
 
 
-def race(
+AnswerEvent: TypeAlias = AnswerPiece | AnswerEnd
+
+
+def answer_side_by_side(
     writer: Writer, prompts: Sequence[str], limit: int, turn: threading.Lock, stop: threading.Event
-) -> Generator[list[Piece | End], None, None]:
+) -> Generator[list[AnswerEvent], None, None]:
     """Let the writer answer the prompts; yields what has come since. Each side's time runs from its own start.
 
     Writers that cannot write twice at once write one answer after the other, when it is their `turn`.
     Yields [] when nothing has come for a while. Setting `stop`, or closing the generator, ends the work; sides that
-    were not finished have no End then.
+    were not finished have no `AnswerEnd` then.
     """
-    events: queue.Queue[Piece | End] = queue.Queue()
+    events: queue.Queue[AnswerEvent] = queue.Queue()
     sides = list(enumerate(prompts))
     lanes = [[side] for side in sides] if writer.at_once else [sides]
     for lane in lanes:
@@ -55,22 +59,22 @@ def race(
     try:
         while left and not stop.is_set():
             heard = _heard(events)
-            left -= sum(isinstance(event, End) for event in heard)
+            left -= sum(isinstance(event, AnswerEnd) for event in heard)
             yield heard
     finally:
         stop.set()
 
 
-def _heard(events: queue.Queue[Piece | End]) -> list[Piece | End]:
+def _heard(events: queue.Queue[AnswerEvent]) -> list[AnswerEvent]:
     """All that has come by now, waiting a moment for the first; pieces of a side that follow each other are one."""
     try:
-        heard = [events.get(timeout=BEAT)]
+        heard = [events.get(timeout=_BEAT)]
     except queue.Empty:
         return []
-    for _ in range(events.qsize()):  # and no more: a fast writer would keep us here
+    for _ in range(events.qsize()):  # no more than these: a fast writer could keep this loop going
         event, last = events.get_nowait(), heard[-1]
-        if isinstance(event, Piece) and isinstance(last, Piece) and event.side == last.side:
-            heard[-1] = Piece(last.side, last.text + event.text, last.seconds)
+        if isinstance(event, AnswerPiece) and isinstance(last, AnswerPiece) and event.side == last.side:
+            heard[-1] = AnswerPiece(last.side, last.text + event.text, last.seconds)
         else:
             heard.append(event)
     return heard
@@ -82,9 +86,9 @@ def _run(
     limit: int,
     turn: threading.Lock | None,
     stop: threading.Event,
-    events: queue.Queue[Piece | End],
+    events: queue.Queue[AnswerEvent],
 ) -> None:
-    while turn is not None and not turn.acquire(timeout=BEAT):
+    while turn is not None and not turn.acquire(timeout=_BEAT):
         if stop.is_set():
             return
     try:
@@ -96,7 +100,7 @@ def _run(
 
 
 def _answer(
-    writer: Writer, side: int, prompt: str, limit: int, stop: threading.Event, events: queue.Queue[Piece | End]
+    writer: Writer, side: int, prompt: str, limit: int, stop: threading.Event, events: queue.Queue[AnswerEvent]
 ) -> None:
     start = time.perf_counter()
 
@@ -107,11 +111,11 @@ def _answer(
         with closing(writer.write(prompt, limit)) as pieces:
             while not stop.is_set():
                 if text := next(pieces):
-                    events.put(Piece(side, text, seconds()))
+                    events.put(AnswerPiece(side, text, seconds()))
     except StopIteration as end:
-        events.put(End(side, seconds(), end.value))
+        events.put(AnswerEnd(side, seconds(), end.value))
     except InputError as error:
-        events.put(End(side, seconds(), error=str(error)))
+        events.put(AnswerEnd(side, seconds(), error=str(error)))
     except Exception:
         logging.getLogger(__name__).exception("%s failed", writer.name)
-        events.put(End(side, seconds(), error=_FAILED))
+        events.put(AnswerEnd(side, seconds(), error=_FAILED))

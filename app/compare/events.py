@@ -1,0 +1,251 @@
+"""What happens on a click in Compare: shortening, answering, voting, downloading the votes."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Annotated, Any
+
+import gradio as gr
+from pydantic import AfterValidator, Field, InstanceOf
+
+from annotations.checks import NAME_LIMIT
+from annotations.errors import ExportError
+from annotations.files.export import export_votes
+from app.answering.answerer import Answerer, EndpointKey
+from app.compare import view
+from app.compare.arms import SHORTENINGS, Arm
+from app.compare.comparison import Comparison, refusal_line
+from app.compare.comparisons import Comparisons
+from app.compare.sides import Prices
+from app.components import table
+from app.components.forms import (
+    UNCHANGED,
+    USER_ERRORS,
+    Change,
+    Changes,
+    Number,
+    PersonName,
+    Request,
+    Text,
+    Tick,
+    Visitor,
+    reads,
+    refused_as,
+)
+from app.components.words import plural
+from app.studio import Studio
+from model.errors import InputError
+from model.pretrained import WHEELS
+
+_KEY_KEPT = "Kept for this address until you leave the page"
+
+
+def _known(method: str) -> str:
+    if method not in SHORTENINGS:
+        raise ValueError(method)
+    return method
+
+
+_NO_ARM = refused_as("Choose what to compare, and keep 1 to 100 % of the words.")
+_Method = Annotated[str, AfterValidator(_known), _NO_ARM]
+_Percent = Annotated[Number, Field(ge=1, le=100), _NO_ARM]
+_Price = Annotated[Number, Field(ge=0, le=1e6), refused_as("Each price is a number from 0 up.")]
+
+
+class ArmsRequest(Request):
+    """The two ways to shorten the prompt."""
+
+    first_method: _Method
+    first_percent: _Percent
+    second_method: _Method
+    second_percent: _Percent
+
+    def arms(self) -> tuple[Arm, Arm]:
+        """Raises InputError when both are the same."""
+        first = Arm(self.first_method, round(self.first_percent))
+        second = Arm(self.second_method, round(self.second_percent))
+        if first.name == second.name:
+            raise InputError("Both sides are the same: choose two different ones.")
+        return first, second
+
+
+class PricesRequest(Request):
+    """What tokens and the machine cost, in dollars; see `Prices`."""
+
+    price_in: _Price
+    price_out: _Price
+    price_hour: _Price
+
+    def prices(self) -> Prices:
+        """As the figures take them."""
+        return Prices(self.price_in, self.price_out, self.price_hour)
+
+
+class CompareRequest(Answerer, PricesRequest, ArmsRequest):
+    """Shorten this prompt in two ways."""
+
+    context: Text
+    question: Text
+    blind: Tick
+    visitor: InstanceOf[Visitor]
+
+
+class ComparisonRequest(Request):
+    """The visitor's comparison: its id; None = it could not be begun."""
+
+    comparison: str | None
+
+
+class WinnerChoice(Request):
+    """What the page's script sends: which answer is better."""
+
+    winner: str
+
+
+class VoteRequest(ComparisonRequest):
+    """Vote, under a name."""
+
+    name: PersonName
+    event: WinnerChoice
+
+
+class VotesRequest(Request):
+    """All votes."""
+
+
+@dataclass(frozen=True)
+class ComparePage(Changes):
+    """What the tab shows and remembers; `unmasked` is the row in which a diffusion LLM's answers are played."""
+
+    answers: Change[str] = UNCHANGED
+    comparison: Change[str] = UNCHANGED
+    key: Change[Any] = UNCHANGED
+    kept_key: Change[EndpointKey | None] = UNCHANGED
+    run: Change[Any] = UNCHANGED
+    cancel: Change[Any] = UNCHANGED
+    unmasked: Change[Any] = UNCHANGED
+    left: Change[str] = UNCHANGED
+    right: Change[str] = UNCHANGED
+    votes: Change[str] = UNCHANGED
+    file: Change[str] = UNCHANGED
+    exported: Change[str] = UNCHANGED
+
+
+def _ready(**more: Any) -> ComparePage:
+    """Compare can be pressed, and there is nothing to cancel."""
+    return ComparePage(run=gr.update(interactive=True), cancel=gr.update(interactive=False), **more)
+
+
+def _refused(error: Exception) -> ComparePage:
+    return _ready(answers=refusal_line(str(error)))
+
+
+def _not_saved(error: Exception) -> ComparePage:
+    gr.Warning(f"Not saved: {error}")
+    return ComparePage()
+
+
+class CompareEvents:
+    """The tab's events, answered by one studio."""
+
+    def __init__(self, studio: Studio):
+        self.studio, self.comparisons = studio, Comparisons(studio)
+        self.local = tuple(dict.fromkeys((*WHEELS, *studio.settings.targets)))  # what everybody may choose
+
+    @reads(CompareRequest, refused=_refused)
+    def shorten(self, request: CompareRequest) -> Iterator[ComparePage]:
+        """Compare was pressed: make the two prompts."""
+        arms = request.arms()
+        comparison, kept_key = self._comparison(request)
+        self.comparisons.begin(comparison)
+        yield ComparePage(
+            answers=comparison.add(say="Shortening the prompt …"),
+            comparison=comparison.id,
+            key=gr.update(value="", placeholder=_KEY_KEPT if kept_key else ""),
+            kept_key=kept_key,
+            run=gr.update(interactive=False),
+            cancel=gr.update(interactive=True),
+        )
+        self.comparisons.shorten(comparison, arms)
+        yield ComparePage(answers=comparison.lines)
+
+    def _comparison(self, request: CompareRequest) -> tuple[Comparison, EndpointKey | None]:
+        settings, visitor = self.studio.settings, request.visitor
+        private = settings.reaches_private(visitor.address, visitor.headers)
+        writer, kept_key = request.writer(self.local, settings.endpoints != "off", private)
+        comparison = Comparison(
+            context=request.context,
+            question=request.question,
+            target=(writer if isinstance(writer, str) else writer.name)[:NAME_LIMIT],
+            blind=request.blind,
+            prices=request.prices(),
+            writer=writer,
+            chat=request.chat,
+            limit=int(request.limit),
+        )
+        return comparison, kept_key
+
+    @reads(ComparisonRequest, refused=_refused)
+    def write(self, request: ComparisonRequest) -> Iterator[ComparePage]:
+        """Show the answers as they come. A page without changes lets Gradio notice that nobody listens any more."""
+        if request.comparison is None:
+            yield ComparePage()
+            return
+        comparison = self.comparisons.get(request.comparison)
+        try:
+            for changed in self.comparisons.write(comparison):
+                yield ComparePage(answers=comparison.lines) if changed else ComparePage()
+        except USER_ERRORS as error:
+            comparison.add(error=str(error))
+            yield ComparePage(answers=comparison.add(end=""))
+
+    @reads(ComparisonRequest, refused=_refused)
+    def finish(self, request: ComparisonRequest) -> ComparePage:
+        """Both answers have come, or it was cancelled."""
+        return _ready()
+
+    @reads(ComparisonRequest, refused=lambda error: ComparePage())  # it has ended long ago
+    def cancel(self, request: ComparisonRequest) -> ComparePage:
+        """End the visitor's own comparison."""
+        self.comparisons.get(request.comparison).stop.set()
+        return ComparePage()
+
+    @reads(VoteRequest, refused=_not_saved)
+    def vote(self, request: VoteRequest) -> ComparePage:
+        """Save a vote, and reveal what was hidden."""
+        comparison = self.comparisons.get(request.comparison)
+        self.comparisons.vote(comparison, request.event.winner, request.name)
+        return ComparePage(answers=comparison.lines, votes=self._votes())
+
+    @reads(ComparisonRequest, refused=lambda error: ComparePage(unmasked=gr.update(visible=False), left="", right=""))
+    def play(self, request: ComparisonRequest) -> ComparePage:
+        """Play how a diffusion LLM has written its answers, as far as that may be seen."""
+        comparison = self.comparisons.get(request.comparison)
+        left, right = (comparison.played(side) for side in range(2))
+        return ComparePage(unmasked=gr.update(visible=bool(left or right)), left=left, right=right)
+
+    @reads(VotesRequest, refused=lambda error: ComparePage(votes=table.message(error, "error")))
+    def show_votes(self, request: VotesRequest) -> ComparePage:
+        """Show who wins how often."""
+        return ComparePage(votes=self._votes())
+
+    def _votes(self) -> str:
+        try:
+            return view.votes_table(self.studio.store.vote_summary())
+        except USER_ERRORS as error:
+            return table.message(error, "error")
+
+    @reads(VotesRequest, refused=lambda error: ComparePage(exported=table.message(error, "error")))
+    def export(self, request: VotesRequest) -> Iterator[ComparePage]:
+        """All votes as a file to download, and a message. The file is kept until the page has its copy."""
+        with tempfile.TemporaryDirectory(prefix="diffumask-") as folder:
+            path = Path(folder, f"votes-{datetime.now(timezone.utc):%Y-%m-%d}.jsonl")
+            count = export_votes(self.studio.store.all_votes(), path)
+            if not count:
+                raise ExportError("There are no votes yet, so there is nothing to download.")
+            message = f"{plural(count, 'vote')} in {path.name}, open ones included."
+            yield ComparePage(file=str(path), exported=table.message(message, "ok"))

@@ -1,0 +1,85 @@
+"""The settings of the sampler: their boxes on the page, and what is asked of the model with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import gradio as gr
+
+from app.components.forms import Number, Request, Text, TextList, WholeNumber, refused_as
+from model.compress import CompressRequest
+from model.diffusion.trace import MAX_STEPS
+
+DIGITS, BREAKS, TASK = RULES = ("numbers", "line breaks", "instruction and question")  # what a rule can keep
+_EMPTY = refused_as("A setting is empty: give the retention, steps, threshold and seed a number.")
+
+
+class SamplingRequest(Request):
+    """The settings of a page; the ranges are those of `CompressRequest`.
+
+    Attributes:
+        retention: in percent.
+        rules: some of RULES: tokens that are always kept.
+        words: always kept, too: words separated by commas, or one regular expression between slashes.
+    """
+
+    retention: Annotated[Number, _EMPTY]
+    steps: Annotated[WholeNumber, _EMPTY]
+    threshold: Annotated[Number, _EMPTY]
+    seed: Annotated[WholeNumber, _EMPTY]
+    rules: TextList
+    words: Text
+
+    def about(self, text: str) -> CompressRequest:
+        """What is asked of the model about a prompt. Raises InputError."""
+        words, pattern = words_or_pattern(self.words)
+        return CompressRequest(
+            text,
+            self.retention / 100,
+            self.steps,
+            threshold=self.threshold,
+            seed=self.seed,
+            keep=pattern,
+            keep_words=words,
+            keep_digits=DIGITS in self.rules,
+            keep_breaks=BREAKS in self.rules,
+            keep_task=TASK in self.rules,
+        )
+
+
+def words_or_pattern(text: str) -> tuple[tuple[str, ...], str | None]:
+    r"""Words that are separated by commas, or one regular expression between slashes.
+
+    >>> words_or_pattern("not, Ann"), words_or_pattern(r"/\bto\b/")
+    ((('not', 'Ann'), None), ((), '\\bto\\b'))
+    """
+    text = text.strip()
+    if len(text) > 2 and text.startswith("/") and text.endswith("/"):
+        return (), text[1:-1]
+    return tuple(word for word in map(str.strip, text.split(",")) if word), None
+
+
+@dataclass(frozen=True)
+class SamplingBoxes:
+    """The components of the settings except the retention, which each tab has of its own."""
+
+    steps: Any
+    threshold: Any
+    seed: Any
+    rules: Any
+    words: Any
+
+
+def sampling_boxes() -> SamplingBoxes:
+    """Lay the settings out."""
+    with gr.Row():
+        steps = gr.Slider(1, MAX_STEPS, 8, step=1, label="Steps", info="More steps decide more carefully")
+        threshold = gr.Slider(
+            0, 0.99, 0, step=0.01, label="Confidence threshold", info="Less certain words wait for a later step"
+        )
+        seed = gr.Number(0, label="Seed", precision=0, minimum=0, info="The same seed gives the same mask")
+    with gr.Row():
+        rules = gr.CheckboxGroup(RULES, value=[TASK], label="Always keep")
+        words = gr.Textbox(label="Always keep these words", placeholder=r"not, never, Ann   or a pattern: /\bANN-\d+/")
+    return SamplingBoxes(steps, threshold, seed, rules, words)

@@ -1,0 +1,70 @@
+"""Layout and wiring of the Explore tab: run the model on a prompt and watch it decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from app.components.canvas import retention_slider, token_canvas
+from app.components.forms import INSTANT, MODEL_QUEUE, Form
+from app.components.sampling import SamplingBoxes, sampling_boxes
+from app.examples import example_prompts
+from app.explore.events import ExploreEvents
+from app.studio import Studio
+
+_EMPTY = "Press Run. Every word starts undecided; the model then keeps or drops the ones it is most certain of."
+
+
+@dataclass(frozen=True)
+class ExploreTab:
+    """The components that other tabs use."""
+
+    text: gr.Textbox
+    retention: gr.Slider
+    settings: SamplingBoxes
+    correct_this: gr.Button
+
+
+def explore_tab(studio: Studio, counter: gr.State) -> ExploreTab:
+    """Lay the tab out, inside it, and wire it. counter: name of the tokenizer that tokens are counted with."""
+    events, examples = ExploreEvents(studio), example_prompts()
+    with gr.Row(elem_classes="dm-examples"):
+        buttons = [gr.Button(title, size="sm", min_width=60) for title in examples]
+    first = next(iter(examples.values()))
+    text = gr.Textbox(first, label="Prompt", lines=3, max_lines=5, elem_id="prompt", placeholder="Paste a prompt")
+    with gr.Row(equal_height=True, elem_classes="dm-controls"):
+        run = gr.Button("Run", variant="primary", elem_id="run", scale=1, min_width=110)
+        retention = retention_slider("retention")
+        correct_this = gr.Button("Correct this by hand", elem_id="correct-this", scale=1, min_width=150)
+    with gr.Accordion("Settings", open=False, elem_id="settings"):
+        settings = sampling_boxes()
+    canvas = token_canvas(slider="retention", empty=_EMPTY, counters=studio.counters.names, elem_id="explore-canvas")
+    with gr.Accordion("Charts of this run", open=False, elem_id="charts"):
+        confidence = gr.Plot(label="Keep probability", show_label=False)
+        with gr.Row():
+            decided, parts = gr.Plot(show_label=False), gr.Plot(show_label=False)
+    form = Form(
+        text=text,
+        retention=retention,
+        **vars(settings),
+        counter=counter,
+        canvas=canvas,
+        last_run=gr.State(None),
+        confidence=confidence,
+        decided=decided,
+        parts=parts,
+    )
+
+    shows = ["canvas", "last_run"]
+    runs = [
+        form.on(run.click, events.run, shows, concurrency_id=MODEL_QUEUE),
+        form.on(canvas.resample, events.resample, shows, concurrency_id=MODEL_QUEUE, trigger_mode="always_last"),
+    ]
+    for button, example in zip(buttons, examples.values(), strict=True):
+        filled = button.click(lambda example=example: example, None, text, **INSTANT)
+        runs.append(form.on(filled.then, events.run, shows, concurrency_id=MODEL_QUEUE))
+    for finished in runs:
+        form.on(finished.then, events.draw_charts, ["confidence", "decided", "parts"])
+    form.on(canvas.count, events.count, ["canvas", "counter"])
+    return ExploreTab(text, retention, settings, correct_this)
