@@ -17,6 +17,9 @@ from app.correct.events import CorrectEvents
 from app.correct.queue import QueueEvents
 from app.studio import Studio
 
+# concurrency_id of quick events that write to the canvas and may happen together: in one line none of them overtakes
+# another, as the offer of a draft did when another name and a correction to open came at once
+CANVAS_QUEUE = "correct-canvas"
 _EMPTY = "Open a prompt: the model proposes what to keep, you click the words it got wrong."
 
 
@@ -111,7 +114,7 @@ def _wire_queue(form: Form, events: CorrectEvents, take: gr.Button, skip: gr.But
 
 def _wire_names(form: Form, events: CorrectEvents, page: gr.Blocks) -> None:
     name = form["name"]
-    form.on(name.change, events.offer, ["canvas"], trigger_mode="always_last")
+    form.on(name.change, events.offer, ["canvas"], trigger_mode="always_last", concurrency_id=CANVAS_QUEUE)
     name.change(lambda name: name, name, form["kept_name"], trigger_mode="always_last", **INSTANT)
     # A box in a tab that was not open yet reports no change, so the page keeps the name once more when it is loaded.
     form.on(page.load, events.greet, ["name", "kept_name", "canvas"], queue=False)

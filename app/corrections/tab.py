@@ -14,7 +14,7 @@ from annotations.record import STATUSES
 from app.components.canvas import token_canvas
 from app.components.forms import INSTANT, PRIVATE, Form
 from app.components.table import table_component
-from app.correct.tab import CorrectTab
+from app.correct.tab import CANVAS_QUEUE, CorrectTab
 from app.corrections.events import CorrectionsEvents, ExportEvents
 from app.studio import Studio
 
@@ -91,7 +91,7 @@ def _wire_review(form: Form, events: CorrectionsEvents, review: _Review) -> None
     form.on(review.accept.click, events.accept, [*shown, "remark", "listing", "stats"])
     form.on(review.reject.click, events.reject, [*shown, "remark", "listing", "stats"])
     reopened = ["message", "tabs", "correct_text", "correct_retention", "correct_canvas", "opened"]
-    form.on(review.again.click, events.open_again, reopened)
+    form.on(review.again.click, events.open_again, reopened, concurrency_id=CANVAS_QUEUE)
 
 
 def _wire_files(form: Form, events: CorrectionsEvents, studio: Studio, buttons: Mapping[str, gr.Button]) -> None:
