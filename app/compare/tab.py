@@ -8,9 +8,8 @@ from app.compare.events import CompareEvents
 from app.compare.fields import answerer_fields, arm_fields, price_fields, prompt_fields
 from app.components.canvas import token_canvas
 from app.components.forms import MODEL_QUEUE, PRIVATE, Form
-from app.components.table import table_component
+from app.components.scripted import scripted, table_component
 from app.studio import Studio
-from app.web import read_web, script
 
 _AT_ONCE = 4  # comparisons that are answered at the same time
 _KEY_SECONDS = 3600  # a key is forgotten after
@@ -29,13 +28,7 @@ def compare_tab(studio: Studio, page: gr.Blocks, tab: gr.Tab, name: gr.Textbox) 
         blind = gr.Checkbox(False, label="Blind", info=hint, elem_id="blind", scale=3, min_width=240)
     with gr.Accordion("Who answers, and what it costs", open=False, elem_id="who"):
         answerer, prices = answerer_fields(events.local), price_fields(page)
-    answers = gr.HTML(
-        "",
-        html_template=read_web("compare.html"),
-        js_on_load=script("compare"),
-        apply_default_css=False,
-        elem_id="board",
-    )
+    answers = scripted("compare", elem_id="board")
     with gr.Row(visible=False, elem_id="unmasked") as unmasked:
         left, right = (token_canvas(empty=_UNMASKED, elem_id=f"unmasked-{side}") for side in ("left", "right"))
     with gr.Accordion("Votes", open=True, elem_id="votes"):

@@ -1,7 +1,7 @@
-"""A table with what belongs to it: paragraphs, facts, rows, pages, in plain words. Its texts may come from anybody.
+"""A table with what belongs to it: paragraphs, facts, rows, pages. Pure; its texts may come from anybody.
 
-The value of the component is JSON, a list of the blocks made here; the browser builds it with textContent, so nothing
-in it is ever taken for markup or for a template.
+The value of a `table_component` is JSON, a list of the blocks made here; the browser builds it with textContent, so
+nothing in it is ever taken for markup or for a template.
 """
 
 from __future__ import annotations
@@ -10,23 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import gradio as gr
-
-from app.web import script
-
 Block = dict[str, Any]
-
-
-def table_component(**kwargs: Any) -> gr.HTML:
-    """An empty table. Events: "pick" (a row, with its `id`) and "turn" (to another `page`)."""
-    return gr.HTML(
-        "",
-        html_template='<div class="sheet"></div>',
-        js_on_load=script("table"),
-        apply_default_css=False,
-        elem_classes="dm-sheet",
-        **kwargs,
-    )
 
 
 def content(*blocks: Block) -> str:

@@ -12,7 +12,7 @@ from annotations.files.prompts import SUFFIXES
 from app.components.canvas import retention_slider, token_canvas
 from app.components.forms import INSTANT, MODEL_QUEUE, Form
 from app.components.sampling import SamplingBoxes
-from app.components.table import table_component
+from app.components.scripted import table_component
 from app.correct.events import CorrectEvents
 from app.correct.queue import QueueEvents
 from app.studio import Studio

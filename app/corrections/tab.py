@@ -13,7 +13,7 @@ from annotations.checks import NOTE_LIMIT
 from annotations.record import STATUSES
 from app.components.canvas import token_canvas
 from app.components.forms import INSTANT, PRIVATE, Form
-from app.components.table import table_component
+from app.components.scripted import table_component
 from app.correct.tab import CANVAS_QUEUE, CorrectTab
 from app.corrections.events import CorrectionsEvents, ExportEvents
 from app.studio import Studio

@@ -8,9 +8,9 @@ import gradio as gr
 
 from annotations.results import TO_LEARN
 from app.components.forms import Form
+from app.components.scripted import scripted
 from app.learn.events import MAX_EPOCHS, POLL, LearnEvents, status_choices
 from app.studio import Studio
-from app.web import read_web, script
 
 _EVERYTHING = ["job", "start", "cancel", "timer", "statuses", "count", "loss", "checkpoints"]
 
@@ -35,7 +35,7 @@ def learn_tab(studio: Studio, tab: gr.Tab) -> None:
                 start = gr.Button("Fine-tune", variant="primary", elem_id="fine-tune")
                 cancel = gr.Button("Cancel", visible=False, elem_id="cancel")
         with gr.Column(scale=3, min_width=300):
-            job = _script_component("learn", elem_id="learn-job")
+            job = scripted("learn", elem_id="learn-job")
             loss = gr.Plot(show_label=False, visible=False, elem_id="loss")
     form = Form(
         statuses=statuses,
@@ -48,7 +48,7 @@ def learn_tab(studio: Studio, tab: gr.Tab) -> None:
         cancel=cancel,
         job=job,
         loss=loss,
-        checkpoints=_script_component("checkpoints", elem_id="checkpoints"),
+        checkpoints=scripted("checkpoints", elem_id="checkpoints"),
         timer=gr.Timer(POLL, active=False),
     )
     _wire(form, events, tab)
@@ -64,14 +64,3 @@ def _wire(form: Form, events: LearnEvents, tab: gr.Tab) -> None:
     form.on(form["job"].serve, events.serve, _EVERYTHING)
     form.on(form["checkpoints"].serve, events.serve, _EVERYTHING)
     form.on(form["checkpoints"].back, events.back, _EVERYTHING)
-
-
-def _script_component(name: str, elem_id: str) -> gr.HTML:
-    """A component that a script of app/web/ draws from its value, which is JSON."""
-    return gr.HTML(
-        "",
-        html_template=read_web(f"{name}.html"),
-        js_on_load=script(name),
-        apply_default_css=False,
-        elem_id=elem_id,
-    )

@@ -7,7 +7,7 @@ from functools import partial
 import gradio as gr
 
 from app.components.forms import Form
-from app.components.table import table_component
+from app.components.scripted import table_component
 from app.results.events import ResultsEvents
 from app.results.view import COMMAND
 from app.settings import Settings

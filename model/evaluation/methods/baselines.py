@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from unittest import mock
 
 import torch
 from torch import Tensor
@@ -194,18 +193,19 @@ def _causal(folder: Path | None) -> Any:
 
 
 def _load(folder: Path | None, **options: Any) -> Any:
-    """The package's compressor with the model in a folder (None: SmolLM2's), which is never asked for code. The
-    tiktoken vocabulary, fetched over the network, only fills its statistics: replaced by a word count."""
+    """The package's compressor with the model in a folder (None: SmolLM2's), whose own code is never run.
+
+    The package fetches tiktoken's vocabulary over the network, only for its statistics: it gets a word count instead.
+    """
     try:
         package = importlib.import_module("llmlingua.prompt_compressor")
     except ImportError as e:
         raise InputError(f"{LLMLINGUA_MISSING} ({e})") from e
     folder = folder or fetch("smollm2")
-    words = SimpleNamespace(encode=lambda text: text.split())
+    package.tiktoken = SimpleNamespace(encoding_for_model=lambda name: SimpleNamespace(encode=str.split))
     settings = {"device_map": "cpu", "model_config": {"trust_remote_code": False}}
     try:
-        with mock.patch.object(package.tiktoken, "encoding_for_model", lambda _: words):
-            return package.PromptCompressor(model_name=str(folder), **settings, **options)
+        return package.PromptCompressor(model_name=str(folder), **settings, **options)
     except (OSError, ValueError, TypeError, AttributeError, KeyError) as e:
         reason = (str(e).strip() or repr(e)).splitlines()[0]
         raise InputError(f"LLMLingua cannot load a model from {folder} ({reason[:200]}); name its folder") from e

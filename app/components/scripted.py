@@ -1,0 +1,23 @@
+"""Components that a script of app/web draws from their value. The value may hold anybody's text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from app.web import read_web, script
+
+
+def scripted(name: str, **kwargs: Any) -> gr.HTML:
+    """A component with the template NAME.html and the script of the same name."""
+    return _html(read_web(f"{name}.html"), script(name), **kwargs)
+
+
+def table_component(**kwargs: Any) -> gr.HTML:
+    """An empty table, see `app.components.table`. Events: "pick" (a row, with its `id`), "turn" (to a `page`)."""
+    return _html('<div class="sheet"></div>', script("table"), elem_classes="dm-sheet", **kwargs)
+
+
+def _html(template: str, js: str, **kwargs: Any) -> gr.HTML:
+    return gr.HTML("", html_template=template, js_on_load=js, apply_default_css=False, **kwargs)

@@ -1,0 +1,277 @@
+"""Comparisons by themselves: what is compared, how answers come, votes."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from annotations.store import Store
+from app.answering.answerer import THERE, Answerer, EndpointKey
+from app.answering.side_by_side import AnswerEnd, AnswerEvent, AnswerPiece, answer_side_by_side
+from app.compare import view
+from app.compare.arms import DIFFUMASK, FIRST, FULL, HUMAN, NONE, RANDOM, Arm
+from app.compare.comparison import Comparison
+from app.compare.comparisons import Comparisons
+from app.compare.events import ArmsRequest
+from app.compare.sides import ComparedSide, Prices
+from app.studio import Studio
+from model.errors import InputError
+from model.evaluation.methods.baselines import first_tokens
+from model.llm.endpoint import Endpoint
+from model.llm.load import load_target, local_writer
+from model.llm.writers import Pieces, Usage
+from model.prompt import parse
+from tests.support.comparing import CONTEXT, QUESTION
+from tests.support.fake_endpoint import KEY, FakeEndpoint
+from tests.support.saving import fields
+from tests.support.tiny_diffusion import trained_weights, write_llada
+
+PAIR = (Arm(FULL), Arm(DIFFUMASK))
+
+
+def begun(comparisons: Comparisons, writer: Any, arms: Any = PAIR, blind: bool = False, **more: Any) -> Comparison:
+    comparison = Comparison(
+        more.get("context", CONTEXT), more.get("question", QUESTION), "a model", blind, Prices(), writer
+    )
+    comparisons.begin(comparison)
+    comparisons.shorten(comparison, arms)
+    return comparison
+
+
+def lines(comparison: Comparison) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in comparison.lines.splitlines()]
+
+
+# --- what is compared --------------------------------------------------------------------------------------
+
+
+def read_arms(*values: Any) -> tuple[Arm, Arm]:
+    names = ("first_method", "first_percent", "second_method", "second_percent")
+    return ArmsRequest.read(dict(zip(names, values, strict=True))).arms()
+
+
+def test_arms_are_read_and_two_of_the_same_make_no_comparison() -> None:
+    assert read_arms(FULL, 35, DIFFUMASK, 20.0) == (Arm(FULL), Arm(DIFFUMASK, 20))
+    assert [arm.name for arm in read_arms(RANDOM, 7, NONE, 7)] == ["Random words 7 %", "No context"]
+    for bad in ((FULL, 35, FULL, 20), (DIFFUMASK, 35, DIFFUMASK, 35.2)):
+        with pytest.raises(InputError, match="the same"):
+            read_arms(*bad)
+    for odd in ((FULL, 35, "x", 20), (FULL, None, DIFFUMASK, 35), (FULL, 35, DIFFUMASK, 0), (FULL, 35, DIFFUMASK, "9")):
+        with pytest.raises(InputError, match="1 to 100 %"):
+            read_arms(*odd)
+
+
+def test_each_arm_sends_what_its_name_says(comparing: Studio, store: Store) -> None:
+    comparisons = Comparisons(comparing)
+
+    def sent(arm: Arm, **more: Any) -> str:
+        return begun(comparisons, None, (arm, Arm(FULL)), **more).sides[0].text
+
+    assert sent(Arm(NONE)) == QUESTION
+    assert begun(comparisons, None).sides[0].text == f"{CONTEXT}\n\n{QUESTION}"
+    assert sent(Arm(FIRST, 40)) == f"{first_tokens(CONTEXT, 0.4)}\n\n{QUESTION}"
+    short = comparing.compressor.compress(CONTEXT, 0.35).text
+    assert sent(Arm(DIFFUMASK, 35)) == f"{short}\n\n{QUESTION}" != sent(Arm(DIFFUMASK, 60))
+    assert sent(Arm(DIFFUMASK, 35), question=" ") == short
+    with pytest.raises(InputError, match="Nobody has corrected this very prompt"):
+        sent(Arm(HUMAN))
+    n = len(parse(CONTEXT))
+    for kept in (range(2, n), range(4, n)):  # the newest counts
+        mask = "".join("01"[i in kept] for i in range(n))
+        offsets = [[token.start, token.end] for token in parse(CONTEXT).tokens]
+        store.submit(fields(CONTEXT, offsets=offsets, model_mask="1" * n, human_mask=mask, pins={}))
+    human = parse(CONTEXT).render([i >= 4 for i in range(n)])
+    assert sent(Arm(HUMAN), context=f"{CONTEXT}\n") == f"{human.strip()}\n\n{QUESTION}"
+    with pytest.raises(InputError, match="Nothing is left"):
+        sent(Arm(NONE), question="")
+    with pytest.raises(InputError, match="The prompt is empty"):
+        sent(Arm(FULL), context=" ")
+
+
+def test_gain_and_cost_include_compressing() -> None:
+    prices = Prices(tokens_in=10, tokens_out=100, hour=36)  # a cent for a second
+    long, short = ComparedSide(Arm(FULL), "a b c d"), ComparedSide(Arm(DIFFUMASK), "a", compressing=0.5)
+    long.first = short.first = 0.25
+    long.finish(2.0, Usage(1000, 10), "", len)
+    short.finish(1.0, Usage(400, 10), "", len)
+    assert long.cost(prices) == pytest.approx(0.011) and short.cost(prices) == pytest.approx(0.005 + 0.005)
+    said = view.gain((long, short), prices)
+    assert said == view.gain((short, long), prices)
+    for part in ("DiffuMask 35 % against Full prompt", "600 tokens fewer (60%)", "word 0.50 s later"):
+        assert part in said
+    assert "answer 0.50 s sooner" in said and "$1.00 less per 1,000 calls" in said
+    assert ("1.50 s", "in all, 10 tokens answered") in view.tiles(short, prices)
+    unsaid = ComparedSide(Arm(FULL), "four", answer="two")
+    unsaid.finish(1.0, Usage(), "", len)
+    assert view.tiles(unsaid, prices)[0] == ("≈ 4", "tokens sent"), "the endpoint did not count"
+
+
+# --- answering ---------------------------------------------------------------------------------------------
+
+
+class Scripted:
+    """A writer that says its prompt; `met`: waits until so many answers are being written at the same time."""
+
+    name = "scripted"
+
+    def __init__(self, at_once: bool):
+        self.at_once, self.log = at_once, list[str]()
+        self.met = threading.Barrier(2 if at_once else 1)
+
+    def write(self, prompt: str, limit: int, system: str = "") -> Pieces:
+        self.log.append(f"begin {prompt}")
+        try:
+            self.met.wait(30)
+            yield ""
+            yield prompt
+            if prompt == "boom":
+                raise RuntimeError("secret detail")
+            while prompt == "forever":
+                yield "."
+            return Usage(1, 2)
+        finally:
+            self.log.append(f"end {prompt}")
+
+
+def run(writer: Any, *prompts: str) -> list[AnswerEvent]:
+    turn = threading.Lock()
+    events = [event for heard in answer_side_by_side(writer, prompts, 8, turn, threading.Event()) for event in heard]
+    assert turn.acquire(timeout=30), "it is somebody else's turn afterwards"
+    return events
+
+
+def test_endpoints_answer_both_at_once_and_models_here_one_after_the_other() -> None:
+    together, alone = Scripted(at_once=True), Scripted(at_once=False)
+    for writer in (together, alone):  # the barrier of the first would break if they did not meet
+        events = run(writer, "a", "b")
+        assert {event.side for event in events if isinstance(event, AnswerPiece)} == {0, 1}
+        assert all(event.usage == Usage(1, 2) and not event.error for event in events if isinstance(event, AnswerEnd))
+    assert together.log[:2] in (["begin a", "begin b"], ["begin b", "begin a"])
+    assert alone.log == ["begin a", "end a", "begin b", "end b"]
+
+
+def test_a_side_that_fails_leaves_the_other_alone_and_tells_no_details(caplog: pytest.LogCaptureFixture) -> None:
+    ends = [event for event in run(Scripted(at_once=True), "boom", "b") if isinstance(event, AnswerEnd)]
+    assert {end.side: end.error for end in ends} == {0: "The model failed; the server's log says why.", 1: ""}
+    assert "secret detail" in caplog.text
+
+
+def test_stopping_closes_the_writers() -> None:
+    writer, turn, stop = Scripted(at_once=False), threading.Lock(), threading.Event()
+    events = answer_side_by_side(writer, ["forever", "never"], 8, turn, stop)
+    while not next(events):
+        pass
+    events.close()
+    assert stop.is_set() and turn.acquire(timeout=30)
+    assert writer.log[:2] == ["begin forever", "end forever"]
+
+
+def test_visitors_at_the_same_time_do_not_mix(comparing: Studio, server: FakeEndpoint) -> None:
+    comparisons = Comparisons(comparing)
+    endpoints = [Endpoint(server.url, "good", KEY, True) for _ in range(6)]
+    begun_all = [
+        begun(comparisons, endpoint, question="?" * n, blind=n % 2 == 0)
+        for n, endpoint in enumerate(endpoints, start=1)
+    ]
+    threads = [threading.Thread(target=lambda made=made: list(comparisons.write(made))) for made in begun_all]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    for comparison in begun_all:
+        assert [side.answer for side in comparison.sides] == [
+            f"Hello \ufffd<b> to {len(side.text)}" for side in comparison.sides
+        ]
+        assert comparison.writer is None and KEY not in repr(comparison), "the key is not kept with the comparison"
+        comparisons.vote(comparison, "equal", f"visitor {len(comparison.question)}")
+        assert comparisons.get(comparison.id) is comparison
+    with pytest.raises(InputError, match="press Compare again"):
+        comparisons.get("0" * 32)
+
+
+def test_a_blind_comparison_tells_nothing_before_the_vote(
+    comparing: Studio, store: Store, server: FakeEndpoint
+) -> None:
+    comparisons, lefts = Comparisons(comparing), set()
+    for _ in range(40):
+        lefts.add(begun(comparisons, None, blind=True).sides[0].arm)
+    assert lefts == {Arm(FULL), Arm(DIFFUMASK)}, "either may be left"
+    comparison = begun(comparisons, Endpoint(server.url, "good", "", True), blind=True)
+    for _ in comparisons.write(comparison):
+        shown = lines(comparison)
+        assert all(set(line) <= {"round", "blind", "say", "side", "piece", "ask"} for line in shown)
+        pieces = [line for line in shown if "piece" in line]
+        assert len(pieces) in (0, 2), "both at the same time"
+    assert shown[-1] == {"ask": True}
+    comparisons.vote(comparison, "right", "Ann")
+    comparisons.vote(comparison, "left", "Ann")  # too late
+    found = store.votes("Ann").votes
+    assert [(vote.id, vote.winner, vote.blind) for vote in found] == [(comparison.id, "right", True)]
+    assert (found[0].left.name, found[0].left.text) == (comparison.sides[0].arm.name, comparison.sides[0].text)
+    names = {line["name"] for line in lines(comparison) if "name" in line}
+    assert names == {"Full prompt", "DiffuMask 35 %"} and lines(comparison)[-1] == {"voted": "right"}
+    assert any("gain" in line for line in lines(comparison)) and sum("tiles" in line for line in lines(comparison)) == 2
+
+
+@pytest.mark.parametrize("blind", [False, True])
+def test_a_diffusion_llms_answers_can_be_played_once_they_may_be_known(
+    comparing: Studio, tmp_path: Path, blind: bool
+) -> None:
+    target = load_target(str(write_llada(tmp_path / "llada", trained_weights(), n_layers=1, n_kv_heads=4)))
+    comparisons = Comparisons(comparing)
+    comparison = begun(comparisons, local_writer(target, chat=False), blind=blind, context="a b c", question=" d")
+    comparison.limit = 8
+    list(comparisons.write(comparison))
+    if blind:
+        assert [comparison.played(side) for side in range(2)] == ["", ""]
+        comparisons.vote(comparison, "equal", "Ann")
+    for side in range(2):
+        document, *steps, end = map(json.loads, comparison.played(side).splitlines())
+        assert (
+            "".join(map(str.__add__, document["gaps"], document["tokens"])).strip()
+            == comparison.sides[side].answer.strip()
+        )
+        assert [step["step"] for step in steps] == list(range(1, document["steps"] + 1)) and end["end"]
+
+
+def test_cancel_keeps_what_came_and_asks_for_no_vote(comparing: Studio, server: FakeEndpoint) -> None:
+    comparisons = Comparisons(comparing)
+    comparison = begun(comparisons, Endpoint(server.url, "pausing", "", True))
+    for _ in comparisons.write(comparison):
+        assert not comparison.asked
+        if all(side.answer for side in comparison.sides):
+            comparison.stop.set()
+    assert "Cancelled" in lines(comparison)[-1]["end"] and comparison.sides[0].answer == "So far "
+    with pytest.raises(InputError, match="press Compare again"):
+        comparisons.vote(comparison, "left", "Ann")
+    server.go_on.set()
+    assert server.left.wait(30), "nobody listens to the endpoint any more"
+    server.go_on.clear()
+    server.left.clear()
+
+
+def test_a_key_goes_to_its_own_address_only() -> None:
+    def answerer(where: str = THERE, **given: Any) -> Answerer:
+        page = {"local": "", "chat": False, "url": "https://a.example", "model": "m", "key": "", "kept_key": None}
+        return Answerer.read({"where": where, **page, "limit": 16, **given})
+
+    def asked(url: str, key: str, kept: EndpointKey | None) -> tuple[Any, EndpointKey | None]:
+        made = answerer(url=url, key=key, kept_key=kept)
+        assert KEY not in repr(made)
+        return made.writer((), True, True)
+
+    _, kept = asked("https://a.example/v1", KEY, None)
+    assert kept and KEY not in repr(kept)
+    again, still = asked("https://a.example/v1/", "", kept)
+    assert still == kept and again._headers()["Authorization"] == f"Bearer {KEY}"
+    for other in ("https://b.example/v1", "http://a.example/v1", "https://a.example:444/v1"):
+        made, none = asked(other, "", kept)
+        assert none is None and "Authorization" not in made._headers()
+    with pytest.raises(InputError, match="switched off"):
+        answerer().writer((), False, True)
+    with pytest.raises(InputError, match="one of the models in the list"):
+        answerer("here", local="/etc").writer(("smollm2",), True, False)
