@@ -1,10 +1,10 @@
-"""The faces for programs: named endpoints for gradio_client, which are MCP tools as well.
+"""What programs call: named endpoints for gradio_client, which are MCP tools as well.
 
     client = Client("http://127.0.0.1:7860")
     client.predict(text=prompt, retention=0.35, api_name="/compress")["compressed"]
 
-Gradio makes the tools' descriptions and schemas of the docstrings and type hints below. What goes wrong reaches the
-caller as one line.
+Gradio makes the tools' descriptions and schemas from the docstrings and type hints below. Whatever goes wrong reaches
+the caller as one line.
 """
 
 from __future__ import annotations

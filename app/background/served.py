@@ -1,4 +1,4 @@
-"""Which checkpoint is served: the one that was promoted last, kept in memory, exchanged in one step.
+"""Which checkpoint is served: the one that was promoted last, kept in memory, replaced in one step.
 
 A run that has begun keeps the model that it began with. The store remembers what was promoted, so that a restart
 serves it again.
@@ -37,7 +37,7 @@ class Served:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._compressor: Compressor | None = None
         self._note = ""
-        self._lock = threading.Lock()  # held while the first model is loaded, and for the exchange
+        self._lock = threading.Lock()  # held while the first model is loaded, and while it is replaced
         self._changing = threading.Lock()  # one change at a time
 
     def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -73,7 +73,7 @@ class Served:
             self._check_free()
             compressor = self._open(self._open_store().checkpoint(id))
             self._open_store().serve(compressor.checkpoint.id)
-            return self._exchange(compressor)
+            return self._replace(compressor)
 
     def roll_back(self) -> str:
         """Serve the checkpoint that was served before; returns its id. Raises as `promote`, or when there is none."""
@@ -83,7 +83,7 @@ class Served:
             before = store.served()
             back = store.roll_back()
             try:
-                return self._exchange(self._open(back))
+                return self._replace(self._open(back))
             except InputError:
                 if before is not None:
                     store.serve(before.id)
@@ -99,7 +99,7 @@ class Served:
                 "DIFFUMASK_CHECKPOINT says which model is served: start the studio without it to choose here."
             )
 
-    def _exchange(self, compressor: Compressor) -> str:
+    def _replace(self, compressor: Compressor) -> str:
         with self._lock:
             self._compressor, self._note = compressor, ""
         return compressor.checkpoint.id

@@ -19,7 +19,7 @@ _PAUSE = 0.05  # seconds between two looks at whether a visitor is being served
 
 
 def uncertainty(compressor: Compressor, text: str) -> float:
-    """Mean over the tokens that are free to decide: 0 = the model is sure of its mask, 1 = it might toss a coin.
+    """Mean over the tokens that are free to decide: 0 = the model is sure of its mask, 1 = as good as a coin toss.
 
     Raises InputError when the prompt is empty or too long.
     """

