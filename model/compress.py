@@ -207,12 +207,8 @@ class Compressor:
         return self.run(CompressRequest(text, retention, steps, **options)).result()
 
     def _steps(self, request: CompressRequest) -> Iterator[Step]:
-        return self.denoise(request.prompt, request.config, request.fixed, request.exact)
-
-    def denoise(
-        self, prompt: Prompt, config: SamplerConfig, pins: Mapping[int, bool], exact: bool = False
-    ) -> Iterator[Step]:
-        if exact:
+        prompt, config, pins = request.prompt, request.config, request.fixed
+        if request.exact:
             return denoise_blocks(self.checkpoint.predictor, prompt, config, pins)
         return denoise_blocks(self.predictor, prompt, config, pins, self.cache, self.cache.block)
 

@@ -26,6 +26,7 @@ from app.components.canvas_lines import (
     token_flags,
 )
 from app.examples import example_prompts
+from model.compress import CompressRequest
 from model.diffusion.sampler import budget
 from model.diffusion.trace import SamplerConfig, Trace
 from model.prompt import Prompt, parse
@@ -35,8 +36,9 @@ HOSTILE = "Say ${1+1} `x` \\u0041 </script><img src=x onerror=alert(1)> مرحب
 
 
 def trace_of(prompt: Prompt, config: SamplerConfig, pins: dict[int, bool] | None = None) -> Trace:
-    steps = list(ScriptedCompressor().denoise(prompt, config, pins))
-    return Trace.of(steps, config, pins or {})
+    asked = {"threshold": config.threshold, "temperature": config.temperature, "seed": config.seed}
+    request = CompressRequest(prompt, config.retention, config.steps, keep_task=False, pins=pins or {}, **asked)
+    return ScriptedCompressor().run(request).trace
 
 
 def write(document: dict, keep: list[bool]) -> str:

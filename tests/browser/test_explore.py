@@ -11,7 +11,7 @@ from annotations.store import Store
 from app.components.canvas_lines import keep_order
 from app.components.counting import counts
 from model.diffusion.sampler import budget
-from model.diffusion.trace import SamplerConfig, Trace
+from model.diffusion.trace import Trace
 from model.prompt import parse
 from model.prompt.pins import pins_for_task
 from tests.support.browsing import correct, explore, needs_chromium, pins, states, token, wait_for_text
@@ -36,9 +36,8 @@ def slide(page: Any, percent: int, kind: str) -> None:
 
 
 def scripted_trace(text: str, retention: float) -> tuple[Any, Trace]:
-    prompt = parse(text)
-    config, fixed = SamplerConfig(retention, 8), pins_for_task(prompt)
-    return prompt, Trace.of(list(ScriptedCompressor().denoise(prompt, config, fixed)), config, fixed)
+    result = ScriptedCompressor().compress(text, retention)
+    return result.prompt, result.trace
 
 
 def test_explore_plays_steps_and_goes_both_ways(page: Any) -> None:

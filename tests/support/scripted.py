@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
 
 import torch
 
 from model.compress import Compressor
-from model.diffusion.sampler import denoise
+from model.denoiser.cached import CacheConfig
+from model.diffusion.sampler import Predict
 from model.diffusion.schedule import DROP, KEEP
-from model.diffusion.trace import SamplerConfig, Step
 from model.prompt import Prompt
 
 
 class ScriptedCompressor(Compressor):
-    """Stands in for `model.compress.Compressor`, as far as the studio looks."""
+    """Stands in for `model.compress.Compressor`: the real sampler over scripted logits, asked in every step."""
 
     def __init__(self, folder: object = None):
         tokenizer = lambda texts, **_: {"input_ids": [[0] * (1 + len(text) // 6) for text in texts]}  # noqa: E731
         self.checkpoint: Any = SimpleNamespace(id="scripted", collator=SimpleNamespace(tokenizer=tokenizer), meta={})
+        self.cache = CacheConfig(tolerance=0.0, unsure=0.0, block=1_000_000)
 
-    def denoise(
-        self, prompt: Prompt, config: SamplerConfig, pins: Mapping[int, bool] | None = None, exact: bool = False
-    ) -> Iterator[Step]:
-        """Steps of the real sampler over scripted logits."""
+    def predictor(self, prompt: Prompt, retention: float) -> Predict:
+        """Logits that depend on a token's length and on what was decided beside it."""
         length = torch.tensor([float(len(token.text)) for token in prompt.tokens])
         own = (length - 4) / 2 + torch.arange(len(prompt)) % 7 / 10
         shots = torch.linspace(-1, 1, len(prompt.shots))
@@ -35,4 +33,4 @@ class ScriptedCompressor(Compressor):
             near = torch.roll(pull, 1) + torch.roll(pull, -1)
             return own + near, shots
 
-        return denoise(predict, prompt.shot_of, config, pins)
+        return predict
