@@ -11,7 +11,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
-from annotations.record import Correction
 from annotations.results import SEARCH_LIMIT, TO_LEARN, Filter
 from app.answering.race import Piece, race
 from app.compare import view as compare
@@ -25,6 +24,7 @@ from model.evaluation.methods.baselines import first_tokens, random_tokens
 from model.llm.load import local_writer
 from model.prompt import parse
 from model.prompt.limits import MAX_CHARACTERS
+from model.record import CorrectionRecord
 
 REMEMBERED = 64  # rounds, of all visitors
 QUESTION_LIMIT = 20_000  # characters
@@ -93,7 +93,7 @@ class Comparisons:
             text = review.stored_prompt(correction).render([bit == "1" for bit in correction.human_mask])
         return Side(arm, compare.joined(text, question), seconds)
 
-    def _correction(self, context: str) -> Correction:
+    def _correction(self, context: str) -> CorrectionRecord:
         """The newest correction of exactly this prompt, white space at its ends aside. Raises InputError."""
         store, text = self.studio.store, context.strip()
         wanted = {hashlib.sha256(one.encode("utf-8", "surrogatepass")).hexdigest() for one in (context, text)}

@@ -11,7 +11,6 @@ from typing import Any
 
 import gradio as gr
 
-from annotations.checks import NAME_LIMIT
 from annotations.errors import ExportError, RecordError, StoreError
 from annotations.files.export import export_votes
 from app.answering.answerer import Answerer, answerer
@@ -26,6 +25,7 @@ from app.explore.events import MODEL
 from app.studio import Studio
 from app.web import read_web, script
 from model.errors import InputError
+from model.fields import NAME_LIMIT
 from model.pretrained import WHEELS
 
 AT_ONCE = 4  # rounds that are answered at the same time

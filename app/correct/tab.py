@@ -12,8 +12,7 @@ from typing import Any
 import gradio as gr
 
 from annotations.errors import ExportError, NotFoundError, RecordError, StoreError
-from annotations.files.prompts import SUFFIXES, Row, read_file, read_text
-from annotations.record import Correction
+from annotations.files.prompts import SUFFIXES, ReadPrompt, prompts_in_file, prompts_in_text
 from annotations.results import Filter
 from app.components import canvas_lines as view
 from app.components import table as sheet
@@ -25,6 +24,7 @@ from app.studio import Ask, Opened, Run, Studio
 from model.errors import InputError
 from model.prompt import parse
 from model.prompt.limits import MAX_CHARACTERS
+from model.record import CorrectionRecord
 
 FROM_STORE = 1000  # prompts that were corrected before, taken at once
 _EMPTY = "Open a prompt: the model proposes what to keep, you click the words it got wrong."
@@ -65,7 +65,7 @@ class Correcting:
         except (InputError, RecordError, StoreError):
             return None  # then the model proposes
 
-    def _show(self, stored: Correction, name: str, counter: str, said: str) -> Shown:
+    def _show(self, stored: CorrectionRecord, name: str, counter: str, said: str) -> Shown:
         opened = review.opened_again(stored, name)
         run = Run(uuid.uuid4().hex, opened.ask, review.stored_prompt(stored), {})
         document = self.studio.document(run, counter, correction=opened.id)
@@ -146,7 +146,7 @@ class Correcting:
             return view.error_line(str(error))
         return self.offer(None, name)
 
-    def _newest(self, name: str) -> Correction | None:
+    def _newest(self, name: str) -> CorrectionRecord | None:
         try:
             store = self.studio.store
             found = store.find(Filter(("draft",), annotator=name), limit=1).entries
@@ -236,7 +236,7 @@ class Correcting:
         if not (text or "").strip():
             return sheet.sheet(sheet.text("Paste one or more prompts first.", "error")), gr.skip(), gr.skip()
         try:
-            report = self._add(list(read_text(text, MAX_CHARACTERS)), "pasted")
+            report = self._add(list(prompts_in_text(text, MAX_CHARACTERS)), "pasted")
         except _ERRORS as error:
             return sheet.sheet(sheet.text(str(error), "error")), gr.skip(), gr.skip()
         return report, self.queue(name), ""
@@ -246,7 +246,7 @@ class Correcting:
         if not path:
             return gr.skip(), gr.skip()
         try:
-            return self._add(list(read_file(Path(path), MAX_CHARACTERS)), "file"), self.queue(name)
+            return self._add(list(prompts_in_file(Path(path), MAX_CHARACTERS)), "file"), self.queue(name)
         except _ERRORS as error:
             return sheet.sheet(sheet.text(str(error), "error")), gr.skip()
 
@@ -266,7 +266,7 @@ class Correcting:
             return sheet.sheet(sheet.text(str(error), "error")), gr.skip(), gr.skip()
         return report, self.queue(name), max(2, _people(people))
 
-    def _add(self, rows: list[Row], source: str) -> str:
+    def _add(self, rows: list[ReadPrompt], source: str) -> str:
         taken = [(line, row) for line, row in rows if isinstance(row, str)]
         added = self.studio.store.add_prompts([(prompt, None) for _, prompt in taken], source)
         refused = [(line, str(row)) for line, row in rows if not isinstance(row, str)]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from annotations.results import Progress
+from annotations.results import QueueProgress
 from app.components import table as sheet
 from app.corrections.view import plural
 
 SHOWN_REFUSALS = 200
 
 
-def progress_sheet(progress: Progress, unmeasured: int) -> str:
+def progress_sheet(progress: QueueProgress, unmeasured: int) -> str:
     """How far the queue is, and what this person did of it."""
     if not progress.total:
         return sheet.sheet(sheet.text("The queue is empty. Open a single prompt below, or add many.", "quiet"))

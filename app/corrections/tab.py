@@ -12,14 +12,16 @@ import gradio as gr
 
 from annotations.errors import ExportError, NotFoundError, RecordError, StoreError
 from annotations.files.archive import unzipped, zip_folder
-from annotations.files.export import export, import_file
-from annotations.record import NOTE_LIMIT, STATUSES
+from annotations.files.export import export
+from annotations.files.importing import import_file
 from annotations.results import Filter
 from app.components import table as sheet
 from app.components.canvas import token_canvas
 from app.corrections import view as review
 from app.studio import Run, Studio
 from model.errors import InputError
+from model.fields import NOTE_LIMIT
+from model.record import STATUSES
 
 FORMATS = {"JSONL": ".jsonl", "CSV": ".csv", "Parquet": ".parquet", "Data set (zip)": ".zip"}
 _ERRORS = (InputError, RecordError, StoreError, ExportError)

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from annotations.files.export import ImportReport
-from annotations.record import Correction
-from annotations.results import Agreement, Entry, Page, Stats
+from annotations.files.importing import ImportReport
+from annotations.results import Agreement, CorrectionPage, Entry, Stats
 from app.components import canvas_lines as view
 from app.components import table as sheet
 from app.studio import Ask, Opened
 from model.diffusion.trace import SamplerConfig
 from model.errors import InputError
 from model.prompt import Prompt, Shot, Token, parse
+from model.record import CorrectionRecord
 
 PAGE_SIZE = 20
 SHOWN_OUTCOMES = 200  # rows of an import that are named
@@ -24,7 +24,7 @@ NO_MATCH = "No correction matches this filter: search for less, or tick more sta
 _COLUMNS = ("Prompt*", "Status", "Annotator", "Changed#", "Asked#", "When (UTC)#")
 
 
-def list_sheet(found: Page, page: int, anything: bool, chosen: str = "") -> str:
+def list_sheet(found: CorrectionPage, page: int, anything: bool, chosen: str = "") -> str:
     """A page of corrections; anything: whether the store holds any at all."""
     if not found.entries:
         return sheet.sheet(sheet.text(NO_MATCH if anything else EMPTY, "empty"))
@@ -56,7 +56,7 @@ def stats_sheet(stats: Stats) -> str:
     return sheet.sheet(sheet.text(" · ".join(line), "quiet"))
 
 
-def card_sheet(correction: Correction, history: Sequence[Correction], agreement: Agreement) -> str:
+def card_sheet(correction: CorrectionRecord, history: Sequence[CorrectionRecord], agreement: Agreement) -> str:
     """What is known of a correction, and its revisions."""
     blocks = [sheet.facts(_facts(correction, agreement))]
     if len(history) > 1 or correction not in history:
@@ -67,7 +67,7 @@ def card_sheet(correction: Correction, history: Sequence[Correction], agreement:
     return sheet.sheet(*blocks)
 
 
-def _facts(one: Correction, agreement: Agreement) -> list[tuple[str, str]]:
+def _facts(one: CorrectionRecord, agreement: Agreement) -> list[tuple[str, str]]:
     n = len(one.offsets)
     asked = f"keep {one.retention:.0%}, {plural(one.steps, 'step')}, threshold {one.threshold:g}, seed {one.seed}"
     verdict = f"{one.status} by {one.reviewer}" if one.reviewer else one.status
@@ -88,7 +88,7 @@ def _facts(one: Correction, agreement: Agreement) -> list[tuple[str, str]]:
     return facts
 
 
-def _revision(one: Correction) -> tuple[str, ...]:
+def _revision(one: CorrectionRecord) -> tuple[str, ...]:
     said = one.review_note if one.reviewer else one.note
     who = (
         f"{shorten(one.reviewer or one.annotator, 40)}: {shorten(said)}"
@@ -150,7 +150,7 @@ def report_sheet(report: ImportReport) -> str:
 # --- one correction on the canvas --------------------------------------------------------------------------
 
 
-def canvas_lines(correction: Correction) -> str:
+def canvas_lines(correction: CorrectionRecord) -> str:
     """The correction for a canvas that only shows it."""
     prompt = stored_prompt(correction)
     asked: dict[str, Any] = {"retention": correction.retention, "steps": correction.steps}
@@ -158,7 +158,7 @@ def canvas_lines(correction: Correction) -> str:
     return document + view.masks_line(correction.model_mask, correction.human_mask, correction.pins)
 
 
-def stored_prompt(correction: Correction) -> Prompt:
+def stored_prompt(correction: CorrectionRecord) -> Prompt:
     """The prompt with the tokens that the correction speaks of, which may be cut differently from today's."""
     prompt = parse(correction.prompt)
     if _offsets(prompt) == correction.offsets:
@@ -177,7 +177,7 @@ def stored_prompt(correction: Correction) -> Prompt:
     return Prompt(text, tuple(tokens), tuple(shots))
 
 
-def opened_again(correction: Correction, annotator: str) -> Opened:
+def opened_again(correction: CorrectionRecord, annotator: str) -> Opened:
     """The correction for a new revision; for another person, for a correction of their own.
 
     Raises InputError when it is not one that this studio could have made.
@@ -193,7 +193,7 @@ def opened_again(correction: Correction, annotator: str) -> Opened:
     return Opened(id, Ask(correction.prompt, config), mask, correction.checkpoint, annotator)
 
 
-def edit_lines(correction: Correction, annotator: str, document: str) -> str:
+def edit_lines(correction: CorrectionRecord, annotator: str, document: str) -> str:
     """The correction for the canvas that edits it; document: the first line, from `Studio.document`."""
     said = f"Opened again: revision {correction.revision}; submit makes the next one."
     if correction.annotator != annotator:
