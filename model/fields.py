@@ -177,7 +177,7 @@ def _text_adapter(limit: int, blank: bool) -> TypeAdapter[str]:
 
 
 class Record(BaseModel):
-    """What a person said, in one flat object of fields: checked when it is made by `from_fields`, and never changed."""
+    """What a person said: checked when it is made by `from_fields`, and never changed."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
     what: ClassVar[str] = "a record"  # as messages call it

@@ -102,9 +102,9 @@ def test_export_filters(database: str, tmp_path: Path) -> None:
 
 
 def test_an_interrupt(database: str) -> None:
-    script = (
-        "import os, signal, annotations.cli as cli\n"
-        "cli.open_store = lambda url: os.kill(os.getpid(), signal.SIGINT)\n"
+    script = (  # it sleeps because another thread may get the signal first
+        "import os, signal, time, annotations.cli as cli\n"
+        "cli.open_store = lambda url: (os.kill(os.getpid(), signal.SIGINT), time.sleep(60))\n"
         "raise SystemExit(cli.main(['stats']))"
     )
     command = [sys.executable, "-c", script]
