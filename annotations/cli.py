@@ -18,62 +18,63 @@ from pathlib import Path
 from typing import NoReturn
 
 from annotations.errors import ExportError, RecordError, StoreError
-from annotations.files.export import FORMATS, VOTE_FORMATS, export, export_votes, format_of, import_rows
-from annotations.record import STATUSES
+from annotations.files.export import CORRECTION_FORMATS, VOTE_FORMATS, export, export_votes, format_of
+from annotations.files.importing import import_rows
 from annotations.results import TO_LEARN, Filter
-from annotations.stats import figures, plain, table
+from annotations.stats import printable, stats_fields, stats_table
 from annotations.store import open_store
-from annotations.store.engine import DATA_VARIABLE, URL_VARIABLE
+from annotations.store.settings import DATA_VARIABLE, URL_VARIABLE
+from model.record import STATUSES
 
-WHERE = f"The database is a SQLite file in the user's data folder, unless ${DATA_VARIABLE} names a folder or \
+_WHERE = f"The database is a SQLite file in the user's data folder, unless ${DATA_VARIABLE} names a folder or \
 ${URL_VARIABLE} (or --database) a SQLAlchemy URL, for example postgresql://user@host/name."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit status."""
-    arguments = build_parser().parse_args(argv)
+    arguments = _parser().parse_args(argv)
     try:
         status: int = arguments.run(arguments)
         sys.stdout.flush()
         return status
     except (ExportError, RecordError, StoreError) as error:
-        return _complain(str(error), 2)
+        return _comprintable(str(error), 2)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the flush at exit does not fail, too
         return 141
     except KeyboardInterrupt:
-        return _complain("interrupted", 130)
+        return _comprintable("interrupted", 130)
 
 
 class _Parser(argparse.ArgumentParser):
     """Reports a mistake in one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(_complain(f"{message}; see `{self.prog} --help`", 2))
+        self.exit(_comprintable(f"{message}; see `{self.prog} --help`", 2))
 
 
-def _complain(message: str, status: int) -> int:
-    print("diffumask:", plain(" ".join(message.split())), file=sys.stderr)
+def _comprintable(message: str, status: int) -> int:
+    print("diffumask:", printable(" ".join(message.split())), file=sys.stderr)
     return status
 
 
 # --- flags -------------------------------------------------------------------------------------------------
 
 
-def build_parser() -> argparse.ArgumentParser:
+def _parser() -> argparse.ArgumentParser:
     """The parser, with a sub-command for each."""
     parser = _Parser(
         prog="python -m annotations",
         description="Corrections of masks, and votes on answers: out of and into the database.",
-        epilog=WHERE,
+        epilog=_WHERE,
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="export | import | stats | votes")
-    _export_flags(commands.add_parser("export", help="write corrections to a file or data set folder", epilog=WHERE))
-    _import_flags(commands.add_parser("import", help="read corrections from such a file or folder", epilog=WHERE))
-    stats = commands.add_parser("stats", help="counts, edit rates, agreement, standings of votes", epilog=WHERE)
+    _export_flags(commands.add_parser("export", help="write corrections to a file or data set folder", epilog=_WHERE))
+    _import_flags(commands.add_parser("import", help="read corrections from such a file or folder", epilog=_WHERE))
+    stats = commands.add_parser("stats", help="counts, edit rates, agreement, standings of votes", epilog=_WHERE)
     stats.add_argument("--json", action="store_true", help="print one JSON object")
     stats.set_defaults(run=_stats)
-    _vote_flags(commands.add_parser("votes", help="write votes on answers to a file", epilog=WHERE))
+    _vote_flags(commands.add_parser("votes", help="write votes on answers to a file", epilog=_WHERE))
     for command in commands.choices.values():
         command.add_argument("--database", metavar="URL", help="use this database")
     return parser
@@ -85,7 +86,9 @@ def _export_flags(parser: argparse.ArgumentParser) -> None:
         "is replaced whole or not at all. JSONL is what `python -m model finetune --corrections FILE` reads."
     )
     parser.add_argument("path", metavar="PATH", help="file or folder to write; - = standard output (JSONL or CSV)")
-    parser.add_argument("--format", choices=FORMATS, help="default: by suffix; a folder or no suffix = dataset")
+    parser.add_argument(
+        "--format", choices=CORRECTION_FORMATS, help="default: by suffix; a folder or no suffix = dataset"
+    )
     parser.add_argument("--status", action="append", choices=STATUSES, help="only these (give it again for more)")
     parser.add_argument("--annotator", default="", metavar="NAME", help="only by this annotator")
     parser.add_argument("--checkpoint", default="", metavar="ID", help="only corrections of this model's masks")
@@ -104,7 +107,7 @@ def _import_flags(parser: argparse.ArgumentParser) -> None:
         "are printed with line number and reason, and make the exit status 1."
     )
     parser.add_argument("path", metavar="PATH", type=Path, help="JSONL, CSV or Parquet file, or data set folder")
-    parser.add_argument("--format", choices=FORMATS, help="default: by suffix; a folder = dataset")
+    parser.add_argument("--format", choices=CORRECTION_FORMATS, help="default: by suffix; a folder = dataset")
     parser.add_argument("-v", "--verbose", action="store_true", help="print every row, not only the refused ones")
     parser.set_defaults(run=_import)
 
@@ -155,7 +158,7 @@ def _write(arguments: argparse.Namespace, what: str, write: Callable[[Path, str]
         return 0
     path = Path(arguments.path)
     count = write(path, format_of(path, arguments.format or ""))
-    print(f"{count} {what}{'s' * (count != 1)} written to {plain(str(path))}")
+    print(f"{count} {what}{'s' * (count != 1)} written to {printable(str(path))}")
     return 0
 
 
@@ -176,12 +179,12 @@ def _import(arguments: argparse.Namespace) -> int:
         counts[outcome.result] += 1
         if arguments.verbose or outcome.result == "refused":
             reason = f": {outcome.reason}" if outcome.reason else ""
-            print(plain(f"line {outcome.line}: {outcome.result}{reason}"))
+            print(printable(f"line {outcome.line}: {outcome.result}{reason}"))
     print(f"{counts['added']} added, {counts['already there']} already there, {counts['refused']} refused")
     return 1 if counts["refused"] else 0
 
 
 def _stats(arguments: argparse.Namespace) -> int:
     store = open_store(arguments.database)
-    print(json.dumps(figures(store), indent=2) if arguments.json else table(store))
+    print(json.dumps(stats_fields(store), indent=2) if arguments.json else stats_table(store))
     return 0

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from model.errors import RecordError
 
-class RecordError(ValueError):
-    """A correction record is not valid; the message begins with the field's name."""
+__all__ = ["ConflictError", "ExportError", "NotFoundError", "RecordError", "StoreError"]
 
 
 class StoreError(RuntimeError):
@@ -12,12 +12,12 @@ class StoreError(RuntimeError):
 
 
 class ConflictError(StoreError):
-    """Somebody else, or another tab, has changed the same thing meanwhile: load it again."""
+    """Somebody else, or another tab, has changed the same thing in the meantime: load it again."""
 
 
 class NotFoundError(StoreError):
-    """There is no such correction or checkpoint."""
+    """There is no such correction, checkpoint or queued prompt."""
 
 
 class ExportError(ValueError):
-    """A file could not be written or is not one that can be imported."""
+    """A file could not be written, or is not one that can be imported."""

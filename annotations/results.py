@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from annotations.checks import text_field, utc_field
 from annotations.errors import RecordError
-from annotations.record import STATUSES, Correction
 from annotations.votes import Vote
+from model.fields import quoted, text_field, utc
+from model.record import STATUSES, CorrectionRecord
 
 SEARCH_LIMIT = 1000  # characters of a search text
 TO_LEARN = ("submitted", "accepted")  # statuses that fine-tuning takes by default
@@ -18,16 +18,16 @@ TO_LEARN = ("submitted", "accepted")  # statuses that fine-tuning takes by defau
 
 @dataclass(frozen=True)
 class Filter:
-    """Which corrections; every empty field lets everything through. RecordError when a field makes no sense.
+    """Which corrections; a field that is empty excludes nothing. Raises RecordError when a field makes no sense.
 
     Attributes:
-        statuses: any of them. Without any, everything, drafts too.
+        statuses: any of these; () = all, drafts too.
         annotator: exactly this name.
         checkpoint: made with exactly this model.
         since: ISO date or time (UTC when it has no zone), inclusive.
         until: the same; a date includes its whole day.
-        text: found in prompt, note, annotator or id; no wildcards, upper and lower case are the same (ASCII).
-        unused_by: a checkpoint's id: only those that neither it nor its ancestors were trained on, as they stand now.
+        text: contained in the prompt, note, annotator or id, whatever its case (ASCII); there are no wildcards.
+        unused_by: a checkpoint's id: only those which, as they are now, neither it nor its ancestors were trained on.
     """
 
     statuses: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class Filter:
     def __post_init__(self) -> None:
         for status in self.statuses:
             if status not in STATUSES:
-                raise RecordError(f"status: {status!a} is not one of {', '.join(STATUSES)}")
+                raise RecordError(f"status: {quoted(status)} is not one of {', '.join(STATUSES)}")
         for name in ("annotator", "checkpoint", "text", "unused_by"):
             text_field(name, getattr(self, name), SEARCH_LIMIT)
         object.__setattr__(self, "since", _moment("since", self.since, days=0))
@@ -56,17 +56,15 @@ def _moment(name: str, value: str, days: int) -> str:
         if len(value) == len("2026-11-22"):
             return f"{date.fromisoformat(value) + timedelta(days=days)}T00:00:00.000000Z"
         has_zone = value.endswith("Z") or "+" in value[10:] or "-" in value[10:]
-        return utc_field(name, value if has_zone else value + "Z")
+        return utc(value if has_zone else value + "Z")
     except (TypeError, ValueError, OverflowError):
-        shown = ascii(value)[:40]
-        raise RecordError(
-            f"{name}: {shown} is not a date such as 2026-11-22 or a time such as 2026-11-22T08:30"
-        ) from None
+        example = "a date such as 2026-11-22 or a time such as 2026-11-22T08:30"
+        raise RecordError(f"{name}: {quoted(value)} is not {example}") from None
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A correction in a list; `get` gives the rest. `start` is the first 200 characters of the prompt."""
+    """A correction in a list; `Store.get` returns all of it. `start` is the first 200 characters of the prompt."""
 
     id: str
     revision: int
@@ -86,7 +84,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Page:
+class CorrectionPage:
     """Some entries, newest first, and how many there are in all."""
 
     entries: tuple[Entry, ...]
@@ -95,9 +93,9 @@ class Page:
 
 @dataclass(frozen=True)
 class Saved:
-    """A correction that is in the database for good; `new` is False when it was there already."""
+    """A correction that is in the database; `new` is False when it was there before."""
 
-    correction: Correction
+    correction: CorrectionRecord
     new: bool
 
 
@@ -136,7 +134,7 @@ class QueueItem:
 
 @dataclass(frozen=True)
 class Added:
-    """What became of prompts put into the queue; refused: (place in what was given, from 0; reason)."""
+    """What became of prompts given to the queue; refused: (index in what was given, reason)."""
 
     new: int
     already: int
@@ -144,8 +142,8 @@ class Added:
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Prompts in the queue: all, done by anybody, in somebody's hands, and done or skipped by the one who asks."""
+class QueueProgress:
+    """Prompts in the queue: all, done by anybody, assigned to somebody, and done or skipped by the one who asks."""
 
     total: int
     done: int
@@ -171,7 +169,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Stats:
-    """The store in figures; drafts are counted in `statuses` only."""
+    """Statistics of the store; drafts are counted in `statuses` only."""
 
     statuses: Mapping[str, int]
     all: Group
@@ -179,7 +177,7 @@ class Stats:
     checkpoints: Mapping[str, Group]
     prompts: int
     revisions: int
-    queue: Progress
+    queue: QueueProgress
 
 
 @dataclass(frozen=True)
@@ -198,7 +196,8 @@ class PromptAgreement:
 class Agreement:
     """Krippendorff's alpha (1 = all agree, 0 = as by chance) over all prompts that several people corrected.
 
-    same: share of pairs of people who gave a token the same mark. Both None when there is no such prompt.
+    same: of the pairs of people who marked the same token, the share that agrees. Both None when there is no such
+    prompt.
     """
 
     alpha: float | None = None

@@ -1,4 +1,4 @@
-"""`python -m annotations stats`: the store in figures, as JSON and as text."""
+"""`python -m annotations stats`: statistics of the store, as JSON and as text."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from annotations.standings import Standing
 from annotations.store import Store
 
 
-def plain(text: str) -> str:
-    """A text without what could write to a terminal, or could not be written to it."""
-    shown = "".join(c if c.isprintable() else "?" for c in text)
+def printable(text: str) -> str:
+    """A text without control characters, and without characters that the terminal's encoding lacks."""
+    visible = "".join(c if c.isprintable() else "?" for c in text)
     encoding = sys.stdout.encoding or "utf-8"
-    return shown.encode(encoding, errors="replace").decode(encoding)
+    return visible.encode(encoding, errors="replace").decode(encoding)
 
 
-def figures(store: Store) -> dict[str, object]:
-    """All figures, fit for JSON."""
+def stats_fields(store: Store) -> dict[str, object]:
+    """All statistics, fit for JSON."""
     stats, agreement = store.stats(), store.agreement()
 
     def rates(groups: Mapping[str, Group]) -> dict[str, object]:
@@ -35,8 +35,8 @@ def figures(store: Store) -> dict[str, object]:
     }
 
 
-def table(store: Store) -> str:
-    """The same for people, in lines."""
+def stats_table(store: Store) -> str:
+    """The same as lines of text."""
     stats, agreement, standings = store.stats(), store.agreement(), store.vote_summary()
     counts = ", ".join(f"{count} {status}" for status, count in stats.statuses.items()) or "none"
     lines = [
@@ -64,9 +64,9 @@ def _agreement_line(alpha: float | None, same: float | None, prompts: int) -> st
 
 
 def _group_line(name: str, group: Group) -> str:
-    shown = plain(name if len(name) <= 30 else name[:27] + "...")
+    label = printable(name if len(name) <= 30 else name[:27] + "...")
     each = group.seconds / group.corrections
-    return f"{shown:<30} {group.corrections:>11} {group.tokens:>8} {group.edit_rate:>8.1%} {each:>13.1f}"
+    return f"{label:<30} {group.corrections:>11} {group.tokens:>8} {group.edit_rate:>8.1%} {each:>13.1f}"
 
 
 def _standing(standing: Standing) -> dict[str, object]:
@@ -83,4 +83,4 @@ def _standing_line(standing: Standing) -> str:
     share = "-" if standing.share is None else f"{standing.share:.1%}"
     wins = f"{standing.first} {standing.first_wins} : {standing.second_wins} {standing.second}"
     others = f"{standing.equal} equal, {standing.neither} neither"
-    return plain(f"{standing.target}: {wins}; {others}; {share} ({low:.1%} to {high:.1%}), p = {standing.p:.3g}")
+    return printable(f"{standing.target}: {wins}; {others}; {share} ({low:.1%} to {high:.1%}), p = {standing.p:.3g}")

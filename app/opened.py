@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from annotations.record import Correction
 from model.compress import CompressRequest
 from model.errors import InputError
 from model.prompt import Prompt, Shot, Token, parse
+from model.record import CorrectionRecord
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Opened:
         }
 
 
-def opened_again(correction: Correction, annotator: str) -> Opened:
+def opened_again(correction: CorrectionRecord, annotator: str) -> Opened:
     """The correction for a new revision; for another person, for a correction of their own.
 
     Raises InputError when it is not one that this studio could have made.
@@ -87,7 +87,7 @@ def opened_again(correction: Correction, annotator: str) -> Opened:
     return Opened(id, request, stored_mask(correction.model_mask), correction.checkpoint, annotator)
 
 
-def stored_prompt(correction: Correction) -> Prompt:
+def stored_prompt(correction: CorrectionRecord) -> Prompt:
     """The prompt with the tokens that the correction is about, which may be cut differently from today's."""
     prompt = parse(correction.prompt)
     if _offsets(prompt) == correction.offsets:

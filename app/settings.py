@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from annotations.store.engine import data_dir
+from annotations.store.settings import data_dir
 from model.errors import InputError
 
 ENDPOINTS = ("any", "local", "public", "off")

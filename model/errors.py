@@ -8,6 +8,10 @@ class InputError(ValueError):
     """
 
 
+class RecordError(InputError):
+    """A record of what a person said is not valid; the message begins with the field's name: "pins: ..."."""
+
+
 def not_installed(error: ModuleNotFoundError) -> str:
     """What to do about a package that is missing."""
     return f"{error.name} is not installed here: activate the environment, or run `pip install -r requirements.txt`"

@@ -26,9 +26,10 @@ def zip_folder(folder: Path, path: Path) -> None:
 
 @contextmanager
 def unzipped(path: Path) -> Iterator[Path]:
-    """The data set folder in a zip, for as long as the block lasts; any other file is handed on as it is.
+    """The data set folder in a zip, for as long as the block lasts; any other file is yielded as it is.
 
-    Only data/*.parquet is unpacked, under names of our own. Raises ExportError when the zip is damaged or too large.
+    Only data/*.parquet is unpacked, and under other names than in the zip. Raises ExportError when the zip is damaged
+    or too large.
     """
     if path.suffix.lower() != ".zip":
         yield path
@@ -36,6 +37,8 @@ def unzipped(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="diffumask-") as folder:
         try:
             _unpack(path, Path(folder, "data"))
+        except ExportError:
+            raise
         except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, ValueError):
             raise ExportError("this is not a zip file that can be read: export it again") from None
         yield Path(folder)

@@ -1,8 +1,6 @@
-"""Corrections into files and back: JSONL, CSV, Parquet, or a folder that `datasets.load_dataset(FOLDER)` reads.
-Votes into JSONL or CSV.
+"""Export corrections to JSONL, CSV, Parquet, or a folder that `datasets.load_dataset(FOLDER)` reads.
 
-A file or folder is written whole or not at all. Importing what was exported changes nothing: every row says whether it
-was added, was there already, or was refused and why.
+Votes are exported to JSONL or CSV. Whatever is exported, the file or folder is written whole or not at all.
 """
 
 from __future__ import annotations
@@ -13,61 +11,45 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-from annotations.errors import ExportError, RecordError
-from annotations.files.card import card
-from annotations.files.formats import (
-    Row,
-    read_csv,
-    read_jsonl,
-    read_parquet,
-    write_csv,
-    write_jsonl,
-    write_parquet,
-    write_vote_csv,
-    write_vote_jsonl,
-)
-from annotations.record import Correction
-from annotations.store import Store
+from annotations.errors import ExportError
+from annotations.files.card import dataset_card
+from annotations.files.formats import write_csv, write_jsonl, write_parquet, write_vote_csv, write_vote_jsonl
 from annotations.votes import Vote
+from model.record import CorrectionRecord
 
-FORMATS = ("jsonl", "csv", "parquet", "dataset")
+CORRECTION_FORMATS = ("jsonl", "csv", "parquet", "dataset")
 VOTE_FORMATS = ("jsonl", "csv")
-KEPT_OUTCOMES = 10_000  # rows that a ImportReport names
 DATA_FILE = Path("data", "train-00000-of-00001.parquet")
-CARD = "README.md"
+CARD_FILE = "README.md"
 
-_BATCH_ROWS, _BATCH_CHARACTERS = 200, 4_000_000  # imported in one transaction
 _SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet", "": "dataset"}
-_WRITERS: Mapping[str, Callable[[Path, Iterable[Correction]], int]] = {
+_WRITERS: Mapping[str, Callable[[Path, Iterable[CorrectionRecord]], int]] = {
     "jsonl": write_jsonl,
     "csv": write_csv,
     "parquet": write_parquet,
 }
-_READERS: Mapping[str, Callable[[Path], Iterator[Row]]] = {
-    "jsonl": read_jsonl,
-    "csv": read_csv,
-    "parquet": read_parquet,
-}
 
 
 def format_of(path: Path, format: str = "") -> str:
-    """The format asked for, or else what the name says; a folder, or a name without a suffix, is a data set."""
-    if format in FORMATS:
+    """The format asked for, or else the one of the name's suffix; a folder or a name without suffix is a data set.
+
+    Raises ExportError when there is no such format.
+    """
+    if format in CORRECTION_FORMATS:
         return format
-    found = "dataset" if path.is_dir() else _SUFFIXES.get(path.suffix.lower())
-    if format or found is None:
-        raise ExportError(f"the format {ascii(format or path.suffix)} is not one of {', '.join(FORMATS)}")
-    return found
+    by_name = "dataset" if path.is_dir() else _SUFFIXES.get(path.suffix.lower())
+    if format or by_name is None:
+        raise ExportError(f"the format {ascii(format or path.suffix)} is not one of {', '.join(CORRECTION_FORMATS)}")
+    return by_name
 
 
-def export(corrections: Iterable[Correction], path: Path, format: str = "") -> int:
+def export(corrections: Iterable[CorrectionRecord], path: Path, format: str = "") -> int:
     """Write corrections to a file (or folder, for "dataset"); returns how many.
 
-    What is there is replaced in one go: a regular file, or a folder that an earlier export wrote and nothing was added
-    to. Raises ExportError, and leaves everything as it was, when that is impossible.
+    What is there is replaced at once: a regular file, or a folder that holds nothing but an earlier export. Raises
+    ExportError, and leaves everything as it was, when that is impossible.
     """
     format = format_of(path, format)
     with _target(path) as target:
@@ -89,7 +71,7 @@ def export_votes(votes: Iterable[Vote], path: Path, format: str = "") -> int:
 
 @contextmanager
 def _target(path: Path) -> Iterator[Path]:
-    """Where a path leads to; what the system says when it cannot be written is said in one line."""
+    """The file or folder that a path leads to. An OSError in the block becomes an ExportError of one line."""
     try:
         yield Path(os.path.realpath(path))
     except OSError as error:
@@ -111,16 +93,16 @@ def _whole_file(target: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _export_folder(corrections: Iterable[Correction], target: Path) -> int:
-    """A new folder beside the target takes its place; an old export steps aside and is removed."""
+def _export_folder(corrections: Iterable[CorrectionRecord], target: Path) -> int:
+    """Write a new folder beside the target and rename it; an old export is moved out of the way and removed."""
     _check_replaceable(target)
     temporary, old = _beside(target), _beside(target)
     try:
         (temporary / DATA_FILE).parent.mkdir(parents=True)
         statuses: Counter[str] = Counter()
         count = write_parquet(temporary / DATA_FILE, _counted(corrections, statuses))
-        (temporary / CARD).write_text(card(statuses), encoding="utf-8")
-        for path in (temporary / DATA_FILE, temporary / CARD, temporary / DATA_FILE.parent, temporary):
+        (temporary / CARD_FILE).write_text(dataset_card(statuses), encoding="utf-8")
+        for path in (temporary / DATA_FILE, temporary / CARD_FILE, temporary / DATA_FILE.parent, temporary):
             _sync(path)
         if target.exists():
             os.rename(target, old)
@@ -129,8 +111,8 @@ def _export_folder(corrections: Iterable[Correction], target: Path) -> int:
     finally:
         if old.exists() and not target.exists():
             os.rename(old, target)
-        for left in (temporary, old):
-            shutil.rmtree(left, ignore_errors=True)
+        for folder in (temporary, old):
+            shutil.rmtree(folder, ignore_errors=True)
     return count
 
 
@@ -139,12 +121,12 @@ def _check_replaceable(target: Path) -> None:
         return
     if not target.is_dir():
         raise ExportError(f"{ascii(str(target))} is there and is not a folder")
-    ours = {Path(CARD), DATA_FILE.parent, DATA_FILE}
+    ours = {Path(CARD_FILE), DATA_FILE.parent, DATA_FILE}
     if any(path.relative_to(target) not in ours for path in target.rglob("*")):
         raise ExportError(f"the folder {ascii(str(target))} holds other files: choose a new or empty one")
 
 
-def _counted(corrections: Iterable[Correction], statuses: Counter[str]) -> Iterator[Correction]:
+def _counted(corrections: Iterable[CorrectionRecord], statuses: Counter[str]) -> Iterator[CorrectionRecord]:
     for correction in corrections:
         statuses[correction.status] += 1
         yield correction
@@ -155,7 +137,7 @@ def _beside(target: Path) -> Path:
 
 
 def _sync(path: Path) -> None:
-    """Have the disk keep a file, or the names in a folder (where the system can)."""
+    """Flush a file, or the names in a folder, to the disk (Windows cannot do so for a folder)."""
     if path.is_dir() and os.name == "nt":
         return
     handle = os.open(path, os.O_RDONLY if path.is_dir() or os.name != "nt" else os.O_RDWR)
@@ -163,90 +145,3 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-# --- import ------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one row: result is "added", "already there" or "refused", with the reason.
-
-    line: of the file (of a JSONL or CSV file the line that the row begins on, of Parquet the row), from 1.
-    """
-
-    line: int
-    id: str
-    result: str
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class ImportReport:
-    """An import: how many rows had each result, and the first 10,000 outcomes."""
-
-    added: int
-    already: int
-    refused: int
-    outcomes: tuple[Outcome, ...]
-
-
-def import_file(store: Store, path: Path, format: str = "") -> ImportReport:
-    """Import a file or a data set folder, and report row by row. Raises as `import_rows`."""
-    counts: Counter[str] = Counter()
-    kept: list[Outcome] = []
-    for outcome in import_rows(store, path, format):
-        counts[outcome.result] += 1
-        if len(kept) < KEPT_OUTCOMES:
-            kept.append(outcome)
-    return ImportReport(counts["added"], counts["already there"], counts["refused"], tuple(kept))
-
-
-def import_rows(store: Store, path: Path, format: str = "") -> Iterator[Outcome]:
-    """Import row by row; an outcome is yielded when it is in the database.
-
-    Raises ExportError when the file cannot be read or is of another kind, StoreError when the database fails; rows
-    that were yielded before stay imported, and importing the file again is safe.
-    """
-    if not path.exists():
-        raise ExportError(f"{ascii(str(path))} is not there")
-    format = format_of(path, format)
-    if format == "dataset":
-        files = sorted(path.glob("data/*.parquet"))
-        if not files:
-            raise ExportError(f"{ascii(str(path))} holds no data/*.parquet")
-    elif not path.is_file():
-        raise ExportError(f"{ascii(str(path))} is not a file")
-    else:
-        files = [path]
-    reader = _READERS["parquet" if format == "dataset" else format]
-    try:
-        for file in files:
-            yield from _import_batches(store, reader(file))
-    except OSError as error:
-        raise ExportError(f"cannot read {ascii(str(path))}: {error.strerror or error}") from error
-
-
-def _import_batches(store: Store, rows: Iterator[Row]) -> Iterator[Outcome]:
-    batch: list[tuple[int, Correction]] = []
-    characters = 0
-    for line, found in rows:
-        if isinstance(found, RecordError):
-            yield from _import_batch(store, batch)
-            batch, characters = [], 0
-            yield Outcome(line, "", "refused", str(found))
-            continue
-        batch.append((line, found))
-        characters += len(found.prompt)
-        if len(batch) >= _BATCH_ROWS or characters >= _BATCH_CHARACTERS:
-            yield from _import_batch(store, batch)
-            batch, characters = [], 0
-    yield from _import_batch(store, batch)
-
-
-def _import_batch(store: Store, batch: list[tuple[int, Correction]]) -> Iterator[Outcome]:
-    if not batch:
-        return
-    results = store.import_many([correction for _, correction in batch])
-    for (line, correction), (result, reason) in zip(batch, results, strict=True):
-        yield Outcome(line, correction.id, result, reason)

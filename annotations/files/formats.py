@@ -1,12 +1,12 @@
 """Corrections as JSONL, CSV and Parquet, and back; votes as JSONL and CSV.
 
-Readers yield rows one by one and survive hostile files.
+Readers yield rows one by one. They read hostile files in bounded memory, and refuse a bad row without stopping.
 
 CSV. Every field of the record is a column; offsets, shot_starts and pins are JSON in their cells; UTF-8 with a byte
-order mark, every cell quoted. A spreadsheet would run a cell that begins with = + - @ (or their full-width forms), tab
-or a line break as a formula, so such a cell is written with an apostrophe in front, and so is one that has apostrophes
-before that; reading takes exactly that apostrophe away again. Tell a spreadsheet that the masks are text: it may take
-them for numbers (what it then saves is refused on import).
+order mark, every cell quoted. A spreadsheet takes a cell for a formula when it begins with = + - @ (or their full-width
+forms), tab or a line break. Such a cell is written with an apostrophe in front, also when apostrophes come before the
+sign, and reading removes exactly that one. Tell a spreadsheet that the masks are text: it may take them for numbers,
+and what it then saves is refused on import.
 
 Parquet. Columns as in JSON, but offsets are lists of two integers and pins a list of {token, keep}.
 """
@@ -16,7 +16,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,16 +24,18 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from annotations.errors import ExportError, RecordError
-from annotations.record import NAMES, Correction, checked, from_json, from_line, to_line
-from annotations.votes import COLUMNS, Vote
+from annotations.votes import VOTE_COLUMNS, Vote
+from model.fields import from_json
+from model.record import CORRECTION_FIELDS, CorrectionRecord
 
-LINE_LIMIT = 32 * 2**20  # bytes of a JSONL or CSV line, characters of a CSV cell; the largest valid record has less
+LINE_BYTES = 32 * 2**20  # of a JSONL or CSV line, characters of a CSV row; the largest valid record is smaller
 GROUP_BYTES = 2**31  # a Parquet row group that unpacks to more is refused
 GROUP_VALUES = 50_000_000
 BATCH_ROWS = 8  # Parquet rows read at a time
-ROWS_PER_GROUP, TOKENS_PER_GROUP = 1000, 1_000_000  # a Parquet row group is written when it has either
+ROWS_PER_GROUP, TOKENS_PER_GROUP = 1000, 1_000_000  # a Parquet row group is written when it has so many of either
 
-Row = tuple[int, Correction | RecordError]  # line (of JSONL and CSV) or row (of Parquet), from 1, and what is there
+# Line (of JSONL and CSV) or row (of Parquet), from 1, and what is there
+ReadCorrection = tuple[int, CorrectionRecord | RecordError]
 
 _FORMULA = re.compile(r"'*[=+\-@\uff1d\uff0b\uff0d\uff20\t\r\n]")
 _JSON_CELLS = ("offsets", "shot_starts", "pins")
@@ -53,15 +55,15 @@ _TYPES = {
     "seed": pa.int64(),
     "seconds": pa.float64(),
 }
-SCHEMA = pa.schema([(name, _TYPES.get(name, pa.string())) for name in NAMES])
+SCHEMA = pa.schema([(name, _TYPES.get(name, pa.string())) for name in CORRECTION_FIELDS])
 
 
 # --- JSONL -------------------------------------------------------------------------------------------------
 
 
-def write_jsonl(path: Path, corrections: Iterable[Correction]) -> int:
+def write_jsonl(path: Path, corrections: Iterable[CorrectionRecord]) -> int:
     """Write one line of ASCII JSON per correction; returns how many."""
-    return _write_lines(path, map(to_line, corrections))
+    return _write_lines(path, (correction.to_line() for correction in corrections))
 
 
 def write_vote_jsonl(path: Path, votes: Iterable[Vote]) -> int:
@@ -77,24 +79,24 @@ def _write_lines(path: Path, lines: Iterable[str]) -> int:
     return count
 
 
-def read_jsonl(path: Path) -> Iterator[Row]:
-    """The rows of a JSONL file; blank lines are passed over. Only a line feed ends a line."""
+def corrections_in_jsonl(path: Path) -> Iterator[ReadCorrection]:
+    """The corrections in a JSONL file; blank lines are skipped. Only a line feed ends a line."""
     with open(path, "rb") as file:
         for number, line in enumerate(_lines(file), start=1):
             if isinstance(line, RecordError):
                 yield number, line
             elif line.strip():
-                yield number, _try(from_line, line)
+                yield number, _try(CorrectionRecord.from_line, line)
 
 
 def _lines(file: BinaryIO) -> Iterator[str | RecordError]:
-    """The lines of a file; bytes that are not UTF-8 become halves of characters, which no record may hold."""
+    """The lines of a file; bytes that are not UTF-8 become lone surrogates, which no record may hold."""
     first = True
-    while line := file.readline(LINE_LIMIT + 1):
-        if len(line) > LINE_LIMIT and not line.endswith(b"\n"):
-            while (rest := file.readline(LINE_LIMIT)) and not rest.endswith(b"\n"):
+    while line := file.readline(LINE_BYTES + 1):
+        if len(line) > LINE_BYTES and not line.endswith(b"\n"):
+            while (rest := file.readline(LINE_BYTES)) and not rest.endswith(b"\n"):
                 pass
-            yield RecordError(f"record: the line is longer than {LINE_LIMIT:,} bytes")
+            yield RecordError(f"record: the line is longer than {LINE_BYTES:,} bytes")
         else:
             yield line.decode("utf-8-sig" if first else "utf-8", errors="surrogateescape")
         first = False
@@ -103,14 +105,14 @@ def _lines(file: BinaryIO) -> Iterator[str | RecordError]:
 # --- CSV ---------------------------------------------------------------------------------------------------
 
 
-def write_csv(path: Path, corrections: Iterable[Correction]) -> int:
+def write_csv(path: Path, corrections: Iterable[CorrectionRecord]) -> int:
     """Write a header and one row per correction; returns how many."""
-    return _write_table(path, NAMES, map(_cells, corrections))
+    return _write_table(path, CORRECTION_FIELDS, map(_cells, corrections))
 
 
 def write_vote_csv(path: Path, votes: Iterable[Vote]) -> int:
     """Write a header and one row per vote, with left and right as left_name and so on; returns how many."""
-    return _write_table(path, COLUMNS, (map(_cell, vote.to_columns().values()) for vote in votes))
+    return _write_table(path, VOTE_COLUMNS, (map(_cell, vote.to_columns().values()) for vote in votes))
 
 
 def _write_table(path: Path, header: Iterable[str], rows: Iterable[Iterable[str]]) -> int:
@@ -124,7 +126,7 @@ def _write_table(path: Path, header: Iterable[str], rows: Iterable[Iterable[str]
 
 
 def guarded(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula; `unguarded` gives back the same text, whatever it is.
+    """A cell that no spreadsheet takes for a formula; `unguarded` turns it back into the same text.
 
     >>> [guarded(cell) for cell in ("=1+1", "'=1+1", "'tis", "a=b", "-5")]
     ["'=1+1", "''=1+1", "'tis", 'a=b', "'-5"]
@@ -133,16 +135,17 @@ def guarded(cell: str) -> str:
 
 
 def unguarded(cell: str) -> str:
-    """What `guarded` was given."""
+    """The text that `guarded` was given."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
-def read_csv(path: Path) -> Iterator[Row]:
-    """The rows of a CSV file; each is reported with the line that it begins on.
+def corrections_in_csv(path: Path) -> Iterator[ReadCorrection]:
+    """The corrections in a CSV file, each with the line that it begins on.
 
-    Raises ExportError when the header is not that of corrections. A file that stops being CSV ends with a refused row.
+    Raises ExportError when the header is not that of corrections. Where a file stops being CSV, one refused row is the
+    last.
     """
-    csv.field_size_limit(max(csv.field_size_limit(), LINE_LIMIT))  # of the whole process; only ever raised
+    csv.field_size_limit(max(csv.field_size_limit(), LINE_BYTES))  # of the whole process; only ever raised
     with open(path, "rb") as file:
         lines = _Lines(file)
         reader = csv.reader(lines, strict=True)
@@ -152,7 +155,7 @@ def read_csv(path: Path) -> Iterator[Row]:
             raise ExportError(f"this is not CSV: {error}") from None
         _check_columns(header)
         while True:
-            line, lines.left = reader.line_num + 1, LINE_LIMIT
+            line, lines.left = reader.line_num + 1, LINE_BYTES
             try:
                 cells = next(reader)
             except StopIteration:
@@ -161,14 +164,14 @@ def read_csv(path: Path) -> Iterator[Row]:
                 yield line, RecordError(f"record: from here on this is not CSV ({error}); the rest was not read")
                 return
             if cells:
-                yield line, _try(lambda cells: checked(_fields(header, cells)), cells)
+                yield line, _try(lambda cells: CorrectionRecord.from_fields(_fields(header, cells)), cells)
 
 
 class _Lines:
-    """The lines of a CSV file, of which a row may take several, but not more than `left` characters."""
+    """The lines of a CSV file; a row may span several, of at most `left` characters together."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self.left = LINE_LIMIT
+        self.left = LINE_BYTES
         self._lines = _lines(file)
 
     def __iter__(self) -> Iterator[str]:
@@ -180,11 +183,11 @@ class _Lines:
             raise line
         self.left -= len(line)
         if self.left < 0:
-            raise RecordError(f"a row is longer than {LINE_LIMIT:,} characters")
+            raise RecordError(f"a row is longer than {LINE_BYTES:,} characters")
         return line
 
 
-def _cells(correction: Correction) -> Iterator[str]:
+def _cells(correction: CorrectionRecord) -> Iterator[str]:
     for name, value in correction.to_fields().items():
         if name in _JSON_CELLS:
             yield json.dumps(value, separators=(",", ":"))
@@ -197,7 +200,7 @@ def _cell(value: object) -> str:
 
 
 def _fields(header: list[str], cells: list[str]) -> dict[str, Any]:
-    """The fields that a row of cells stands for. RecordError when a cell cannot be one."""
+    """The fields in a row of cells. RecordError when their number is wrong, or a cell that must be JSON is not."""
     if len(cells) != len(header):
         raise RecordError(f"record: has {len(cells)} cells under {len(header)} column names")
     fields: dict[str, Any] = {}
@@ -217,7 +220,7 @@ def _fields(header: list[str], cells: list[str]) -> dict[str, Any]:
 # --- Parquet -----------------------------------------------------------------------------------------------
 
 
-def write_parquet(path: Path, corrections: Iterable[Correction]) -> int:
+def write_parquet(path: Path, corrections: Iterable[CorrectionRecord]) -> int:
     """Write all corrections; returns how many."""
     count, tokens = 0, 0
     rows: list[dict[str, Any]] = []
@@ -232,8 +235,8 @@ def write_parquet(path: Path, corrections: Iterable[Correction]) -> int:
     return count
 
 
-def read_parquet(path: Path) -> Iterator[Row]:
-    """The rows of a Parquet file, a few at a time.
+def corrections_in_parquet(path: Path) -> Iterator[ReadCorrection]:
+    """The corrections in a Parquet file, a few at a time.
 
     Raises ExportError when it is not Parquet, has other columns, or would unpack to more than fits.
     """
@@ -260,36 +263,35 @@ def _check_group(group: Any) -> None:
         raise ExportError(f"a row group unpacks to {group.total_byte_size:,} bytes and {values:,} values: too large")
 
 
-def _parquet_row(correction: Correction) -> dict[str, Any]:
+def _parquet_row(correction: CorrectionRecord) -> dict[str, Any]:
     fields = correction.to_fields()
     fields["pins"] = [{"token": i, "keep": keep} for i, keep in correction.pins.items()]
     return fields
 
 
-def _from_parquet(row: Mapping[str, Any]) -> Correction:
+def _from_parquet(row: Mapping[str, Any]) -> CorrectionRecord:
     pins = row.get("pins")
     if not isinstance(pins, list) or not all(isinstance(pin, dict) and set(pin) == {"token", "keep"} for pin in pins):
         raise RecordError("pins: is not a list of {token, keep}")
     by_token = {pin["token"]: pin["keep"] for pin in pins}
     if len(by_token) < len(pins):
         raise RecordError("pins: has a token twice")
-    return checked({**row, "pins": by_token})
+    return CorrectionRecord.from_fields({**row, "pins": by_token})
 
 
 # --- all ---------------------------------------------------------------------------------------------------
 
 
-def _try(make: Any, given: Any) -> Correction | RecordError:
+def _try(make: Callable[[Any], CorrectionRecord], given: object) -> CorrectionRecord | RecordError:
     try:
-        made: Correction = make(given)
-        return made
+        return make(given)
     except RecordError as error:
         return error
 
 
 def _check_columns(names: list[str]) -> None:
-    """ExportError unless the columns are fields of a record, each once, none of the required ones missing."""
-    unknown = [name for name in names if name not in NAMES]
+    """Raise ExportError unless the columns are fields of a record, each once, and the most important are there."""
+    unknown = [name for name in names if name not in CORRECTION_FIELDS]
     if unknown or len(set(names)) < len(names):
         raise ExportError(
             f"the columns are not those of corrections: {ascii((unknown or names)[0])[:60]} is not expected"

@@ -1,10 +1,12 @@
-"""Files of prompts to correct: plain text, JSONL or CSV. Readers yield rows one by one and survive hostile files.
+"""Files of prompts to correct: plain text, JSONL or CSV.
+
+Readers yield prompts one by one; one that is not valid is refused, and the reading goes on.
 
 | file | prompts |
 |---|---|
 | .txt | the whole text, or, where there are lines of three or more dashes, the parts between them |
 | .jsonl | one object a line, with the prompt in its field `prompt` or `text`; or one JSON text a line |
-| .csv | one a row, in the column `prompt` or `text`; other columns are passed over |
+| .csv | one a row, in the column `prompt` or `text`; other columns are ignored |
 """
 
 from __future__ import annotations
@@ -15,25 +17,24 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from annotations.checks import TEXT_LIMIT, text_field
 from annotations.errors import ExportError, RecordError
-from annotations.record import from_json
+from model.fields import TEXT_LIMIT, from_json, text_field
 
 FILE_LIMIT = 8 * 2**20  # bytes
-PROMPT_LIMIT = 2000  # of a file
-FIELDS = ("prompt", "text")
+PROMPTS_PER_FILE = 2000
+PROMPT_FIELDS = ("prompt", "text")
 SUFFIXES = (".txt", ".jsonl", ".csv")
 
-Row = tuple[int, str | RecordError]  # line that the prompt begins on, from 1, and the prompt or why it was refused
+ReadPrompt = tuple[int, str | RecordError]  # the line that it begins on, from 1; the prompt, or why it was refused
 
 _RULE = re.compile(r"^[ \t]*-{3,}[ \t\r]*$", re.MULTILINE)
 
 
-def read_file(path: Path, limit: int = TEXT_LIMIT) -> Iterator[Row]:
-    """The prompts of a file.
+def prompts_in_file(path: Path, limit: int = TEXT_LIMIT) -> Iterator[ReadPrompt]:
+    """The prompts in a file.
 
     limit: characters of a prompt.
-    Raises ExportError, also with the first row, when the file is too large, of another kind, or not text.
+    Raises ExportError when the file is too large, of another kind, or not text; for CSV with the first row.
     """
     kind = path.suffix.lower()
     if kind not in SUFFIXES:
@@ -53,10 +54,10 @@ def read_file(path: Path, limit: int = TEXT_LIMIT) -> Iterator[Row]:
     return _bounded(readers[kind](text), limit)
 
 
-def read_text(text: str, limit: int = TEXT_LIMIT) -> Iterator[Row]:
-    r"""The prompts of a text that was pasted, as in a .txt file.
+def prompts_in_text(text: str, limit: int = TEXT_LIMIT) -> Iterator[ReadPrompt]:
+    r"""The prompts in a text that was pasted, read like a .txt file.
 
-    >>> list(read_text("Q: 1?\n\nA: 2\n---\nQ: 3?"))
+    >>> list(prompts_in_text("Q: 1?\n\nA: 2\n---\nQ: 3?"))
     [(1, 'Q: 1?\n\nA: 2'), (5, 'Q: 3?')]
 
     Raises ExportError when it is larger than a file may be.
@@ -66,10 +67,13 @@ def read_text(text: str, limit: int = TEXT_LIMIT) -> Iterator[Row]:
     return _bounded(_text_rows(text), limit)
 
 
-def _bounded(rows: Iterator[Row], limit: int) -> Iterator[Row]:
+def _bounded(rows: Iterator[ReadPrompt], limit: int) -> Iterator[ReadPrompt]:
     for count, (line, prompt) in enumerate(rows):
-        if count >= PROMPT_LIMIT:
-            yield line, RecordError(f"prompt: at most {PROMPT_LIMIT:,} are taken from a file; the rest was not read")
+        if count >= PROMPTS_PER_FILE:
+            yield (
+                line,
+                RecordError(f"prompt: at most {PROMPTS_PER_FILE:,} are taken from a file; the rest was not read"),
+            )
             return
         try:
             yield line, prompt if isinstance(prompt, RecordError) else text_field("prompt", prompt, limit, blank=False)
@@ -77,7 +81,7 @@ def _bounded(rows: Iterator[Row], limit: int) -> Iterator[Row]:
             yield line, error
 
 
-def _text_rows(text: str) -> Iterator[Row]:
+def _text_rows(text: str) -> Iterator[ReadPrompt]:
     begins = [0, *(match.end() for match in _RULE.finditer(text))]
     ends = [*(match.start() for match in _RULE.finditer(text)), len(text)]
     line, at = 1, 0
@@ -90,7 +94,7 @@ def _text_rows(text: str) -> Iterator[Row]:
         yield line, prompt
 
 
-def _json_rows(text: str) -> Iterator[Row]:
+def _json_rows(text: str) -> Iterator[ReadPrompt]:
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
@@ -102,20 +106,20 @@ def _json_rows(text: str) -> Iterator[Row]:
 
 def _prompt_of(value: object) -> str:
     if isinstance(value, dict):
-        value = next((value[name] for name in FIELDS if name in value), None)
+        value = next((value[name] for name in PROMPT_FIELDS if name in value), None)
     if not isinstance(value, str):
         raise RecordError("record: has no text in a field prompt or text")
     return value
 
 
-def _csv_rows(text: str) -> Iterator[Row]:
+def _csv_rows(text: str) -> Iterator[ReadPrompt]:
     csv.field_size_limit(max(csv.field_size_limit(), FILE_LIMIT))  # of the whole process; only ever raised
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = [name.strip().lower() for name in next(reader, [])]
     except csv.Error as error:
         raise ExportError(f"this is not CSV: {error}") from None
-    column = next((header.index(name) for name in FIELDS if name in header), None)
+    column = next((header.index(name) for name in PROMPT_FIELDS if name in header), None)
     if column is None:
         raise ExportError("the CSV file has no column prompt or text in its first row")
     while True:

@@ -1,9 +1,10 @@
 """The store of corrections and votes. All SQL of the project is in this package.
 
-How the tables came about is in migrations.py.
+migrations.py has the history of the tables, tables.py their present state.
 
 Every method of `Store` is one transaction. Those that write run one at a time and return only after the commit: what
-they return is saved, and survives a kill. What is read comes back as plain dataclasses, never as rows.
+they return is on disk, and there to stay if the process is killed. What is read comes back as records or plain
+dataclasses, never as rows.
 
 >>> store = open_store("sqlite://")  # in memory; without an argument: $DIFFUMASK_DATABASE_URL or the data folder
 >>> store.stats().prompts
@@ -12,27 +13,22 @@ they return is saved, and survives a kill. What is read comes back as plain data
 
 from __future__ import annotations
 
-from sqlalchemy import Engine
-
 from annotations.store.checkpoints import Checkpoints
-from annotations.store.corrections import Corrections, Key
+from annotations.store.corrections import Corrections, RevisionKey
 from annotations.store.engine import connect
-from annotations.store.figures import Figures
 from annotations.store.migrations import migrate
 from annotations.store.queue import Queue
+from annotations.store.statistics import Statistics
 from annotations.store.votes import Votes
 
-__all__ = ["Key", "Store", "open_store"]
+__all__ = ["RevisionKey", "Store", "open_store"]
 
 
-class Store(Corrections, Figures, Queue, Checkpoints, Votes):
-    """Corrections, figures about them, the queue of prompts, checkpoints, and votes, over one migrated engine.
+class Store(Corrections, Statistics, Queue, Checkpoints, Votes):
+    """Corrections, statistics about them, the queue of prompts, checkpoints and votes, over one migrated engine.
 
-    Give each process an engine of its own; threads may share a store.
+    Threads may share a store; each process needs one of its own.
     """
-
-    def __init__(self, engine: Engine) -> None:
-        super().__init__(engine)
 
 
 def open_store(url: str | None = None) -> Store:

@@ -1,4 +1,4 @@
-"""Checkpoints in the database: where they come from, what they learned from, which one is served."""
+"""Checkpoints in the database: where they come from, what they were trained on, which one is served."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from annotations.checks import NAME_LIMIT, now, text_field
 from annotations.errors import ConflictError, NotFoundError, RecordError, StoreError
 from annotations.results import CheckpointEntry
 from annotations.store.sessions import Sessions
 from annotations.store.tables import CheckpointRow as C
 from annotations.store.tables import UseRow as U
 from annotations.store.tables import columns
+from model.fields import NAME_LIMIT, now, text_field
 
-PATH_LIMIT = 4096
+_PATH_LIMIT = 4096  # characters
 
-c, u = columns(C), columns(U)
+_c, _u = columns(C), columns(U)
 
 
 class Checkpoints(Sessions):
-    """The part of the store that knows the models."""
+    """The part of the store that holds checkpoints."""
 
     def add_checkpoint(
         self,
@@ -40,7 +40,7 @@ class Checkpoints(Sessions):
         StoreError when a correction in `used` does not exist.
         """
         text_field("checkpoint", id, NAME_LIMIT, blank=False)
-        text_field("path", path, PATH_LIMIT, blank=False)
+        text_field("path", path, _PATH_LIMIT, blank=False)
         try:
             written = json.dumps(dict(metrics or {}), allow_nan=False)
         except (TypeError, ValueError) as error:
@@ -51,7 +51,7 @@ class Checkpoints(Sessions):
                 raise ConflictError("a checkpoint with this id and another path or parent is there")
             if row is None:
                 if parent is not None:
-                    _found(session, parent)
+                    _registered(session, parent)
                 session.add(C(id=id, path=path, parent=parent, created_at=now(), metrics=written, status="available"))
                 session.flush()
                 session.add_all(U(checkpoint_id=id, correction_id=key[0], revision=key[1]) for key in set(used))
@@ -59,13 +59,13 @@ class Checkpoints(Sessions):
             return _checkpoint(session, id)
 
     def checkpoints(self) -> tuple[CheckpointEntry, ...]:
-        """All of them, newest first."""
+        """All checkpoints, newest first."""
         with self._read() as session:
-            ids = session.execute(select(c.id).order_by(c.created_at.desc(), c.id)).scalars().all()
+            ids = session.execute(select(_c.id).order_by(_c.created_at.desc(), _c.id)).scalars().all()
             return tuple(_checkpoint(session, id) for id in ids)
 
     def checkpoint(self, id: str) -> CheckpointEntry:
-        """One of them, or NotFoundError."""
+        """One checkpoint, or NotFoundError."""
         with self._read() as session:
             return _checkpoint(session, id)
 
@@ -77,19 +77,19 @@ class Checkpoints(Sessions):
     def used_by(self, id: str) -> tuple[tuple[str, int], ...]:
         """Id and revision of the corrections that the checkpoint was trained on."""
         with self._read() as session:
-            query = select(u.correction_id, u.revision).where(u.checkpoint_id == id)
-            return tuple(session.execute(query.order_by(u.correction_id, u.revision)))
+            query = select(_u.correction_id, _u.revision).where(_u.checkpoint_id == id)
+            return tuple(session.execute(query.order_by(_u.correction_id, _u.revision)))
 
     def served(self) -> CheckpointEntry | None:
-        """The model in use, as last said by `serve` or `roll_back`."""
+        """The checkpoint that is served, or None."""
         with self._read() as session:
-            id = session.execute(select(c.id).where(c.status == "served")).scalar()
+            id = session.execute(select(_c.id).where(_c.status == "served")).scalar()
             return _checkpoint(session, id) if id is not None else None
 
     def serve(self, id: str) -> CheckpointEntry:
         """Put a checkpoint in use; the one before becomes available. NotFoundError when it is not registered."""
         with self._write() as session:
-            _found(session, id)
+            _registered(session, id)
             _serve(session, id, before="available")
             return _checkpoint(session, id)
 
@@ -99,11 +99,11 @@ class Checkpoints(Sessions):
         Raises StoreError when there is none.
         """
         with self._write() as session:
-            current = session.execute(select(C).where(c.status == "served")).scalar()
+            current = session.execute(select(C).where(_c.status == "served")).scalar()
             if current is None:
                 raise StoreError("no checkpoint is served")
-            earlier = select(c.id).where(c.served_at.is_not(None), c.status == "available")
-            back = session.execute(earlier.order_by(c.served_at.desc()).limit(1)).scalar() or current.parent
+            earlier = select(_c.id).where(_c.served_at.is_not(None), _c.status == "available")
+            back = session.execute(earlier.order_by(_c.served_at.desc()).limit(1)).scalar() or current.parent
             if back is None:
                 raise StoreError("there is no earlier checkpoint to go back to")
             _serve(session, back, before="rolled back")
@@ -116,16 +116,16 @@ def lineage(session: Session, id: str) -> list[str]:
     at: str | None = id
     while at is not None:
         ids.append(at)
-        at = _found(session, at).parent
+        at = _registered(session, at).parent
     return ids
 
 
 def _serve(session: Session, id: str, before: str) -> None:
-    session.execute(update(C).where(c.status == "served", c.id != id).values(status=before))
-    session.execute(update(C).where(c.id == id).values(status="served", served_at=now()))
+    session.execute(update(C).where(_c.status == "served", _c.id != id).values(status=before))
+    session.execute(update(C).where(_c.id == id).values(status="served", served_at=now()))
 
 
-def _found(session: Session, id: str) -> C:
+def _registered(session: Session, id: str) -> C:
     row = session.get(C, id, populate_existing=True)
     if row is None:
         raise NotFoundError(f"checkpoint {id!a} is not registered")
@@ -133,7 +133,7 @@ def _found(session: Session, id: str) -> C:
 
 
 def _checkpoint(session: Session, id: str) -> CheckpointEntry:
-    row = _found(session, id)
-    count = session.execute(select(func.count()).select_from(U).where(u.checkpoint_id == id)).scalar_one()
+    row = _registered(session, id)
+    count = session.execute(select(func.count()).select_from(U).where(_u.checkpoint_id == id)).scalar_one()
     metrics = json.loads(row.metrics)
     return CheckpointEntry(row.id, row.path, row.parent, row.created_at, metrics, row.status, row.served_at, count)

@@ -1,49 +1,27 @@
-"""The database engine: where it is, and how it is opened so that what was saved survives a kill.
+"""The database engine: opened so that what was saved survives when the process is killed or the power fails.
 
-One process may use one engine from many threads. SQLite (default) or PostgreSQL (`pip install "psycopg[binary]"`).
+One process may use one engine from many threads. SQLite, or PostgreSQL (`pip install "psycopg[binary]"`).
 """
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 from sqlmodel import create_engine
 
 from annotations.errors import StoreError
+from annotations.store.settings import database_url, parsed_url
 
-URL_VARIABLE = "DIFFUMASK_DATABASE_URL"
-DATA_VARIABLE = "DIFFUMASK_DATA"
-FILE = "corrections.sqlite3"
 BUSY_SECONDS = 30  # how long a writer waits for another before it gives up
 _WRITES = "diffumask_writes"
 _LOCK = 0x646D61736B  # PostgreSQL's advisory lock for writers, an arbitrary number
-
-
-def data_dir() -> Path:
-    """Where everything that must outlive the program lies: $DIFFUMASK_DATA, or the user's own data folder."""
-    if chosen := os.environ.get(DATA_VARIABLE, "").strip():
-        return Path(chosen).expanduser().absolute()
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "diffumask"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "diffumask"
-    home = os.environ.get("XDG_DATA_HOME", "")
-    return (Path(home) if os.path.isabs(home) else Path.home() / ".local" / "share") / "diffumask"
-
-
-def database_url() -> URL:
-    """$DIFFUMASK_DATABASE_URL, or a SQLite file in `data_dir()`. StoreError when the URL is not one."""
-    chosen = os.environ.get(URL_VARIABLE, "").strip()
-    return _parsed(chosen) if chosen else URL.create("sqlite", database=str(data_dir() / FILE))
 
 
 def connect(url: str | None = None) -> Engine:
@@ -51,7 +29,7 @@ def connect(url: str | None = None) -> Engine:
 
     Raises StoreError when the URL cannot be used.
     """
-    parsed = _parsed(url) if url else database_url()
+    parsed = parsed_url(url) if url else database_url()
     try:
         if parsed.get_backend_name() != "sqlite":
             return _with_transactions(create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=30))
@@ -62,15 +40,15 @@ def connect(url: str | None = None) -> Engine:
         raise StoreError(f"cannot open the database {parsed.render_as_string()}: {first_line(error)}") from error
 
 
-def writer(engine: Engine) -> Engine:
+def for_writing(engine: Engine) -> Engine:
     """The same engine (and pool) for transactions that write: they run one at a time, whatever the database."""
     return engine.execution_options(**{_WRITES: True})
 
 
-def reader(engine: Engine) -> Engine:
+def for_reading(engine: Engine) -> Engine:
     """The same engine for transactions that only read: each sees one state of the database."""
     if engine.dialect.name == "sqlite":
-        return engine  # always so
+        return engine  # SQLite always reads so
     return engine.execution_options(isolation_level="REPEATABLE READ")
 
 
@@ -78,20 +56,6 @@ def first_line(error: BaseException) -> str:
     """What a database error says, without the SQL and its values."""
     lines = str(getattr(error, "orig", None) or error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
-
-
-def _parsed(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise StoreError(f"{URL_VARIABLE} is not a database URL such as sqlite:////folder/file.sqlite3") from None
-    if parsed.drivername in ("postgres", "postgresql"):
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-        raise StoreError(
-            f"{URL_VARIABLE} names {parsed.get_backend_name()!a}; only sqlite and postgresql are supported"
-        )
-    return parsed
 
 
 def _sqlite(url: URL) -> Engine:
@@ -111,7 +75,7 @@ _ANY_THREAD = {"check_same_thread": False, "timeout": BUSY_SECONDS}  # the pool 
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:
-    """WAL lets people read while one writes; FULL syncs every commit, so that power may fail right after it."""
+    """WAL lets people read while one writes; FULL syncs every commit, which then survives a power failure."""
     connection.isolation_level = None  # BEGIN is sent by _begin, not guessed by the driver
     cursor = connection.cursor()
     for pragma in (f"busy_timeout={BUSY_SECONDS * 1000}", "foreign_keys=ON", "synchronous=FULL"):
@@ -121,14 +85,15 @@ def _set_pragmas(connection: Any, _record: object) -> None:
 
 
 def _use_wal(cursor: sqlite3.Cursor) -> None:
-    """Switch the file to WAL. Of those who do it at once on a new file, SQLite refuses some without waiting."""
+    """Switch the file to WAL, again and again while SQLite refuses: of several processes that do so on a new file at
+    the same time it turns some away without waiting."""
     until = time.monotonic() + BUSY_SECONDS
     while True:
         try:
             cursor.execute("PRAGMA journal_mode=WAL").fetchall()
             return
         except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > until:  # its error code is there from Python 3.11 on
+            if "locked" not in str(error) or time.monotonic() > until:  # Python 3.10 has no error code
                 raise
             time.sleep(0.02)
 
@@ -139,7 +104,7 @@ def _with_transactions(engine: Engine) -> Engine:
 
 
 def _begin(connection: Connection) -> None:
-    """Open the transaction; one that writes takes the write lock at once, so that it never has to be repeated."""
+    """Open the transaction; one that writes takes the write lock at its start, so that it need never be repeated."""
     writes = connection.get_execution_options().get(_WRITES, False)
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

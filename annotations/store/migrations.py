@@ -1,8 +1,8 @@
-"""Numbered migrations, append-only: never edit one that was released, add another.
+"""Numbered migrations. Never edit one that was released: add another at the end of `MIGRATIONS`.
 
-Each runs in a transaction of its own under the write lock, together with the row in schema_version that says so.
-Several processes may start at once: the second waits, then finds the work done. The SQL is what SQLite and PostgreSQL
-share; where they differ, both are written out.
+Each runs in a transaction of its own under the write lock, and the same transaction writes its number into
+schema_version. Several processes may start together: one migrates, the others wait and find the work done. The SQL is
+what SQLite and PostgreSQL have in common; where they differ, both versions are written out.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Callable
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from annotations.checks import now
 from annotations.errors import StoreError
-from annotations.store.engine import first_line, writer
+from annotations.store.engine import first_line, for_writing
+from model.fields import now
 
 _NEWEST = text("SELECT COALESCE(MAX(version), 0) FROM schema_version")
 
@@ -47,7 +47,7 @@ def _version(engine: Engine) -> int:
 
 def _step(engine: Engine) -> None:
     """Apply the next migration, unless another process has done it meanwhile."""
-    with writer(engine).begin() as connection:
+    with for_writing(engine).begin() as connection:
         connection.execute(
             text("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied_at TEXT)")
         )
@@ -126,7 +126,7 @@ _POSTGRESQL_GUARDS = (
 
 
 def _votes(connection: Connection) -> None:
-    """4: votes of blind comparisons, append-only from the first day."""
+    """4: votes of blind comparisons, append-only too."""
     for statement in (
         "CREATE TABLE votes (id TEXT PRIMARY KEY, target TEXT NOT NULL, left_name TEXT NOT NULL, "
         "right_name TEXT NOT NULL, winner TEXT NOT NULL, blind BOOLEAN NOT NULL, annotator TEXT NOT NULL, "

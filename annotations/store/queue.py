@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
@@ -10,18 +9,19 @@ from datetime import datetime, timedelta, timezone
 from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from annotations.checks import NAME_LIMIT, TEXT_LIMIT, now, text_field, utc_field
 from annotations.errors import NotFoundError, RecordError
-from annotations.results import Added, Progress, QueueItem
+from annotations.results import Added, QueueItem, QueueProgress
 from annotations.store.sessions import Sessions
 from annotations.store.tables import AssignmentRow as A
 from annotations.store.tables import QueueRow as Q
 from annotations.store.tables import columns
+from model.fields import NAME_LIMIT, TEXT_LIMIT, now, text_field, utc_of
+from model.record import sha256_of
 
-LEASE = timedelta(hours=2)  # after which a prompt that somebody took and left is offered to others
+LEASE = timedelta(hours=2)  # a prompt that was taken longer ago and is not done is offered to others
 
-a, q = columns(A), columns(Q)
-_ORDER = (q.uncertainty.desc().nulls_last(), q.created_at, q.id)
+_a, _q = columns(A), columns(Q)
+_ORDER = (_q.uncertainty.desc().nulls_last(), _q.created_at, _q.id)
 
 
 class Queue(Sessions):
@@ -30,7 +30,7 @@ class Queue(Sessions):
     def add_prompts(self, prompts: Iterable[tuple[str, float | None]], source: str = "") -> Added:
         """Put (text, uncertainty) into the queue; a text that is there already stays as it is.
 
-        uncertainty: the larger, the sooner it is its turn; None = not measured yet, so after all others.
+        uncertainty: the larger, the sooner the prompt is offered; None = not measured yet, offered after all others.
         source: where they come from, for display.
         """
         text_field("source", source, NAME_LIMIT)
@@ -51,19 +51,19 @@ class Queue(Sessions):
 
     def waiting(self, offset: int = 0, limit: int = 50) -> tuple[QueueItem, ...]:
         """Prompts that nobody has done yet, most uncertain first."""
-        done = select(a.queue_id).where(a.state == "done")
-        query = select(Q).where(q.id.not_in(done)).order_by(*_ORDER).offset(max(0, offset)).limit(max(0, limit))
+        done = select(_a.queue_id).where(_a.state == "done")
+        query = select(Q).where(_q.id.not_in(done)).order_by(*_ORDER).offset(max(0, offset)).limit(max(0, limit))
         with self._read() as session:
             return tuple(_item(row) for row in session.execute(query).scalars())
 
     def unmeasured(self, limit: int = 100) -> tuple[QueueItem, ...]:
         """Prompts without an uncertainty, oldest first."""
         with self._read() as session:
-            query = select(Q).where(q.uncertainty.is_(None)).order_by(q.created_at, q.id).limit(limit)
+            query = select(Q).where(_q.uncertainty.is_(None)).order_by(_q.created_at, _q.id).limit(limit)
             return tuple(_item(row) for row in session.execute(query).scalars())
 
     def set_uncertainty(self, id: str, uncertainty: float) -> None:
-        """Write down what a model made of the prompt. NotFoundError when it is not in the queue."""
+        """Save how uncertain a model is about the prompt. NotFoundError when it is not in the queue."""
         with self._write() as session:
             row = session.get(Q, id)
             if row is None:
@@ -71,24 +71,25 @@ class Queue(Sessions):
             row.uncertainty = _finite(uncertainty)
 
     def forget_uncertainties(self) -> None:
-        """Have all prompts that wait measured again: another model is served."""
+        """Mark all prompts as not measured, which another model that is served makes necessary."""
         with self._write() as session:
             session.execute(update(Q).values(uncertainty=None))
 
     def next_prompt(self, annotator: str, people: int = 1) -> QueueItem | None:
-        """The prompt to correct now, assigned to the annotator: one they have in hands, else the most uncertain.
+        """The prompt to correct now: one that is assigned to the annotator already, or else the most uncertain one,
+        which is then assigned. None when nothing is left.
 
-        people: how many shall correct each prompt (more than one gives agreement figures). None = nothing left.
+        people: how many are to correct each prompt; with more than one, their agreement can be measured.
         """
         text_field("annotator", annotator, NAME_LIMIT, blank=False)
-        of_item = a.queue_id == q.id
+        of_item = _a.queue_id == _q.id
         taken = select(func.count()).select_from(A).where(of_item, _busy()).scalar_subquery()
-        touched = exists().where(of_item, a.annotator == annotator)
+        seen = exists().where(of_item, _a.annotator == annotator)
         with self._write() as session:
-            held = select(Q).join(A).where(a.annotator == annotator, a.state == "assigned")
+            held = select(Q).join(A).where(_a.annotator == annotator, _a.state == "assigned")
             row = session.execute(held.order_by(*_ORDER).limit(1)).scalar()
             if row is None:
-                query = select(Q).where(~touched, taken < people).order_by(*_ORDER).limit(1)
+                query = select(Q).where(~seen, taken < people).order_by(*_ORDER).limit(1)
                 row = session.execute(query).scalar()
             if row is None:
                 return None
@@ -96,7 +97,7 @@ class Queue(Sessions):
             return _item(row)
 
     def assign(self, id: str, annotator: str) -> None:
-        """Put a chosen prompt into the annotator's hands, also one that was skipped or done."""
+        """Assign a chosen prompt to the annotator, also one that was skipped or done."""
         self._set_state(id, annotator, "assigned")
 
     def skip(self, id: str, annotator: str) -> None:
@@ -104,13 +105,13 @@ class Queue(Sessions):
         self._set_state(id, annotator, "skipped")
 
     def done(self, id: str, annotator: str) -> None:
-        """The prompt needs no correction by this annotator any more; `submit` says so by itself."""
+        """Mark the prompt as corrected by this annotator, as `submit` does by itself."""
         self._set_state(id, annotator, "done")
 
     def release(self, id: str, annotator: str) -> None:
-        """Give a prompt back: it is offered to anybody again, this annotator too."""
+        """Give a prompt back: it may be offered to everybody again, to this annotator too."""
         with self._write() as session:
-            session.execute(delete(A).where(a.queue_id == id, a.annotator == annotator))
+            session.execute(delete(A).where(_a.queue_id == id, _a.annotator == annotator))
 
     def _set_state(self, id: str, annotator: str, state: str) -> None:
         text_field("annotator", annotator, NAME_LIMIT, blank=False)
@@ -118,47 +119,48 @@ class Queue(Sessions):
             if not mark(session, id, annotator, state):
                 raise NotFoundError("this prompt is not in the queue")
 
-    def progress(self, annotator: str = "") -> Progress:
-        """How far the queue is, and what this annotator did of it."""
+    def progress(self, annotator: str = "") -> QueueProgress:
+        """How many prompts of the queue are done, in all and by this annotator."""
         with self._read() as session:
-            return queue_progress(session, annotator)
+            return count_progress(session, annotator)
 
 
 def mark(session: Session, id: str, annotator: str, state: str) -> bool:
-    """Write down what became of a queued prompt with an annotator; False when it is not in the queue."""
-    if not session.execute(select(exists().where(q.id == id))).scalar_one():
+    """Save what an annotator did with a queued prompt; False when it is not in the queue."""
+    if not session.execute(select(exists().where(_q.id == id))).scalar_one():
         return False
     session.merge(A(queue_id=id, annotator=annotator, state=state, changed_at=now()))
     session.flush()
     return True
 
 
-def queue_progress(session: Session, annotator: str) -> Progress:
-    def prompts(*where: ColumnElement[bool]) -> int:
-        return session.execute(select(func.count(func.distinct(a.queue_id))).where(*where)).scalar_one()
+def count_progress(session: Session, annotator: str) -> QueueProgress:
+    """As `Queue.progress`, within a session that is open."""
 
-    finished = select(a.queue_id).where(a.state == "done")
-    mine = a.annotator == annotator
-    return Progress(
+    def prompts(*where: ColumnElement[bool]) -> int:
+        return session.execute(select(func.count(func.distinct(_a.queue_id))).where(*where)).scalar_one()
+
+    finished = select(_a.queue_id).where(_a.state == "done")
+    mine = _a.annotator == annotator
+    return QueueProgress(
         total=session.execute(select(func.count()).select_from(Q)).scalar_one(),
-        done=prompts(a.state == "done"),
-        assigned=prompts(a.state == "assigned", _busy(), a.queue_id.not_in(finished)),
-        mine_done=prompts(mine, a.state == "done"),
-        mine_skipped=prompts(mine, a.state == "skipped"),
+        done=prompts(_a.state == "done"),
+        assigned=prompts(_a.state == "assigned", _busy(), _a.queue_id.not_in(finished)),
+        mine_done=prompts(mine, _a.state == "done"),
+        mine_skipped=prompts(mine, _a.state == "skipped"),
     )
 
 
 def _busy() -> ColumnElement[bool]:
-    """Done, or in hands since not too long ago."""
-    recently = utc_field("lease", (datetime.now(timezone.utc) - LEASE).isoformat())
-    return or_(a.state == "done", and_(a.state == "assigned", a.changed_at > recently))
+    """Done, or being worked on: taken less than LEASE ago."""
+    earliest = utc_of(datetime.now(timezone.utc) - LEASE)
+    return or_(_a.state == "done", and_(_a.state == "assigned", _a.changed_at > earliest))
 
 
 def _row(prompt: str, uncertainty: float | None, source: str) -> Q:
     text_field("prompt", prompt, TEXT_LIMIT, blank=False)
     uncertainty = None if uncertainty is None else _finite(uncertainty)
-    digest = hashlib.sha256(prompt.encode("utf-8")).hexdigest()
-    return Q(id=digest, text=prompt, uncertainty=uncertainty, source=source, created_at=now())
+    return Q(id=sha256_of(prompt), text=prompt, uncertainty=uncertainty, source=source, created_at=now())
 
 
 def _finite(uncertainty: float) -> float:

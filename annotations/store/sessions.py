@@ -1,4 +1,4 @@
-"""Sessions: one per unit of work, and database errors in words."""
+"""Sessions, one for each transaction, and database errors as StoreError."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from annotations.errors import StoreError
-from annotations.store.engine import first_line, reader, writer
+from annotations.store.engine import first_line, for_reading, for_writing
 
-# What the database, or its driver on the way there, says to a value that it cannot hold
+# What the database or its driver raises, also for a value that it cannot hold
 _ERRORS = (SQLAlchemyError, UnicodeError, OverflowError)
 
 
 class Sessions:
-    """What every part of the store stands on."""
+    """The base of every part of the store: it opens the sessions."""
 
     def __init__(self, engine: Engine) -> None:
-        self._reader, self._writer = reader(engine), writer(engine)
+        self._reader, self._writer = for_reading(engine), for_writing(engine)
 
     def close(self) -> None:
         """Close the connections; the next use opens new ones."""

@@ -1,12 +1,11 @@
-"""The tables, as the newest migration leaves them, and the way between a row and a `Correction` or `Vote`.
+"""The tables, as the newest migration leaves them, and how a correction or vote becomes rows and is read from them.
 
-They live on a registry of their own, so that importing this module a second time (Gradio's reload) does not fail.
-`prompts` holds a text and its tokens once, however many revisions speak of it.
+The tables are on a registry of their own, so that importing this module a second time (Gradio's reload) does not fail.
+`prompts` holds a text and its tokens once, however many revisions refer to it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any
 
@@ -15,15 +14,15 @@ from sqlalchemy.orm import registry
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlmodel import Field, SQLModel
 
-from annotations.record import Correction
-from annotations.votes import COLUMNS, SIDE_NAMES, SIDES, Side, Vote
+from annotations.votes import SIDE_FIELDS, SIDES, VOTE_COLUMNS, Vote, VoteSide
+from model.record import CORRECTION_FIELDS, CorrectionRecord, sha256_of
 
 
-class Table(SQLModel, registry=registry()):
-    """Base of all tables; `Table.metadata` knows nothing but them."""
+class StoreTable(SQLModel, registry=registry()):
+    """Base of all tables, and of nothing else: `StoreTable.metadata` has exactly them."""
 
 
-class PromptRow(Table, table=True):
+class PromptRow(StoreTable, table=True):
     """A text with its tokens and shots; key: sha256 of all three. offsets: flat JSON [start, end, start, ...]."""
 
     __tablename__ = "prompts"
@@ -35,7 +34,7 @@ class PromptRow(Table, table=True):
     tokens: int
 
 
-class RevisionRow(Table, table=True):
+class RevisionRow(StoreTable, table=True):
     """A revision of a correction, never changed or deleted; revision 0 is a draft, which is overwritten.
 
     content: sha256 of what fine-tuning learns from (prompt, human mask, pins).
@@ -65,7 +64,7 @@ class RevisionRow(Table, table=True):
     edits: int
 
 
-class CheckpointRow(Table, table=True):
+class CheckpointRow(StoreTable, table=True):
     """A model; at most one has status "served"."""
 
     __tablename__ = "checkpoints"
@@ -78,7 +77,7 @@ class CheckpointRow(Table, table=True):
     served_at: str | None = None
 
 
-class UseRow(Table, table=True):
+class UseRow(StoreTable, table=True):
     """Checkpoint `checkpoint_id` was trained on this revision."""
 
     __tablename__ = "uses"
@@ -87,7 +86,7 @@ class UseRow(Table, table=True):
     revision: int = Field(primary_key=True)
 
 
-class QueueRow(Table, table=True):
+class QueueRow(StoreTable, table=True):
     """A prompt to correct; id: sha256 of its text."""
 
     __tablename__ = "queue"
@@ -98,8 +97,8 @@ class QueueRow(Table, table=True):
     created_at: str
 
 
-class AssignmentRow(Table, table=True):
-    """What became of a queued prompt with one annotator: assigned, skipped or done."""
+class AssignmentRow(StoreTable, table=True):
+    """What an annotator did with a queued prompt: assigned, skipped or done."""
 
     __tablename__ = "assignments"
     queue_id: str = Field(primary_key=True, foreign_key="queue.id")
@@ -108,7 +107,7 @@ class AssignmentRow(Table, table=True):
     changed_at: str
 
 
-class VoteRow(Table, table=True):
+class VoteRow(StoreTable, table=True):
     """A vote, never changed or deleted. The long texts come last, so that figures need not read past them."""
 
     __tablename__ = "votes"
@@ -130,18 +129,18 @@ class VoteRow(Table, table=True):
     prompt: str
 
 
-def columns(table: type[Table], alias: str = "") -> ReadOnlyColumnCollection[str, Any]:
+def columns(table: type[StoreTable], alias: str = "") -> ReadOnlyColumnCollection[str, Any]:
     """The columns of a table, or of an alias of it, to build queries with."""
-    found: FromClause = Table.metadata.tables[str(table.__tablename__)]
-    return found.alias(alias).c if alias else found.c
+    clause: FromClause = StoreTable.metadata.tables[str(table.__tablename__)]
+    return clause.alias(alias).c if alias else clause.c
 
 
-def prompt_row(correction: Correction) -> PromptRow:
+def prompt_row(correction: CorrectionRecord) -> PromptRow:
     """The row of the correction's prompt."""
     offsets = json.dumps([end for span in correction.offsets for end in span], separators=(",", ":"))
     starts = json.dumps(correction.shot_starts, separators=(",", ":"))
     return PromptRow(
-        key=_sha256(correction.prompt_sha256, offsets, starts),
+        key=sha256_of("\n".join((correction.prompt_sha256, offsets, starts))),
         sha256=correction.prompt_sha256,
         text=correction.prompt,
         offsets=offsets,
@@ -150,20 +149,20 @@ def prompt_row(correction: Correction) -> PromptRow:
     )
 
 
-def revision_row(correction: Correction, prompt_key: str) -> RevisionRow:
+def revision_row(correction: CorrectionRecord, prompt_key: str) -> RevisionRow:
     """The row of the correction itself."""
     pins = json.dumps(correction.pins, separators=(",", ":"))
     values = {name: getattr(correction, name) for name in _SAME}
-    content = _sha256(prompt_key, correction.human_mask, pins)
+    content = sha256_of("\n".join((prompt_key, correction.human_mask, pins)))
     return RevisionRow(
         **values, correction_id=correction.id, prompt_key=prompt_key, pins=pins, content=content, edits=correction.edits
     )
 
 
-def correction_of(row: RevisionRow, prompt: PromptRow) -> Correction:
-    """The correction that `revision_row` and `prompt_row` took apart; not checked again."""
+def correction_of(row: RevisionRow, prompt: PromptRow) -> CorrectionRecord:
+    """The correction in the rows of `revision_row` and `prompt_row`; not checked again."""
     flat = json.loads(prompt.offsets)
-    return Correction(
+    return CorrectionRecord.model_construct(
         **{name: getattr(row, name) for name in _SAME},
         id=row.correction_id,
         prompt=prompt.text,
@@ -179,17 +178,11 @@ def vote_row(vote: Vote) -> VoteRow:
 
 
 def vote_of(row: VoteRow) -> Vote:
-    """The vote that `vote_row` took apart; not checked again."""
-    fields: dict[str, Any] = {name: getattr(row, name) for name in COLUMNS}
+    """The vote in a row of `vote_row`; not checked again."""
+    fields: dict[str, Any] = {name: getattr(row, name) for name in VOTE_COLUMNS}
     for side in SIDES:
-        fields[side] = Side(**{name: fields.pop(f"{side}_{name}") for name in SIDE_NAMES})
-    return Vote(**fields)
+        fields[side] = VoteSide.model_construct(**{name: fields.pop(f"{side}_{name}") for name in SIDE_FIELDS})
+    return Vote.model_construct(**fields)
 
 
-_SAME = tuple(
-    name for name in Correction.__dataclass_fields__ if name not in ("id", "prompt", "offsets", "shot_starts", "pins")
-)
-
-
-def _sha256(*parts: str) -> str:
-    return hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()
+_SAME = tuple(name for name in CORRECTION_FIELDS if name not in ("id", "prompt", "offsets", "shot_starts", "pins"))

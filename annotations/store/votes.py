@@ -7,18 +7,18 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
 
-from annotations.checks import NAME_LIMIT, now, text_field
 from annotations.errors import RecordError
 from annotations.results import VotePage
 from annotations.standings import Standing, standings
 from annotations.store.sessions import Sessions
 from annotations.store.tables import VoteRow as V
 from annotations.store.tables import columns, vote_of, vote_row
-from annotations.votes import Vote, checked_vote
+from annotations.votes import Vote
+from model.fields import NAME_LIMIT, now, text_field
 
-BATCH = 50  # votes read at a time
+_BATCH = 50  # votes read at a time
 
-v = columns(V)
+_v = columns(V)
 
 
 class Votes(Sessions):
@@ -31,21 +31,21 @@ class Votes(Sessions):
         changes nothing, and what was saved first is returned.
         Raises RecordError when a field is not valid, or the id is that of a vote that says something else.
         """
-        made = checked_vote({**fields, "created_at": now()})
+        vote = Vote.from_fields({**fields, "created_at": now()})
         with self._write() as session:
-            row = session.get(V, made.id)
+            row = session.get(V, vote.id)
             if row is None:
-                session.add(vote_row(made))
-                return made
+                session.add(vote_row(vote))
+                return vote
             there = vote_of(row)
-        if there.content != made.content:
+        if there.content != vote.content:
             raise RecordError("id: belongs to another vote; a vote that was saved is never changed")
         return there
 
     def votes(self, annotator: str | None = None, limit: int = 50, offset: int = 0) -> VotePage:
         """Votes, newest first, and how many there are in all. annotator: only by this person; None or "" = by all."""
         where = _by(annotator)
-        query = select(V).where(*where).order_by(v.created_at.desc(), v.id)
+        query = select(V).where(*where).order_by(_v.created_at.desc(), _v.id)
         with self._read() as session:
             total = session.execute(select(func.count()).select_from(V).where(*where)).scalar_one()
             rows = session.execute(query.offset(max(0, offset)).limit(max(0, limit))).scalars()
@@ -54,20 +54,20 @@ class Votes(Sessions):
     def all_votes(self, annotator: str | None = None) -> Iterator[Vote]:
         """All votes (of one person), oldest first, a few at a time: for an export."""
         with self._read() as session:
-            query = select(v.id).where(*_by(annotator)).order_by(v.created_at, v.id)
+            query = select(_v.id).where(*_by(annotator)).order_by(_v.created_at, _v.id)
             ids = list(session.execute(query).scalars())
-        for at in range(0, len(ids), BATCH):
+        for at in range(0, len(ids), _BATCH):
             with self._read() as session:
-                query = select(V).where(v.id.in_(ids[at : at + BATCH])).order_by(v.created_at, v.id)
+                query = select(V).where(_v.id.in_(ids[at : at + _BATCH])).order_by(_v.created_at, _v.id)
                 batch = [vote_of(row) for row in session.execute(query).scalars()]
             yield from batch
 
     def vote_summary(self, blind_only: bool = True) -> list[Standing]:
         """How each pair of arms stands with each target. blind_only: only votes with the names hidden."""
-        pair = (v.target, v.left_name, v.right_name, v.winner)
+        pair = (_v.target, _v.left_name, _v.right_name, _v.winner)
         query = select(*pair, func.count()).group_by(*pair)
         if blind_only:
-            query = query.where(v.blind)
+            query = query.where(_v.blind)
         with self._read() as session:
             return standings((row[0], row[1], row[2], row[3], row[4]) for row in session.execute(query))
 
@@ -75,4 +75,4 @@ class Votes(Sessions):
 def _by(annotator: str | None) -> list[ColumnElement[bool]]:
     if not annotator:
         return []
-    return [v.annotator == text_field("annotator", annotator, NAME_LIMIT)]
+    return [_v.annotator == text_field("annotator", annotator, NAME_LIMIT)]

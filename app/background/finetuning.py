@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from annotations.errors import ExportError, RecordError, StoreError
 from annotations.files.formats import write_jsonl
 from annotations.results import TO_LEARN, Filter
-from annotations.store import Key, Store
+from annotations.store import RevisionKey, Store
 from app.background.priority import lower_priority
 from app.background.served import Served
 from model.errors import InputError
@@ -91,7 +91,7 @@ class FineTuning:
         with self._lock:
             return self._job
 
-    def choose(self, lesson: Lesson) -> list[Key]:
+    def choose(self, lesson: Lesson) -> list[RevisionKey]:
         """Id and revision of the corrections that a lesson is made of. Raises StoreError, RecordError, InputError."""
         if not lesson.statuses:
             return []
@@ -128,7 +128,7 @@ class FineTuning:
         if self._thread is not None:
             self._thread.join(seconds)
 
-    def _run(self, keys: Sequence[Key], lesson: Lesson, parent: str) -> None:
+    def _run(self, keys: Sequence[RevisionKey], lesson: Lesson, parent: str) -> None:
         lower_priority()
         try:
             result = self._make(keys, lesson, parent)
@@ -141,7 +141,7 @@ class FineTuning:
             logging.getLogger(__name__).exception("fine-tuning failed")
             self._change(state=FAILED, message="An unexpected error; the server's log says more.")
 
-    def _make(self, keys: Sequence[Key], lesson: Lesson, parent: str) -> FineTuned:
+    def _make(self, keys: Sequence[RevisionKey], lesson: Lesson, parent: str) -> FineTuned:
         store, checkpoints = self._open_store(), self._served.settings.data_folder / CHECKPOINTS_FOLDER
         checkpoints.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=checkpoints, prefix=".making-") as scratch:

@@ -10,10 +10,10 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from typing import get_args
 
-from annotations.record import Correction
 from annotations.results import SEARCH_LIMIT, TO_LEARN, Filter
-from annotations.votes import WINNERS
+from annotations.votes import Winner
 from app.answering.side_by_side import AnswerPiece, answer_side_by_side
 from app.compare.arms import DIFFUMASK, FIRST, FULL, HUMAN, RANDOM, Arm
 from app.compare.comparison import Comparison
@@ -27,6 +27,7 @@ from model.llm.load import local_writer
 from model.llm.writers import Writer
 from model.prompt import parse
 from model.prompt.limits import MAX_CHARACTERS
+from model.record import CorrectionRecord
 
 _REMEMBERED = 64  # comparisons, of all visitors
 _QUESTION_LIMIT = 20_000  # characters
@@ -97,7 +98,7 @@ class Comparisons:
             text = stored_prompt(correction).render(stored_mask(correction.human_mask))
         return ComparedSide(arm, joined(text, question), seconds)
 
-    def _correction(self, context: str) -> Correction:
+    def _correction(self, context: str) -> CorrectionRecord:
         """The newest correction of exactly this prompt, white space at its ends aside. Raises InputError."""
         store, text = self.studio.store, context.strip()
         wanted = {hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest() for prompt in (context, text)}
@@ -145,7 +146,7 @@ class Comparisons:
 
     def vote(self, comparison: Comparison, winner: str, annotator: str) -> None:
         """Store the vote, then reveal. A second vote changes nothing. Raises InputError, RecordError or StoreError."""
-        if winner not in WINNERS or not comparison.asked:
+        if winner not in get_args(Winner) or not comparison.asked:
             raise InputError(_GONE)
         if not comparison.voted:
             self.studio.store.vote(comparison.vote_fields(winner, annotator))

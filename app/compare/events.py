@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import gradio as gr
 from pydantic import AfterValidator, Field, InstanceOf
 
-from annotations.checks import NAME_LIMIT
 from annotations.errors import ExportError
 from annotations.files.export import export_votes
 from app.answering.answerer import Answerer, EndpointKey
@@ -39,6 +38,7 @@ from app.components.forms import (
 from app.components.words import plural
 from app.studio import Studio
 from model.errors import InputError
+from model.fields import NAME_LIMIT
 from model.pretrained import WHEELS
 
 _KEY_KEPT = "Kept for this address until you leave the page"

@@ -10,7 +10,6 @@ import gradio as gr
 from pydantic import InstanceOf
 
 from annotations.errors import NotFoundError
-from annotations.record import Correction
 from annotations.results import Filter, QueueItem
 from app.components.canvas_lines import (
     drafted_line,
@@ -30,6 +29,7 @@ from app.opened import Opened, opened_again
 from app.studio import Studio
 from model.compress import CompressRequest
 from model.errors import InputError
+from model.record import CorrectionRecord
 
 _CLOSED = "The server was started anew since this prompt was opened: press Open; your draft will be there."
 _IN_HAND = "This is your next prompt already: submit it, or skip it."
@@ -192,7 +192,7 @@ class CorrectEvents:
         except USER_ERRORS:
             return None  # then the model proposes
 
-    def _show(self, stored: Correction, name: str, counter: str, message: str) -> CorrectPage:
+    def _show(self, stored: CorrectionRecord, name: str, counter: str, message: str) -> CorrectPage:
         opened = opened_again(stored, name)
         document = self.studio.document(uuid.uuid4().hex, opened.without_rules, counter, correction=opened.id)
         canvas = view.stored_edits(document, stored, message)
@@ -264,7 +264,7 @@ class CorrectEvents:
         newest = self._newest(name)
         return offer_line(shorten(newest.prompt, 80) if newest else "")
 
-    def _newest(self, name: str) -> Correction | None:
+    def _newest(self, name: str) -> CorrectionRecord | None:
         """The person's newest draft."""
         try:
             store = self.studio.store

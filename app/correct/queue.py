@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from annotations.files.prompts import Row, read_file, read_text
+from annotations.files.prompts import ReadPrompt, prompts_in_file, prompts_in_text
 from annotations.results import Filter
 from app.components import table
 from app.components.forms import UNCHANGED, USER_ERRORS, Change, Changes, PersonName, Request, Text, reads
@@ -78,7 +78,7 @@ class QueueEvents:
         """Add prompts that were pasted."""
         if not request.pasted.strip():
             raise InputError("Paste one or more prompts first.")
-        report = self._add(list(read_text(request.pasted, MAX_CHARACTERS)), "pasted")
+        report = self._add(list(prompts_in_text(request.pasted, MAX_CHARACTERS)), "pasted")
         return QueuePage(report=report, progress=progress_line(self.studio, request.name), pasted="")
 
     @reads(UploadRequest, refused=_in_report)
@@ -86,7 +86,7 @@ class QueueEvents:
         """Add the prompts of a file."""
         if not request.file:
             return QueuePage()
-        report = self._add(list(read_file(Path(request.file), MAX_CHARACTERS)), "file")
+        report = self._add(list(prompts_in_file(Path(request.file), MAX_CHARACTERS)), "file")
         return QueuePage(report=report, progress=progress_line(self.studio, request.name))
 
     @reads(PeopleRequest, refused=_in_report)
@@ -103,7 +103,7 @@ class QueueEvents:
             store.done(prompt_sha256(prompt), annotator)
         return QueuePage(report=report, progress=progress_line(self.studio, request.name), people=max(2, people))
 
-    def _add(self, rows: list[Row], source: str) -> str:
+    def _add(self, rows: list[ReadPrompt], source: str) -> str:
         """Put the rows that are prompts into the queue; returns what is shown of it."""
         prompts = [(line, row) for line, row in rows if isinstance(row, str)]
         added = self.studio.store.add_prompts([(prompt, None) for _, prompt in prompts], source)

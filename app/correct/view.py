@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from annotations.record import Correction
-from annotations.results import Progress
+from annotations.results import QueueProgress
 from app.components import table
 from app.components.canvas_lines import masks_line
 from app.components.words import plural
+from model.record import CorrectionRecord
 
 _SHOWN_REFUSALS = 200
 
 
-def queue_line(progress: Progress, unmeasured: int) -> str:
+def queue_line(progress: QueueProgress, unmeasured: int) -> str:
     """How far the queue is, and what this person did of it."""
     if not progress.total:
         return table.message("The queue is empty. Open a single prompt below, or add many.", "quiet")
@@ -47,7 +47,7 @@ def added_prompts(new: int, already: int, refused: Sequence[tuple[int, str]]) ->
     return table.content(*blocks)
 
 
-def stored_edits(document: str, stored: Correction, message: str) -> str:
+def stored_edits(document: str, stored: CorrectionRecord, message: str) -> str:
     """A draft for the canvas; document: its first line, from `Studio.document`."""
     masks, pins = (stored.model_mask, stored.human_mask), stored.pins
     return document + masks_line(*masks, pins, note=stored.note, said=message, seconds=stored.seconds)

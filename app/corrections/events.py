@@ -13,8 +13,8 @@ import gradio as gr
 
 from annotations.errors import ExportError
 from annotations.files.archive import unzipped, zip_folder
-from annotations.files.export import export, import_file
-from annotations.record import Correction
+from annotations.files.export import export
+from annotations.files.importing import import_file
 from annotations.results import Filter
 from app.components import table
 from app.components.forms import UNCHANGED, USER_ERRORS, Change, Changes, PersonName, Request, Text, TextList, reads
@@ -24,6 +24,7 @@ from app.corrections import view
 from app.opened import Opened, opened_again
 from app.studio import Studio
 from model.errors import InputError
+from model.record import CorrectionRecord
 
 _REVIEWED = {"accepted": "Accepted", "rejected": "Rejected"}
 
@@ -209,7 +210,7 @@ class CorrectionsEvents:
 
     def _review(self, status: str, request: ReviewRequest) -> CorrectionsPage:
         store, name = self.studio.store, request.reviewer
-        reviewed: Correction = store.review(*_chosen(request.chosen), status, name, request.remark).correction
+        reviewed: CorrectionRecord = store.review(*_chosen(request.chosen), status, name, request.remark).correction
         message = f"{_REVIEWED[status]} by {name}: revision {reviewed.revision}."
         return replace(
             self._show(reviewed.id, reviewed.revision),

@@ -9,14 +9,14 @@ from typing import Any
 
 import gradio as gr
 
-from annotations.checks import NOTE_LIMIT
-from annotations.record import STATUSES
 from app.components.canvas import token_canvas
 from app.components.forms import INSTANT, PRIVATE, Form
 from app.components.scripted import table_component
 from app.correct.tab import CANVAS_QUEUE, CorrectTab
 from app.corrections.events import CorrectionsEvents, ExportEvents
 from app.studio import Studio
+from model.fields import NOTE_LIMIT
+from model.record import STATUSES
 
 _EXPORTS = {"JSONL": ".jsonl", "CSV": ".csv", "Parquet": ".parquet", "Data set (zip)": ".zip"}
 _EMPTY = "Choose a correction above: its masks, their difference and its history are shown here."

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from annotations.files.export import ImportReport
-from annotations.record import Correction
-from annotations.results import Agreement, Entry, Page, Stats
+from annotations.files.importing import ImportReport
+from annotations.results import Agreement, CorrectionPage, Entry, Stats
 from app.components import table
 from app.components.canvas_lines import document_line, masks_line
 from app.components.words import moment, plural, shorten
 from app.opened import stored_prompt
 from model.diffusion.trace import SamplerConfig
 from model.errors import InputError
+from model.record import CorrectionRecord
 
 PAGE_SIZE = 20
 _SHOWN_OUTCOMES = 200  # rows of an import that are named
@@ -24,7 +24,7 @@ _NO_AGREEMENT = "No prompt was corrected by two people yet. Once one is, this sa
 _COLUMNS = ("Prompt*", "Status", "Annotator", "Changed#", "Asked#", "When (UTC)#")
 
 
-def corrections_table(listed: Page, page: int, anything: bool, chosen: str = "") -> str:
+def corrections_table(listed: CorrectionPage, page: int, anything: bool, chosen: str = "") -> str:
     """A page of corrections; anything: whether the store holds any at all."""
     if not listed.entries:
         return table.message(_NO_MATCH if anything else _EMPTY, "empty")
@@ -56,7 +56,7 @@ def store_line(stats: Stats) -> str:
     return table.message(" · ".join(line), "quiet")
 
 
-def correction_card(correction: Correction, history: Sequence[Correction], agreement: Agreement) -> str:
+def correction_card(correction: CorrectionRecord, history: Sequence[CorrectionRecord], agreement: Agreement) -> str:
     """What is known of a correction, and its revisions."""
     blocks = [table.facts(_facts(correction, agreement))]
     if len(history) > 1 or correction not in history:
@@ -67,7 +67,7 @@ def correction_card(correction: Correction, history: Sequence[Correction], agree
     return table.content(*blocks)
 
 
-def _facts(correction: Correction, agreement: Agreement) -> list[tuple[str, str]]:
+def _facts(correction: CorrectionRecord, agreement: Agreement) -> list[tuple[str, str]]:
     edits, n = correction.edits, len(correction.offsets)
     facts = [
         ("Status", f"{correction.status} by {correction.reviewer}" if correction.reviewer else correction.status),
@@ -86,17 +86,17 @@ def _facts(correction: Correction, agreement: Agreement) -> list[tuple[str, str]
     return facts
 
 
-def _saved(correction: Correction) -> str:
+def _saved(correction: CorrectionRecord) -> str:
     when = f"{moment(correction.created_at)} UTC"
     return f"{when}, revision {correction.revision}, {correction.seconds:.0f} s of work"
 
 
-def _asked(correction: Correction) -> str:
+def _asked(correction: CorrectionRecord) -> str:
     length = f"keep {correction.retention:.0%}, {plural(correction.steps, 'step')}"
     return f"{length}, threshold {correction.threshold:g}, seed {correction.seed}"
 
 
-def _revision(correction: Correction) -> tuple[str, ...]:
+def _revision(correction: CorrectionRecord) -> tuple[str, ...]:
     """A row of the history: what was remarked, and by whom."""
     person = correction.reviewer or correction.annotator
     remark = correction.review_note if correction.reviewer else correction.note
@@ -156,7 +156,7 @@ def import_report(report: ImportReport) -> str:
 # --- one correction on the canvas --------------------------------------------------------------------------
 
 
-def review_lines(correction: Correction) -> str:
+def review_lines(correction: CorrectionRecord) -> str:
     """The correction for a canvas that only shows it."""
     prompt = stored_prompt(correction)
     asked: dict[str, Any] = {"retention": correction.retention, "steps": correction.steps}
@@ -164,7 +164,7 @@ def review_lines(correction: Correction) -> str:
     return document + masks_line(correction.model_mask, correction.human_mask, correction.pins)
 
 
-def edit_lines(correction: Correction, annotator: str, document: str) -> str:
+def edit_lines(correction: CorrectionRecord, annotator: str, document: str) -> str:
     """The correction for the canvas that edits it; document: the first line, from `Studio.document`."""
     note = correction.note
     message = f"Opened again: revision {correction.revision}; submit makes the next one."

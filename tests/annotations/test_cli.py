@@ -12,6 +12,7 @@ import pytest
 from annotations.cli import main
 from annotations.results import Filter
 from annotations.store import open_store
+from model.record import CorrectionRecord
 from tests.support.exported import NAMES, filled
 from tests.support.saving import fields
 
@@ -98,3 +99,22 @@ def test_export_filters(database: str, tmp_path: Path) -> None:
     assert main(["export", str(tmp_path / "x.jsonl"), "--history"]) == 0
     assert len((tmp_path / "x.jsonl").read_text().splitlines()) == 2
     assert store.keys(Filter(text="second")) == [(sent["id"], 2)]
+
+
+def test_an_interrupt(database: str) -> None:
+    script = (  # it sleeps because another thread may get the signal first
+        "import os, signal, time, annotations.cli as cli\n"
+        "cli.open_store = lambda url: (os.kill(os.getpid(), signal.SIGINT), time.sleep(60))\n"
+        "raise SystemExit(cli.main(['stats']))"
+    )
+    command = [sys.executable, "-c", script]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "diffumask: interrupted\n")
+
+
+def test_the_card_explains_every_column(database: str, tmp_path: Path) -> None:
+    open_store().submit(fields())
+    assert main(["export", str(tmp_path / "set")]) == 0
+    card = (tmp_path / "set" / "README.md").read_text(encoding="utf-8")
+    assert all(f"| {name} | {field.description} |" in card for name, field in CorrectionRecord.model_fields.items())
+    assert "1 correction (1 submitted)" in card and "$" not in card

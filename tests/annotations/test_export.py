@@ -18,19 +18,20 @@ from hypothesis import strategies as st
 
 from annotations.errors import ExportError, StoreError
 from annotations.files import formats
-from annotations.files.export import CARD, DATA_FILE, export, import_file
+from annotations.files.export import CARD_FILE, DATA_FILE, export
 from annotations.files.formats import guarded, unguarded
-from annotations.record import Correction, checked
+from annotations.files.importing import import_file
 from annotations.store import Store, open_store
+from model.record import CorrectionRecord
 from tests.support.exported import NAMES, all_of
-from tests.support.saving import HOSTILE, record
+from tests.support.saving import HOSTILE, correction
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
 HOSTILE_TEXT = st.lists(st.one_of(st.sampled_from(HOSTILE), TEXT), max_size=4).map("".join)
 
 
 @st.composite
-def corrections(draw: st.DrawFn) -> Correction:
+def corrections(draw: st.DrawFn) -> CorrectionRecord:
     """Any valid correction."""
     prompt = draw(HOSTILE_TEXT.filter(str.strip))
     ends = sorted(draw(st.sets(st.integers(0, len(prompt)), min_size=2, max_size=12)))
@@ -38,28 +39,26 @@ def corrections(draw: st.DrawFn) -> Correction:
     human_mask = draw(bits)
     pinned = draw(st.sets(st.integers(0, len(ends) - 2)))
     status = draw(st.sampled_from(("draft", "submitted", "accepted", "rejected")))
-    return checked(
-        record(
-            prompt,
-            id=draw(st.uuids()).hex,
-            status=status,
-            revision=0 if status == "draft" else draw(st.integers(1, 99)),
-            offsets=list(zip(ends, ends[1:], strict=False)),
-            shot_starts=sorted(draw(st.sets(st.integers(0, len(prompt) - 1), max_size=3))),
-            model_mask=draw(bits),
-            human_mask=human_mask,
-            pins={i: human_mask[i] == "1" for i in pinned},
-            retention=draw(st.floats(0, 1)),
-            threshold=draw(st.floats(0, 1)),
-            steps=draw(st.integers(1, 64)),
-            seed=draw(st.integers(0, 2**63 - 1)),
-            seconds=draw(st.floats(0, 1e7)),
-            checkpoint=draw(HOSTILE_TEXT.map(lambda text: "c" + text[:100])),
-            annotator=draw(HOSTILE_TEXT.map(lambda text: text[:100] + "a")),
-            note=draw(HOSTILE_TEXT),
-            reviewer=draw(HOSTILE_TEXT.map(lambda text: text[:100])),
-            review_note=draw(HOSTILE_TEXT),
-        )
+    return correction(
+        prompt,
+        id=draw(st.uuids()).hex,
+        status=status,
+        revision=0 if status == "draft" else draw(st.integers(1, 99)),
+        offsets=list(zip(ends, ends[1:], strict=False)),
+        shot_starts=sorted(draw(st.sets(st.integers(0, len(prompt) - 1), max_size=3))),
+        model_mask=draw(bits),
+        human_mask=human_mask,
+        pins={i: human_mask[i] == "1" for i in pinned},
+        retention=draw(st.floats(0, 1)),
+        threshold=draw(st.floats(0, 1)),
+        steps=draw(st.integers(1, 64)),
+        seed=draw(st.integers(0, 2**63 - 1)),
+        seconds=draw(st.floats(0, 1e7)),
+        checkpoint=draw(HOSTILE_TEXT.map(lambda text: "c" + text[:100])),
+        annotator=draw(HOSTILE_TEXT.map(lambda text: text[:100] + "a")),
+        note=draw(HOSTILE_TEXT),
+        reviewer=draw(HOSTILE_TEXT.map(lambda text: text[:100])),
+        review_note=draw(HOSTILE_TEXT),
     )
 
 
@@ -81,17 +80,19 @@ def test_hostile_texts_come_back(hostile: Store, tmp_path: Path, name: str) -> N
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(made=st.lists(corrections(), max_size=4, unique_by=lambda c: c.id))
-def test_any_correction_comes_back(tmp_path: Path, name: str, made: list[Correction]) -> None:
+def test_any_correction_comes_back(tmp_path: Path, name: str, made: list[CorrectionRecord]) -> None:
     path = tmp_path / name
     export(made, path)
-    reader = {"out.jsonl": formats.read_jsonl, "out.csv": formats.read_csv}.get(name, formats.read_parquet)
+    reader = {"out.jsonl": formats.corrections_in_jsonl, "out.csv": formats.corrections_in_csv}.get(
+        name, formats.corrections_in_parquet
+    )
     file = path / DATA_FILE if name == "out" else path
-    assert [found for _, found in reader(file)] == made
+    assert [made_again for _, made_again in reader(file)] == made
 
 
 @settings(max_examples=15, deadline=None)
 @given(made=corrections())
-def test_any_correction_is_stored(made: Correction) -> None:
+def test_any_correction_is_stored(made: CorrectionRecord) -> None:
     store = open_store("sqlite://")
     assert store.import_many([made, made]) == [("added", ""), ("already there", "")]
     assert store.get(made.id) == made
@@ -126,7 +127,7 @@ def test_jsonl_is_one_ascii_line_each(hostile: Store, tmp_path: Path) -> None:
 def test_data_set_folder(hostile: Store, tmp_path: Path) -> None:
     yaml = pytest.importorskip("yaml")
     export(all_of(hostile), tmp_path / "set")
-    header = (tmp_path / "set" / CARD).read_text(encoding="utf-8").split("---\n")[1]
+    header = (tmp_path / "set" / CARD_FILE).read_text(encoding="utf-8").split("---\n")[1]
     described = yaml.safe_load(header)
     [pattern] = [file["path"] for file in described["configs"][0]["data_files"]]
     assert list((tmp_path / "set").glob(pattern)) == [tmp_path / "set" / DATA_FILE]
@@ -149,19 +150,19 @@ def test_load_dataset(hostile: Store, tmp_path: Path) -> None:
 def test_parquet_of_other_types(tmp_path: Path) -> None:
     """As other programs write it: large strings, 64-bit integers."""
     path = tmp_path / "x.parquet"
-    made = checked(record())
+    made = correction()
     row = {**made.to_fields(), "pins": [{"token": 0, "keep": True}]}
     columns = {name: pa.array([value]) for name, value in row.items()}
     columns["prompt"] = columns["prompt"].cast(pa.large_string())
     pq.write_table(pa.table(columns), path)
-    assert [found for _, found in formats.read_parquet(path)] == [made]
+    assert [made_again for _, made_again in formats.corrections_in_parquet(path)] == [made]
 
 
 # --- whole or not at all -----------------------------------------------------------------------------------
 
 
-def _breaking() -> Iterator[Correction]:
-    yield checked(record())
+def _breaking() -> Iterator[CorrectionRecord]:
+    yield correction()
     raise StoreError("the database went away")
 
 
@@ -179,7 +180,7 @@ def test_a_failing_export_changes_nothing(hostile: Store, tmp_path: Path, name: 
 
 
 def test_export_replaces_only_what_it_wrote(tmp_path: Path) -> None:
-    made = [checked(record())]
+    made = [correction()]
     (tmp_path / "folder").mkdir()
     (tmp_path / "link.csv").symlink_to(tmp_path / "real.csv")
     (tmp_path / "real.csv").write_text("old")

@@ -2,39 +2,42 @@
 
 from __future__ import annotations
 
-import dataclasses
 import random
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 
 from annotations.errors import ExportError
 from annotations.files import formats
-from annotations.files.export import export, import_file
-from annotations.record import Correction, checked, to_line
+from annotations.files.export import export
+from annotations.files.importing import import_file
 from annotations.store import Store, open_store
+from model.record import CORRECTION_FIELDS
 from tests.support.exported import NAMES, all_of
-from tests.support.saving import fields, record
+from tests.support.saving import correction, fields
 
 
 def test_jsonl_report(tmp_path: Path) -> None:
     store = open_store("sqlite://")
-    good, other = checked(record()), checked(record("Another prompt"))
+    good, other = correction(), correction("Another prompt")
     lines = [
-        to_line(good),
+        good.to_line(),
         "",
-        to_line(good),
-        to_line(other).replace('"seconds":1.5', '"seconds":2.5'),
-        to_line(other),
-        to_line(checked(record("Stolen id", id=good.id, revision=2))),
+        good.to_line(),
+        other.to_line().replace('"seconds":1.5', '"seconds":2.5'),
+        other.to_line(),
+        correction("Stolen id", id=good.id, revision=2).to_line(),
         "{]",
         '"text"',
-        to_line(good).replace('"human_mask":"1111"', '"human_mask":"111"'),
-        to_line(good).replace("brief", "brief\\u0000"),
-        to_line(checked(record(revision=7, status="accepted", reviewer="Bob"))),
+        good.to_line().replace('"human_mask":"1111"', '"human_mask":"111"'),
+        good.to_line().replace("brief", "brief\\u0000"),
+        correction(revision=7, status="accepted", reviewer="Bob").to_line(),
     ]
     path = tmp_path / "x.jsonl"
-    path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode() + b"\n\xff\xfe{}\n" + to_line(other).encode()[:50])
+    path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode() + b"\n\xff\xfe{}\n" + other.to_line().encode()[:50])
     report = import_file(store, path)
     results = {outcome.line: outcome.result for outcome in report.outcomes}
     assert results == {
@@ -52,7 +55,7 @@ def test_jsonl_report(tmp_path: Path) -> None:
 def test_import_does_not_touch_a_draft(tmp_path: Path) -> None:
     store = open_store("sqlite://")
     mine = store.save_draft(fields(note="mine")).correction
-    theirs = checked(record(status="draft", revision=0))
+    theirs = correction(status="draft", revision=0)
     export([theirs, mine], tmp_path / "x.jsonl")
     report = import_file(store, tmp_path / "x.jsonl")
     assert (report.refused, report.already) == (1, 1) and store.draft("Ann", mine.prompt_sha256) == mine
@@ -61,7 +64,14 @@ def test_import_does_not_touch_a_draft(tmp_path: Path) -> None:
 def test_csv_report(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     store = open_store("sqlite://")
-    export([checked(record("two\nlines")), checked(record()), checked(record("last one"))], path)
+    export(
+        [
+            correction("two\nlines"),
+            correction(),
+            correction("last one"),
+        ],
+        path,
+    )
     lines = path.read_bytes().split(b"\n")
     lines[3] = lines[3].replace(b'"8"', b'"=8"')
     content = b"\n".join(lines).replace(b'"\n"', b'"\r\n"')  # as a spreadsheet ends rows
@@ -97,16 +107,18 @@ def test_files_of_another_kind(tmp_path: Path, name: str, content: bytes) -> Non
 
 
 def test_sizes_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    small, large = checked(record()), checked(record("Please be brief. " * 300))
+    small, large = (
+        correction(),
+        correction("Please be brief. " * 300),
+    )
     for name in ("x.jsonl", "x.csv", "x.parquet"):
         export([small, large, small], tmp_path / name)
-    monkeypatch.setattr(formats, "LINE_LIMIT", 2000)
+    monkeypatch.setattr(formats, "LINE_BYTES", 2000)
     results = [outcome.result for outcome in import_file(open_store("sqlite://"), tmp_path / "x.jsonl").outcomes]
     assert results == ["added", "refused", "already there"]
     results = [outcome.result for outcome in import_file(open_store("sqlite://"), tmp_path / "x.csv").outcomes]
     assert results == ["added", "refused"]  # a CSV file is not read on after that
-    fields_of_a_record = [field.name for field in dataclasses.fields(Correction)]
-    (tmp_path / "many.csv").write_text(",".join(fields_of_a_record) + "\n" + '"a\n",' * 2000)
+    (tmp_path / "many.csv").write_text(",".join(CORRECTION_FIELDS) + "\n" + '"a\n",' * 2000)
     [outcome] = import_file(open_store("sqlite://"), tmp_path / "many.csv").outcomes
     assert "a row is longer" in outcome.reason
     monkeypatch.setattr(formats, "GROUP_VALUES", 100)
@@ -132,3 +144,65 @@ def test_damaged_files(hostile: Store, tmp_path: Path, name: str) -> None:
             assert report.added + report.already + report.refused == len(report.outcomes)
         except ExportError:
             pass
+
+
+def test_parquet_of_many_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "ROWS_PER_GROUP", 3)
+    made = [correction(f"Prompt {i}") for i in range(10)]
+    assert export(made, tmp_path / "x.parquet") == 10
+    assert pq.ParquetFile(tmp_path / "x.parquet").metadata.num_row_groups == 4
+    assert [row for _, row in formats.corrections_in_parquet(tmp_path / "x.parquet")] == made
+
+
+@pytest.mark.parametrize(
+    ("pins", "reason"),
+    [
+        ([{"token": 0, "keep": True}, {"token": 0, "keep": True}], "pins: has a token twice"),
+        ([{"token": 9, "keep": True}], "pins: 9 is not the index of a token"),
+        ([{"token": 0, "keep": None}], "pins: token 0 is None, not true or false"),
+        (["0"], "pins: is not a list of {token, keep}"),
+        ([{"token": 0}], "pins: is not a list of {token, keep}"),
+        (None, "pins: is not a list of {token, keep}"),
+    ],
+)
+def test_pins_in_parquet(tmp_path: Path, pins: Any, reason: str) -> None:
+    fields_of_it = correction().to_fields() | {"pins": pins}
+    pq.write_table(pa.table({name: pa.array([value]) for name, value in fields_of_it.items()}), tmp_path / "x.parquet")
+    [outcome] = import_file(open_store("sqlite://"), tmp_path / "x.parquet").outcomes
+    assert (outcome.line, outcome.result, outcome.reason) == (1, "refused", reason)
+
+
+def test_columns_of_something_else(tmp_path: Path) -> None:
+    for columns, message in (
+        (["id", "prompt", "human_mask", "price"], "'price' is not expected"),
+        (["id", "prompt"], "human_mask missing"),
+    ):
+        pq.write_table(pa.table({name: pa.array(["x"]) for name in columns}), tmp_path / "x.parquet")
+        with pytest.raises(ExportError, match=message):
+            import_file(open_store("sqlite://"), tmp_path / "x.parquet")
+
+
+def test_what_is_no_file_or_data_set(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "folder.csv").mkdir()
+    for name, format, message in (
+        ("empty", "", "holds no data/"),
+        ("folder.csv", "csv", "is not a file"),
+        ("missing.csv", "", "is not there"),
+        ("empty", "xlsx", "'xlsx' is not one of jsonl, csv, parquet, dataset"),
+    ):
+        with pytest.raises(ExportError, match=message):
+            import_file(open_store("sqlite://"), tmp_path / name, format)
+
+
+def test_large_files_are_imported_in_batches(tmp_path: Path) -> None:
+    """More rows than one transaction takes, with a refused one in between and blank lines in CSV."""
+    made = [correction(f"Prompt {i}") for i in range(450)]
+    export(made, tmp_path / "x.csv")
+    lines = (tmp_path / "x.csv").read_bytes().split(b"\n")
+    lines[300:300] = [b"", b'"too","few"']
+    (tmp_path / "x.csv").write_bytes(b"\n".join(lines))
+    store = open_store("sqlite://")
+    report = import_file(store, tmp_path / "x.csv")
+    assert (report.added, report.refused, store.find().total) == (450, 1, 450)
+    assert [outcome.line for outcome in report.outcomes if outcome.result == "refused"] == [302]

@@ -12,12 +12,12 @@ from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from annotations.errors import StoreError
-from annotations.record import checked
 from annotations.results import Filter
 from annotations.store import Store, migrations
-from annotations.store.engine import connect, writer
+from annotations.store.engine import connect, for_writing
 from annotations.store.migrations import MIGRATIONS, migrate
-from annotations.store.tables import Table
+from annotations.store.tables import StoreTable
+from model.record import CorrectionRecord
 from tests.support.databases import KINDS, database
 from tests.support.voting import ballot
 
@@ -61,7 +61,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
 @pytest.fixture
 def oldest(engine: Engine) -> Engine:
     """A database of version 1 with something in it."""
-    with writer(engine).begin() as connection:
+    with for_writing(engine).begin() as connection:
         for statement in VERSION_1.strip().split(";\n"):
             connection.exec_driver_sql(statement.rstrip(";"))
     return engine
@@ -69,26 +69,26 @@ def oldest(engine: Engine) -> Engine:
 
 def _columns(connection: Connection) -> dict[str, dict[str, bool]]:
     """Table -> column -> whether it may be NULL."""
-    found = inspect(connection)
+    inspector = inspect(connection)
     return {
-        table: {column["name"]: column["nullable"] for column in found.get_columns(table)}
-        for table in found.get_table_names()
+        table: {column["name"]: column["nullable"] for column in inspector.get_columns(table)}
+        for table in inspector.get_table_names()
         if table != "schema_version"
     }
 
 
 def _schema(engine: Engine) -> tuple[object, ...]:
     with engine.connect() as connection:
-        found = inspect(connection)
-        names = sorted(found.get_table_names())
+        inspector = inspect(connection)
+        names = sorted(inspector.get_table_names())
         indexes = {
-            (i["name"], tuple(i["column_names"]), i["unique"]) for name in names for i in found.get_indexes(name)
+            (i["name"], tuple(i["column_names"]), i["unique"]) for name in names for i in inspector.get_indexes(name)
         }
-        keys = {(name, tuple(found.get_pk_constraint(name)["constrained_columns"])) for name in names}
+        keys = {(name, tuple(inspector.get_pk_constraint(name)["constrained_columns"])) for name in names}
         foreign = {
             (name, tuple(key["constrained_columns"]), key["referred_table"])
             for name in names
-            for key in found.get_foreign_keys(name)
+            for key in inspector.get_foreign_keys(name)
         }
         return _columns(connection), indexes, keys, foreign
 
@@ -98,7 +98,7 @@ def test_the_dump_is_what_migration_1_makes(oldest: Engine, tmp_path: Path) -> N
     if oldest.dialect.name != "sqlite":
         pytest.skip("compared on SQLite")
     fresh = connect(f"sqlite:///{tmp_path}/fresh.sqlite3")
-    with writer(fresh).begin() as connection:
+    with for_writing(fresh).begin() as connection:
         MIGRATIONS[0](connection)
         connection.execute(text("CREATE TABLE schema_version (version INTEGER PRIMARY KEY, applied_at TEXT)"))
     assert _schema(fresh) == _schema(oldest)
@@ -114,11 +114,11 @@ def test_from_the_oldest_schema(oldest: Engine) -> None:
     draft = store.get("0" * 31 + "2")
     assert (draft.prompt, draft.offsets, draft.status) == ("שלום 👩‍👧", ((0, 4), (5, 8)), "draft")
     for correction in (first, second, draft):
-        assert checked(correction.to_fields()) == correction
+        assert CorrectionRecord.from_fields(correction.to_fields()) == correction
     assert {entry.id[-1]: entry.edits for entry in store.find().entries} == {"1": 1, "2": 0}  # counted by migration 3
     assert store.checkpoint("base").metrics == {"loss": 0.5} and store.checkpoint("one").corrections == 1
     assert store.keys(Filter(("accepted",), unused_by="one")) == [] and store.add_prompts([("new", 1.0)]).new == 1
-    with pytest.raises(SQLAlchemyError, match="append-only"), writer(oldest).begin() as connection:
+    with pytest.raises(SQLAlchemyError, match="append-only"), for_writing(oldest).begin() as connection:
         connection.execute(text("UPDATE revisions SET edits = 0"))
     store.discard_draft("Ann", draft.prompt_sha256)
 
@@ -128,6 +128,19 @@ def _rows(engine: Engine) -> dict[str, list[str]]:
     with engine.connect() as connection:
         names = set(inspect(connection).get_table_names()) - {"schema_version"}
         return {name: sorted(repr(row) for row in connection.execute(text(f"SELECT * FROM {name}"))) for name in names}
+
+
+@pytest.mark.parametrize("version", range(2, len(MIGRATIONS)))
+def test_from_every_schema_since(oldest: Engine, version: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "MIGRATIONS", MIGRATIONS[:version])
+        assert migrate(oldest) == version
+    before = _rows(oldest)
+    assert migrate(oldest) == len(MIGRATIONS)
+    after = _rows(oldest)
+    for name in set(before) - {"revisions"}:  # which got a column
+        assert after[name] == before[name]
+    assert [correction.revision for correction in Store(oldest).history("0" * 31 + "1")] == [1, 2]
 
 
 def test_from_the_schema_before_votes(oldest: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +157,7 @@ def test_from_the_schema_before_votes(oldest: Engine, monkeypatch: pytest.Monkey
     saved = store.vote(ballot())
     for table in ("votes", "revisions"):
         refused = pytest.raises(SQLAlchemyError, match=f"{table} are append-only")
-        with refused, writer(oldest).begin() as connection:
+        with refused, for_writing(oldest).begin() as connection:
             connection.execute(text(f"UPDATE {table} SET seconds = 0"))
     assert store.votes().votes == (saved,)
 
@@ -158,19 +171,19 @@ def test_old_and_new_databases_end_alike(oldest: Engine, tmp_path: Path) -> None
     with oldest.connect() as connection:
         declared = {
             name: {column.name: bool(column.nullable) for column in table.columns}
-            for name, table in Table.metadata.tables.items()
+            for name, table in StoreTable.metadata.tables.items()
         }
-        found = _columns(connection)
-        primary = {name: set(table.primary_key.columns.keys()) for name, table in Table.metadata.tables.items()}
+        columns = _columns(connection)
+        primary = {name: set(table.primary_key.columns.keys()) for name, table in StoreTable.metadata.tables.items()}
         for name in declared:  # SQLite calls a primary key of text nullable
             for key in primary[name]:
-                found[name][key] = False
-        assert found == declared
+                columns[name][key] = False
+        assert columns == declared
 
 
 def test_a_newer_database_is_refused(engine: Engine) -> None:
     migrate(engine)
-    with writer(engine).begin() as connection:
+    with for_writing(engine).begin() as connection:
         connection.execute(text(f"INSERT INTO schema_version VALUES ({len(MIGRATIONS) + 1}, '')"))
     with pytest.raises(StoreError, match="update the program"):
         migrate(engine)

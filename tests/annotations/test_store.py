@@ -11,10 +11,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from annotations.agreement import agreement
+from annotations.agreement import krippendorff_agreement
 from annotations.errors import ConflictError, NotFoundError, RecordError, StoreError
 from annotations.results import TO_LEARN, Filter
 from annotations.store import Store, open_store, queue
+from model.record import CorrectionRecord
 from tests.support.databases import KINDS, database
 from tests.support.saving import fields
 
@@ -83,6 +84,14 @@ def test_an_unchanged_draft_is_none(store: Store) -> None:
     assert store.get(sent["id"]).human_mask == "1111"  # the draft replaces nothing
 
 
+def test_mine_is_the_newest_revision_by_this_annotator(store: Store) -> None:
+    first, second = (store.submit(fields(note=note)).correction for note in ("one", "two"))  # two ids, one prompt
+    store.submit(fields(annotator="Bob"))
+    store.save_draft(fields(note="draft"))
+    assert first.id != second.id and store.mine("Ann", first.prompt_sha256) == second
+    assert store.mine("Eve", first.prompt_sha256) is None
+
+
 def test_an_id_belongs_to_one_annotator_and_prompt(store: Store) -> None:
     sent = fields()
     store.submit(sent)
@@ -132,6 +141,17 @@ def test_the_database_refuses_to_change_a_revision(store: Store, change: str) ->
     assert store.get(saved.id) == saved
 
 
+def test_a_large_record() -> None:
+    """A million characters of four bytes each, 100,000 tokens."""
+    starts = range(0, 1_000_000, 10)
+    big = fields("\U0001f600" * 1_000_000, offsets=[[i, i + 10] for i in starts], pins={}, note="\U0001f600" * 10_000)
+    big |= {"model_mask": "01" * 50_000, "human_mask": "10" * 50_000}
+    store = open_store("sqlite://")
+    saved = store.submit(big).correction
+    assert store.get(saved.id) == saved and saved.edits == 100_000
+    assert CorrectionRecord.from_line(saved.to_line()) == saved
+
+
 # --- reading -----------------------------------------------------------------------------------------------
 
 
@@ -141,21 +161,23 @@ def test_find_filters_and_pages(store: Store) -> None:
         fields("Pay 1000 now", annotator="Bob", checkpoint="b", note="snake_case"),
         fields("Pay later", annotator="Bob", checkpoint="a", note="snakeXcase \\ "),
     ]
-    ids = [store.submit(one).correction.id for one in given]
+    ids = [store.submit(sent).correction.id for sent in given]
     store.review(ids[2], 1, "accepted", "Cy")
 
-    def found(**filter: Any) -> list[int]:
+    def matching(**filter: Any) -> list[int]:
         return sorted(ids.index(entry.id) for entry in store.find(Filter(**filter)).entries)
 
-    assert found() == [0, 1, 2] == found(since="2026-01-01", until="2999-12-31")
-    assert found(annotator="Bob") == [1, 2] and found(annotator="bo") == []
-    assert found(checkpoint="a") == [0, 2] and found(checkpoint="a", annotator="Bob") == [2]
-    assert found(statuses=("accepted",)) == [2] and found(statuses=TO_LEARN) == [0, 1, 2]
-    assert found(text="0%") == [0] and found(text="PAY") == [0, 1, 2] and found(text="_c") == [1]
-    assert found(text="\\") == [2] and found(text="bob") == [1, 2] and found(text=ids[0]) == [0]
+    assert matching() == [0, 1, 2] == matching(since="2026-01-01", until="2999-12-31")
+    assert matching(annotator="Bob") == [1, 2] and matching(annotator="bo") == []
+    assert matching(checkpoint="a") == [0, 2] and matching(checkpoint="a", annotator="Bob") == [2]
+    assert matching(statuses=("accepted",)) == [2] and matching(statuses=TO_LEARN) == [0, 1, 2]
+    assert matching(text="0%") == [0] and matching(text="PAY") == [0, 1, 2] and matching(text="_c") == [1]
+    assert matching(text="\\") == [2] and matching(text="bob") == [1, 2] and matching(text=ids[0]) == [0]
     today = store.get(ids[0]).created_at[:10]
-    assert found(since=today, until=today) == [0, 1, 2] and found(until="2026-01-01") == [] == found(since="2999-01-01")
-    assert found(since=store.get(ids[1]).created_at) == [1, 2]
+    assert matching(since=today, until=today) == [0, 1, 2] and matching(until="2026-01-01") == [] == matching(
+        since="2999-01-01"
+    )
+    assert matching(since=store.get(ids[1]).created_at) == [1, 2]
     pages = [store.find(offset=i, limit=2) for i in (0, 2, 4)]
     assert [len(page.entries) for page in pages] == [2, 1, 0] and {page.total for page in pages} == {3}
     assert [e.id for page in pages for e in page.entries] == [ids[2], ids[1], ids[0]]
@@ -188,7 +210,7 @@ def test_fetch_keeps_the_order(store: Store) -> None:
     assert list(store.fetch([("0" * 32, 1), *keys[:1]])) == saved[-1:]
 
 
-# --- agreement and figures ---------------------------------------------------------------------------------
+# --- agreement and statistics ------------------------------------------------------------------------------
 
 
 def test_agreement(store: Store) -> None:
@@ -200,15 +222,15 @@ def test_agreement(store: Store) -> None:
     store.submit(fields("Only one person here", annotator="Ann"))
     rejected = store.submit(fields(annotator="Dan", human_mask="0011", pins={})).correction
     store.review(rejected.id, 1, "rejected", "Bob")
-    found = store.agreement()
+    measured = store.agreement()
     # by hand: the last token has one of three pairs agreeing; D_o = (2/3)/4 = 1/6, D_e = 2 * 5 * 7 / (12 * 11)
-    assert found.alpha == pytest.approx(1 - (1 / 6) / (70 / 132)) and found.same == pytest.approx(10 / 12)
-    assert [(p.annotators, p.tokens, p.alpha) for p in found.prompts] == [(("Ann", "Bob", "Cy"), 4, found.alpha)]
+    assert measured.alpha == pytest.approx(1 - (1 / 6) / (70 / 132)) and measured.same == pytest.approx(10 / 12)
+    assert [(p.annotators, p.tokens, p.alpha) for p in measured.prompts] == [(("Ann", "Bob", "Cy"), 4, measured.alpha)]
 
 
 def test_agreement_of_equal_marks_is_not_defined() -> None:
-    found = agreement([("a", "", {"Ann": "11", "Bob": "11"})])
-    assert found.alpha is None and found.same == 1
+    measured = krippendorff_agreement([("a", "", {"Ann": "11", "Bob": "11"})])
+    assert measured.alpha is None and measured.same == 1
 
 
 def test_stats(store: Store) -> None:
@@ -231,6 +253,11 @@ def test_queue(store: Store) -> None:
     added = store.add_prompts([("sure", 0.1), ("unsure", 0.9), ("unknown", None), ("unsure", 0.5), ("\0", 1), (" ", 1)])
     assert (added.new, added.already, [place for place, _ in added.refused]) == (3, 1, [4, 5])
     assert store.add_prompts([("sure", 0.1)]).new == 0
+    for uncertainty in (float("nan"), "0.5"):
+        refused = store.add_prompts([("odd", uncertainty)])  # type: ignore[list-item]
+        assert refused.refused == ((0, "uncertainty: is not a number"),)
+    with pytest.raises(NotFoundError):
+        store.set_uncertainty("nothing", 0.5)
     first = store.next_prompt("Ann")
     assert first is not None and first.text == "unsure" and store.next_prompt("Ann") == first  # still in hands
     second = store.next_prompt("Bob")

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -26,15 +26,16 @@ from annotations.cli import main
 from annotations.errors import ExportError, RecordError, StoreError
 from annotations.files.export import export_votes
 from annotations.files.formats import unguarded
-from annotations.record import from_json
 from annotations.standings import Standing, sign_test, wilson
 from annotations.store import Store, open_store
-from annotations.votes import COLUMNS, WINNERS, Vote, checked_vote
+from annotations.votes import VOTE_COLUMNS, Vote, Winner
+from model.fields import from_json
 from tests.support.databases import KINDS, database
 from tests.support.saving import HOSTILE
 from tests.support.voting import ballot
 
 ROOT = Path(__file__).resolve().parents[2]
+WINNERS = get_args(Winner)
 TEXT = st.lists(
     st.one_of(st.sampled_from(HOSTILE), st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))),
     max_size=3,
@@ -82,7 +83,7 @@ def _filled(*sent: dict[str, Any]) -> Store:
     return store
 
 
-def _said(vote: Vote) -> dict[str, Any]:
+def _without_time(vote: Vote) -> dict[str, Any]:
     fields = vote.to_fields()
     del fields["created_at"]
     return fields
@@ -99,7 +100,7 @@ def test_hostile_texts_come_back(store: Store, hostile: str) -> None:
         **{name: hostile for name in ("prompt", "question", "target", "annotator", "note")},
     )
     saved = store.vote(sent)
-    assert _said(saved) == sent
+    assert _without_time(saved) == sent
     assert store.votes(annotator=hostile).votes == (saved,)
     [standing] = store.vote_summary()
     assert (standing.target, standing.first, standing.second) == (hostile, "l" + hostile, "r" + hostile)
@@ -110,7 +111,7 @@ def test_hostile_texts_come_back(store: Store, hostile: str) -> None:
 def test_any_vote_is_saved_once(sent: dict[str, Any]) -> None:
     store = open_store("sqlite://")
     saved = store.vote(sent)
-    assert _said(saved) == sent and store.vote(sent) == saved
+    assert _without_time(saved) == sent and store.vote(sent) == saved
     assert store.vote({**sent, "seconds": sent["seconds"] + 1}) == saved  # the click that came twice
     page = store.votes()
     assert (page.votes, page.total) == ((saved,), 1)
@@ -203,16 +204,16 @@ def test_processes_vote_at_once_and_one_is_killed(url: str) -> None:
 
     worker, victim = start("Ann", 15), start("Victim", 1_000_000)
     assert victim.stdout is not None
-    said = [victim.stdout.readline() for _ in range(10)]
+    printed = [victim.stdout.readline() for _ in range(10)]
     victim.send_signal(signal.SIGKILL)
-    said += victim.communicate()[0].splitlines(keepends=True)
+    printed += victim.communicate()[0].splitlines(keepends=True)
     output = worker.communicate(timeout=120)[0]
     assert worker.returncode == 0 and victim.returncode == -signal.SIGKILL
-    ids = {line.decode().strip() for line in said if line.endswith(b"\n")}
+    ids = {line.decode().strip() for line in printed if line.endswith(b"\n")}
     ids |= set(output.decode().split())
-    found = [vote.id for vote in open_store(url).all_votes()]
-    assert len(found) == len(set(found)) and ids <= set(found) and set(shared) < ids
-    assert len(found) - len(ids) in (0, 1)  # the last may be saved, and not said to be
+    ids_in_store = [vote.id for vote in open_store(url).all_votes()]
+    assert len(ids_in_store) == len(set(ids_in_store)) and ids <= set(ids_in_store) and set(shared) < ids
+    assert len(ids_in_store) - len(ids) in (0, 1)  # the last may be saved, and not said to be
 
 
 def test_the_same_vote_from_many_threads_is_one(store: Store) -> None:
@@ -300,8 +301,8 @@ def test_many_votes() -> None:
 
 def test_examples_in_docstrings() -> None:
     for module in (votes, standings):
-        found = doctest.testmod(module)
-        assert found.failed == 0 and found.attempted > 0
+        results = doctest.testmod(module)
+        assert results.failed == 0 and results.attempted > 0
 
 
 # --- export ------------------------------------------------------------------------------------------------
@@ -312,19 +313,19 @@ def _from_csv(path: Path) -> list[Vote]:
     assert content.startswith("\ufeff")
     made = []
     for row in csv.DictReader(io.StringIO(content[1:], newline="")):
-        assert tuple(row) == COLUMNS and not any(
+        assert tuple(row) == VOTE_COLUMNS and not any(
             cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) for cell in row.values()
         )
         cells: dict[str, Any] = {name: unguarded(cell) for name, cell in row.items()}
         cells |= {"blind": {"True": True, "False": False}[cells["blind"]], "seconds": float(cells["seconds"])}
         for side in ("left", "right"):
             cells[side] = {name: cells.pop(f"{side}_{name}") for name in ("name", "text", "answer")}
-        made.append(checked_vote(cells))
+        made.append(Vote.from_fields(cells))
     return made
 
 
 def _from_jsonl(path: Path) -> list[Vote]:
-    return [checked_vote(from_json("record", line)) for line in path.read_text(encoding="ascii").splitlines()]
+    return [Vote.from_fields(from_json("record", line)) for line in path.read_text(encoding="ascii").splitlines()]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -13,9 +13,9 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
-from annotations.record import checked
 from annotations.store import Store
 from app.api import mcp_is_there
+from model.record import CorrectionRecord
 from tests.support.saving import HOSTILE, fields
 from tests.support.scripted import ScriptedCompressor
 
@@ -71,7 +71,7 @@ def test_what_is_corrected_comes_back(client: Client, store: Store) -> None:
     for text in HOSTILE:
         sent = fields(f"Say {text} twice.", note=text, annotator=f"Ann {text}".strip())
         saved = client.predict(**sent, api_name="/correct")
-        assert store.get(sent["id"]) == checked(saved)
+        assert store.get(sent["id"]) == CorrectionRecord.from_fields(saved)
         assert {name: saved[name] for name in sent} == sent
         (listed,) = client.predict(text=sent["id"], api_name="/corrections")
         assert listed == saved

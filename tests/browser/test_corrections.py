@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from annotations.files.archive import unzipped
-from annotations.files.export import import_file
-from annotations.record import Correction, from_line, to_line
+from annotations.files.importing import import_file
 from annotations.results import Filter
 from annotations.store import Store, open_store
 from model.prompt import parse
+from model.record import CorrectionRecord
 from tests.support.browsing import needs_chromium, states, token
 from tests.support.saving import record
 
@@ -24,7 +24,7 @@ PROMPT = "Sort the news.\n\nArticle: The team won.\nAnswer: Sports\n\nArticle: S
 HOSTILE = "Say ${1+1} `x` {{value}} </script><img src=x onerror=\"document.title='owned'\"> " + "long" * 90
 
 
-def corrected(store: Store, text: str = PROMPT, flip: tuple[int, ...] = (1, 4), **given: Any) -> Correction:
+def corrected(store: Store, text: str = PROMPT, flip: tuple[int, ...] = (1, 4), **given: Any) -> CorrectionRecord:
     """A correction in the store: the model keeps every second token, the person changes some."""
     prompt = parse(text)
     model = ["01"[i % 2] for i in range(len(prompt))]
@@ -68,7 +68,7 @@ def search(page: Any, words: str) -> None:
     page.wait_for_function(script, arg=words)
 
 
-def pick(page: Any, correction: Correction) -> None:
+def pick(page: Any, correction: CorrectionRecord) -> None:
     search(page, correction.id)
     page.locator(f"#corrections-list tr[data-id^='{correction.id}']").first.click(position={"x": 4, "y": 4})
     page.wait_for_function(
@@ -211,7 +211,7 @@ def test_import_reports_row_by_row(page: Any, store: Store, tmp_path: Path) -> N
     known = corrected(store)
     new = json.dumps(record("Fresh from a file.", annotator="Far away"))
     path = tmp_path / "mixed.jsonl"
-    path.write_text("\n".join([to_line(known), new, '{"id": 5}', "<img src=x>"]), encoding="utf-8")
+    path.write_text("\n".join([known.to_line(), new, '{"id": 5}', "<img src=x>"]), encoding="utf-8")
     open_tab(page)
     page.get_by_text("Import corrections").click()
     page.set_input_files("#import-file input[type=file]", path)
@@ -220,7 +220,7 @@ def test_import_reports_row_by_row(page: Any, store: Store, tmp_path: Path) -> N
     assert "prompt: is missing" in page.inner_text("#import-report") or "is missing" in page.inner_text(
         "#import-report"
     )
-    assert store.get(from_line(new).id).prompt == "Fresh from a file."
+    assert store.get(CorrectionRecord.from_line(new).id).prompt == "Fresh from a file."
     (tmp_path / "broken.zip").write_bytes(b"PK nonsense")
     page.get_by_label("Remove").or_(page.get_by_label("Clear")).first.click()
     page.set_input_files("#import-file input[type=file]", tmp_path / "broken.zip")

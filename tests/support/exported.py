@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from annotations.record import Correction
 from annotations.store import Store, open_store
+from model.record import CorrectionRecord
 from tests.support.saving import HOSTILE, fields
 
 NAMES = ("out.jsonl", "out.csv", "out.parquet", "out")
@@ -19,7 +19,7 @@ def filled(texts: tuple[str, ...] = HOSTILE) -> Store:
     return store
 
 
-def all_of(store: Store) -> list[Correction]:
+def all_of(store: Store) -> list[CorrectionRecord]:
     return list(store.fetch(store.keys()))
 
 

@@ -11,6 +11,8 @@ import sys
 import uuid
 from typing import Any
 
+from model.record import CorrectionRecord
+
 HOSTILE = (
     "${1+1}",
     "`rm -rf /` ``` ```",
@@ -67,6 +69,11 @@ def record(prompt: str = "Please be very brief.", **given: Any) -> dict[str, Any
     """A whole record."""
     own = {"revision": 1, "status": "submitted", "created_at": "2026-11-22T03:05:00Z"}
     return {**fields(prompt), **own, **given}
+
+
+def correction(prompt: str = "Please be very brief.", **given: Any) -> CorrectionRecord:
+    """The same, checked."""
+    return CorrectionRecord.from_fields(record(prompt, **given))
 
 
 def main(url: str, annotator: str, count: int) -> None:

@@ -1,23 +1,23 @@
-"""Figures about the corrections: agreement between people, counts, edit rates."""
+"""Statistics of the corrections: agreement between people, counts, edit rates."""
 
 from __future__ import annotations
 
 from sqlalchemy import Float, cast, func, select
 from sqlalchemy.orm import Session
 
-from annotations.agreement import agreement
+from annotations.agreement import krippendorff_agreement
 from annotations.results import Agreement, Group, Stats
 from annotations.store.corrections import CURRENT, DRAFT
-from annotations.store.queue import queue_progress
+from annotations.store.queue import count_progress
 from annotations.store.sessions import Sessions
 from annotations.store.tables import PromptRow as P
 from annotations.store.tables import RevisionRow as R
 from annotations.store.tables import columns
 
-r, p = columns(R), columns(P)
+_r, _p = columns(R), columns(P)
 
 
-class Figures(Sessions):
+class Statistics(Sessions):
     """The part of the store that counts."""
 
     def agreement(self) -> Agreement:
@@ -25,40 +25,40 @@ class Figures(Sessions):
 
         Of each annotator the newest correction of a prompt counts, unless it was rejected.
         """
-        valid = (CURRENT, r.status != "rejected")
-        shared = select(r.prompt_key).where(*valid).group_by(r.prompt_key)
-        shared = shared.having(func.count(func.distinct(r.annotator)) > 1)
-        query = select(p.key, p.sha256, func.substr(p.text, 1, 200), r.annotator, r.human_mask).join(P)
-        query = query.where(*valid, r.prompt_key.in_(shared)).order_by(p.key, r.created_at)
+        valid = (CURRENT, _r.status != "rejected")
+        shared = select(_r.prompt_key).where(*valid).group_by(_r.prompt_key)
+        shared = shared.having(func.count(func.distinct(_r.annotator)) > 1)
+        query = select(_p.key, _p.sha256, func.substr(_p.text, 1, 200), _r.annotator, _r.human_mask).join(P)
+        query = query.where(*valid, _r.prompt_key.in_(shared)).order_by(_p.key, _r.created_at)
         prompts: dict[str, tuple[str, str, dict[str, str]]] = {}
         with self._read() as session:
             for key, sha256, start, annotator, mask in session.execute(query):
                 prompts.setdefault(key, (sha256, start, {}))[2][annotator] = mask
-        return agreement(list(prompts.values()))
+        return krippendorff_agreement(list(prompts.values()))
 
     def stats(self, annotator: str = "") -> Stats:
         """The store in figures; annotator: whose share of the queue is reported."""
         with self._read() as session:
-            statuses = select(r.status, func.count()).where(CURRENT | DRAFT).group_by(r.status)
-            revisions = select(func.count()).select_from(R).where(r.revision > 0)
-            prompts = select(func.count(func.distinct(r.prompt_sha256))).where(r.revision > 0)
+            statuses = select(_r.status, func.count()).where(CURRENT | DRAFT).group_by(_r.status)
+            revisions = select(func.count()).select_from(R).where(_r.revision > 0)
+            prompts = select(func.count(func.distinct(_r.prompt_sha256))).where(_r.revision > 0)
             return Stats(
-                statuses=dict(session.execute(statuses.order_by(r.status)).all()),
+                statuses=dict(session.execute(statuses.order_by(_r.status)).all()),
                 all=_groups(session, "").get("", Group()),
                 annotators=_groups(session, "annotator"),
                 checkpoints=_groups(session, "checkpoint"),
                 prompts=session.execute(prompts).scalar_one(),
                 revisions=session.execute(revisions).scalar_one(),
-                queue=queue_progress(session, annotator),
+                queue=count_progress(session, annotator),
             )
 
 
 def _groups(session: Session, by: str) -> dict[str, Group]:
     """Sums over the newest revisions, for each value of a column; "" = all in one."""
-    sums = (func.count(), func.sum(p.tokens), func.sum(r.edits), cast(func.sum(r.seconds), Float))
+    sums = (func.count(), func.sum(_p.tokens), func.sum(_r.edits), cast(func.sum(_r.seconds), Float))
     if not by:
         row = session.execute(select(*sums).select_from(R).join(P).where(CURRENT)).one()
         return {"": Group(*row)} if row[0] else {}
-    column = r[by]
+    column = _r[by]
     query = select(column, *sums).select_from(R).join(P).where(CURRENT).group_by(column).order_by(column)
     return {row[0]: Group(*row[1:]) for row in session.execute(query).all()}
