@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from . import find_code, find_lines
 from .json_values import SHORT_ARRAY, json_spans
 from .lines import head, lines_of
-from .markup import PROSE
+from .markup import INLINE, PROSE
 from .tags import Tag, tags
 
 Stretch = tuple[int, int, str]  # characters [start, end), kind
@@ -90,7 +90,7 @@ def _ends_line(text: str, at: int, end: int) -> bool:
 
 def _markup(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Elements that begin and end lines, hold other elements, and are not mostly prose; with "<?xml" in front."""
-    all_tags = list(tags(text, start, end))
+    all_tags = [tag for tag in tags(text, start, end) if tag.name not in INLINE]
     prose = [0]  # characters of long texts in front of each tag
     for before, tag in zip([start, *(tag.end for tag in all_tags)], all_tags, strict=False):
         prose.append(prose[-1] + (tag.start - before if tag.start - before > PROSE else 0))

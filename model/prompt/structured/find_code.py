@@ -15,7 +15,8 @@ _WORDS = (
 _STARTS = re.compile(
     rf"""{_WORDS}(?: (?:def|function\s*\*?|fn|func)\ [\w$.!?]*(?:\ ?<[^>]*>)?\s?\( | func\ \([^)]*\)\ \w+\(
         | (?:class|interface|struct|enum|trait|impl|namespace|record)\b[^.]*[{{:]$ )
-    | def\ \w[\w.?!]*$ | (?:\#include|\#define|\#pragma)\s | \#!/ | <\?php | template\s?< | >>>\ | \$\ [a-z]
+    | def\ \w[\w.?!]*$ | (?:\#include|\#define|\#pragma)\s | \#!/ | <\?php | template\s?< | >>>\s
+    | \$\ (?:sudo|cd|ls|cat|git|npm|npx|yarn|pip|python3?|docker|kubectl|curl|echo|make|cargo|go|mkdir|grep|ssh)\b
     | import\ [\w.]+(?:\ as\ \w+)?;?$ | from\ [\w.]+\ import\ [\w*(,. ]+$ | import\ .*\ from\ ["'] | import\ ["']
     | (?:using|use|package)\ [\w.:\\{{}}*, ]+;$ | package\ [a-z]\w*$
     | (?:const|var)\ [\w{{\[][^=]*=\ | let\ [\w{{\[][^=]*=\ .*[;{{(\["'`]
@@ -26,7 +27,7 @@ _STARTS = re.compile(
     re.VERBOSE,
 )
 _GOES_ON = re.compile(
-    r"""(?: //|/\*|\*/|\#|@[A-Za-z] )
+    r"""(?: //|/\*|\*/|\#(?:\s|!|include|define|if|el|endif|pragma)|@[\w.]+(?:\(|$) | \$\ \w )
     | (?:return|raise|throw|yield|await|assert|del|print|echo|local|export|set|pass|break|continue|end|fi|done|esac)\b
     | (?:if|elif|for|while|with|except|try|else|finally|case|match|do|then|unless)\b.*(?::|\{|then|do)$ | else:?$
     | (?:FROM|WHERE|(?:LEFT|RIGHT|INNER|OUTER|CROSS|FULL)?\ ?JOIN|GROUP\ BY|ORDER\ BY|HAVING|LIMIT|VALUES|SET|AND|OR|ON
@@ -41,6 +42,7 @@ _PYTHON = re.compile(
     r"(?:async )?(?:def|class|if|elif|else|for|while|try|except|with)\b.*:(?:\s*#.*)?$|from \S+ import |>>> "
 )
 _SQL = re.compile(r"(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE|ALTER|DROP|WITH)\b")
+_SESSION = re.compile(r">>> |\$ ")
 _SHELL = re.compile(r"#!.*sh\b|\$ ")
 
 _KEY = r"""(?:"[^"]{1,80}"|'[^']{1,80}'|[A-Za-z_$][\w./$-]{0,60})"""
@@ -65,7 +67,8 @@ def code(text: str, lines: Sequence[Line], heads: Sequence[str]) -> Iterator[tup
             continue
         gap = first >= 0 and not heads[at - 1]
         looks = starts[at] or (bool(_GOES_ON.match(begin) or _ENDS.search(begin)) and not (gap and _MARKS.match(begin)))
-        if first >= 0 and (looks or line.indent > base):
+        answers = first >= 0 and not gap and bool(_SESSION.match(heads[first])) and line.indent == base
+        if first >= 0 and (looks or line.indent > base or answers):
             last, solid = at + 1, solid + looks
             continue
         if first >= 0:

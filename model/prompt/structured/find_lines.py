@@ -14,7 +14,8 @@ from .tables import BORDER, RULE, separators
 Range = tuple[int, int]  # lines [first, last)
 
 _HUNK_HEAD = re.compile(r"@@ -\d+(?:,(\d{1,9}))? \+\d+(?:,\d+)? @@")
-_CORNER = re.compile(r"[-=]\+[-=]|^\+[-=]|[├└┌┬┴┼╠╔╚╞]")
+_CORNER = re.compile(r"[-=]\+[-=]|^\+[-=]|[\u250c-\u254b\u2552-\u256c]")
+_BAR = re.compile(r"[|│║┃]")
 _NUMERIC = re.compile(r"\s*[-+]?[$€£]?\d[\d.,:/%-]*\s*$")
 _DATED = re.compile(r"[\[(<]?(?:\d{4}[-/.]|[A-Z][a-z]{2} |\d\d[/.]|[IWEF]\d{4} )")
 _CHAT = re.compile(r"[\])>\s-]*[A-Z][\w'’-]*(?: [A-Z][\w'’.-]*){0,2}:\s")
@@ -29,9 +30,9 @@ _STACK_LINE = re.compile(
 )
 _CHAINED = re.compile(r"(?:During handling of the above|The above exception was)\b")
 _MESSAGE = re.compile(r"[A-Za-z_][\w.]{0,120}(?:: |$)")
-_SUFFIX = re.compile(r"\.[A-Za-z]\w{0,7}[:-]")
+_SUFFIX = re.compile(r"\.[A-Za-z]\w{0,7}(?:[:-]|$)")
 _GAP = re.compile(r"\s{2,}|\t")
-_SETTING = re.compile(r"(?:export )?[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*=|(?:export )?[a-z][\w-]*(?:\.[\w-]+)+\s?=")
+_SETTING = re.compile(r"(?:export )?[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*=|(?:export )?[a-z][\w-]*(?:\.[\w-]+)+\s?=(?!.*;$)")
 _ASSIGNS = re.compile(r"[\w.\-\"']{1,80}\s*=")
 _SECTION = re.compile(r"\[{1,2}[\w.:/ \"'-]{1,80}\]{1,2}$")
 
@@ -105,7 +106,7 @@ def drawn_tables(text: str, lines: Sequence[Line], heads: Sequence[str]) -> Iter
         return bool(_CORNER.search(heads[at]) and BORDER.match(tail(text, lines[at])))
 
     def drawn(at: int) -> bool:
-        return "|" in heads[at] or "│" in heads[at] or "║" in heads[at] or border(at)
+        return bool(_BAR.search(heads[at])) or border(at)
 
     for first, last in runs(lines, drawn):
         borders = sum(border(at) for at in range(first, last))
@@ -126,19 +127,24 @@ def _same(text: str, lines: Sequence[Line], counts: Sequence[int], separator: st
     for at in range(1, len(lines) + 1):
         if at < len(lines) and counts[at] == counts[begin]:
             continue
-        if at - begin > 2 and counts[begin] >= least and _are_cells(text, lines[begin:at], separator):
+        if at - begin > 2 and counts[begin] >= least and _are_cells(text, lines[begin:at], separator, counts[begin]):
             yield begin, at
         begin = at
 
 
-def _are_cells(text: str, rows: Sequence[Line], separator: str) -> bool:
-    """Cells are short; after a comma there is no space, unless most cells are numbers."""
+def _are_cells(text: str, rows: Sequence[Line], separator: str, count: int) -> bool:
+    """Cells are short, of two columns very short; after a comma there is no space, unless most cells are numbers."""
     sample = [text[row.start : row.end][:2000] for row in rows[:50]]
     cells = [cell for row in sample for cell in row.split(separator)]
-    short = sum(len(cell) for cell in cells) <= 40 * len(cells)
+    short = sum(len(cell) for cell in cells) <= (40 if count > 1 else 16) * len(cells)
     spaced = sum(cell[:1] == " " for cell in cells)
     numeric = sum(bool(_NUMERIC.match(cell)) for cell in cells)
-    return short and (separator == "\t" or spaced * 5 <= len(cells) or numeric * 2 >= len(cells))
+    sentences = sum(row[-1] in ".!?:;," for row in sample)
+    return (
+        short
+        and sentences * 2 < len(sample)
+        and (separator == "\t" or spaced * 5 <= len(cells) or numeric * 2 >= len(cells))
+    )
 
 
 def logs(text: str, lines: Sequence[Line], heads: Sequence[str]) -> Iterator[Range]:
@@ -185,7 +191,7 @@ def listings(text: str, lines: Sequence[Line], heads: Sequence[str]) -> Iterator
     yield from _columns(lines, heads)
     for test, least in ((_is_match, 2), (_is_path, 3)):
         for first, last in runs(lines, lambda at, test=test: test(heads[at])):  # type: ignore[misc]
-            if last - first >= least:
+            if last - first >= least and any(_names_a_file(heads[at]) for at in range(first, last)):
                 yield first, last
     for first, last in runs(lines, lambda at: bool(BRANCH.match(heads[at]))):
         if last - first > 1:
@@ -196,6 +202,11 @@ def _is_match(begin: str) -> bool:
     """src/a.py:12: ..."""
     match = MATCH.match(begin)
     return match is not None and ("/" in match[0] or bool(_SUFFIX.search(match[0])))
+
+
+def _names_a_file(begin: str) -> bool:
+    """Whether a path has a suffix or several folders: "he/she" has neither."""
+    return bool(_SUFFIX.search(begin)) or begin.count("/") + begin.count("\\") > 1
 
 
 def _is_path(begin: str) -> bool:

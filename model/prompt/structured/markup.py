@@ -15,7 +15,7 @@ from .tags import Tag, tags
 PROSE = 120  # characters; longer text in an element is read as sentences, shorter is a value
 
 _SELF_ENDING = frozenset("li p td th tr dt dd option".split())  # the next one ends the one before
-_INLINE = frozenset("a abbr b bdi bdo br cite code em i img kbd mark q s small span strong sub sup u var wbr".split())
+INLINE = frozenset("a abbr b bdi bdo br cite code em i img kbd mark q s small span strong sub sup u var wbr".split())
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class _Reader:
     inline: bool = False  # the text being read holds tags such as <b>
 
     def take(self, tag: Tag) -> None:
-        if tag.name in _INLINE:
+        if tag.name in INLINE:
             self.inline = True
             return
         self.read_text(tag.start)

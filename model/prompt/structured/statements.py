@@ -126,7 +126,7 @@ class _Reader:
             return bool(rest.strip()) and self.now.code > self.now.start and self.text[self.now.code - 1] != ";"
         if not self.brackets or (self.brackets[-1][0] == "{" and self.language.braces):
             return False
-        if rest.strip() and rest[0] not in ")]}":
+        if rest.strip() and rest[0] not in ")]}\"'`":
             opened = self.brackets[-1][1]
             if indent < opened or (indent == opened and _FRESH.match(rest)):
                 self._forget()

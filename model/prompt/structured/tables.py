@@ -8,7 +8,7 @@ from ..tree import Node
 from .lines import Line, filled, head, leaf, lines_of, parent, tail
 
 RULE = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")  # |---|:--:|
-BORDER = re.compile(r"[+|├└┌╞╘╒╔╚╠┏┗┡│║┣╟]?[-=+─━═┬┴┼╤╧╪╦╩╬┳┻╇┿┤┐┘╡╛╕╗╝╣┓┛┩┫╢├└┌]{3,}\s*[+|]?$")
+BORDER = re.compile(r"(?=[^-=─━═]{0,99}[-=─━═])[+|\u2500-\u257f]?[-=+:|\u2500-\u257f]{3,}$")
 _NUMBER = re.compile(r"[\s\"']*[-+]?[$€£]?\d[\d.,:/ -]*%?[\s\"']*$")
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
