@@ -84,3 +84,19 @@ def check_tree(text: str, start: int, end: int, node: Node) -> None:
     if not node.children:
         content = text[node.start : node.end]
         assert content == content.strip()
+
+
+def part_of(small: object, large: object) -> bool:
+    """Whether a value is what is left of another one: objects with fewer members, lists with fewer elements."""
+    if isinstance(small, dict) and isinstance(large, dict):
+        return all(key in large and part_of(value, large[key]) for key, value in small.items())
+    if isinstance(small, list) and isinstance(large, list):
+        rest = iter(large)
+        return all(any(part_of(one, other) for other in rest) for one in small)
+    return small == large
+
+
+def lines_are_lines(text: str, left: str) -> bool:
+    """Whether every line that is left is a line of the text, in the same order."""
+    rest = iter([line.strip() for line in text.splitlines()])
+    return all(any(line.strip() == other for other in rest) for line in left.splitlines())

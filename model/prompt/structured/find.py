@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 
 from . import find_code, find_lines
 from .json_values import SHORT_ARRAY, json_spans
 from .lines import head, lines_of
 from .markup import INLINE, PROSE
-from .tags import Tag, tags
+from .tags import Tag, elements, tags
 
 Stretch = tuple[int, int, str]  # characters [start, end), kind
 
@@ -95,7 +94,7 @@ def _markup(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     for before, tag in zip([start, *(tag.end for tag in all_tags)], all_tags, strict=False):
         prose.append(prose[-1] + (tag.start - before if tag.start - before > PROSE else 0))
     first = last = -1
-    for a, b in _elements(all_tags):
+    for a, b in elements(all_tags):
         opener, closer = all_tags[a], all_tags[b]
         if opener.start < last or not _is_markup(text, opener, closer, b - a - 1, prose[b + 1] - prose[a + 1], end):
             continue
@@ -106,24 +105,6 @@ def _markup(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         first, last = (begin if first < 0 else first), closer.end
     if first >= 0:
         yield first, last
-
-
-def _elements(all_tags: list[Tag]) -> list[tuple[int, int]]:
-    """The elements that are closed, as numbers of their tags, outer ones before inner ones."""
-    elements: list[tuple[int, int]] = []
-    stack: list[int] = []
-    names: Counter[str] = Counter()
-    for number, tag in enumerate(all_tags):
-        if tag.kind == "open":
-            stack.append(number)
-            names[tag.name] += 1
-        elif tag.kind == "close" and names[tag.name]:
-            while (opener := stack.pop()) is not None:
-                names[all_tags[opener].name] -= 1
-                if all_tags[opener].name == tag.name:
-                    break
-            elements.append((opener, number))
-    return sorted(elements)
 
 
 def _is_markup(text: str, opener: Tag, closer: Tag, inner: int, prose: int, end: int) -> bool:

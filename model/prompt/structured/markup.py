@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from ..tree import Node
 from .lines import DEPTH, leaf, parent
-from .tags import Tag, tags
+from .tags import Tag, elements, tags
 
 PROSE = 120  # characters; longer text in an element is read as sentences, shorter is a value
 
@@ -41,9 +42,6 @@ class _Reader:
     inline: bool = False  # the text being read holds tags such as <b>
 
     def take(self, tag: Tag) -> None:
-        if tag.name in INLINE:
-            self.inline = True
-            return
         self.read_text(tag.start)
         if tag.kind == "open":
             self._open(tag)
@@ -91,10 +89,31 @@ def markup_nodes(text: str, start: int, end: int) -> Node | None:
     ['<x>1</x>', '<y>2</y>']
     """
     reader = _Reader(text, start, start, [_Element("", start)])
-    for tag in tags(text, start, end):
-        reader.take(tag)
+    all_tags = list(tags(text, start, end))
+    inline = _inline(text, all_tags, start, end)
+    for number, tag in enumerate(all_tags):
+        if number in inline:
+            reader.inline = True
+        else:
+            reader.take(tag)
     reader.read_text(end)
     while len(reader.stack) > 1:
         reader.pop(reader.last)
     children = reader.stack[0].children
     return parent("markup", children) if any(child.kind == "element" for child in children) else None
+
+
+def _inline(text: str, all_tags: list[Tag], start: int, end: int) -> set[int]:
+    """The numbers of the tags that are part of a text: an element such as <b> beside words, and what is in it."""
+    borders = [start, *(tag.end for tag in all_tags)], [*(tag.start for tag in all_tags), end]
+    words = [bool(text[a:b].strip()) for a, b in zip(*borders, strict=True)]  # in front of each tag, and at the end
+    blocks = [0, *accumulate(tag.name not in INLINE for tag in all_tags)]  # tags of other elements in front of each
+    alone = [(number, number) for number, tag in enumerate(all_tags) if tag.kind == "alone"]
+    found: set[int] = set()
+    last = -1
+    for opener, closer in sorted([*elements(all_tags), *alone]):
+        touches = words[opener] or words[closer + 1]
+        if opener > last and touches and blocks[opener] == blocks[closer + 1]:
+            found.update(range(opener, closer + 1))
+            last = closer
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -33,6 +34,24 @@ def tags(text: str, start: int, end: int) -> Iterator[Tag]:
         if tag:
             yield tag
         at = tag.end if tag else at + 1
+
+
+def elements(all_tags: list[Tag]) -> list[tuple[int, int]]:
+    """The elements that are closed, as numbers of their two tags, outer ones before inner ones."""
+    closed: list[tuple[int, int]] = []
+    stack: list[int] = []
+    names: Counter[str] = Counter()
+    for number, tag in enumerate(all_tags):
+        if tag.kind == "open":
+            stack.append(number)
+            names[tag.name] += 1
+        elif tag.kind == "close" and names[tag.name]:
+            opener = -1
+            while opener < 0 or all_tags[opener].name != tag.name:
+                opener = stack.pop()
+                names[all_tags[opener].name] -= 1
+            closed.append((opener, number))
+    return sorted(closed)
 
 
 def _special(text: str, at: int, end: int, missing: set[str]) -> Tag | None:
