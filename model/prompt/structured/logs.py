@@ -6,7 +6,7 @@ import re
 
 from ..tree import Node
 from .lines import filled, head, leaf, lines_of, parent
-from .nest import Entry, nest
+from .nest import CLOSE, PLAIN, Entry, nest
 
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _CLOCK = r"\d{1,2}:\d\d:\d\d(?:[.,]\d{1,9})?"
@@ -76,15 +76,17 @@ def trace_nodes(text: str, start: int, end: int) -> Node | None:
     ['at f (a.js:1:2)', 'at g (b.js:3:4)']
     """
     entries: list[Entry] = []
+    unnamed = False  # Python says below its calls what went wrong
     for line in filled(lines_of(text, start, end)):
         begin = head(text, line)
-        python = begin.startswith("Traceback")
         if FRAME_LINE.match(begin):
             entries.append(Entry("call", line.start, line.end, (1,)))
-        elif entries and entries[-1].kind == "call" and line.indent > 0:
+        elif line.indent > 0 and entries and entries[-1].kind == "call":
             entries[-1].end = line.end
-        elif python or line.indent == 0:
-            entries.append(Entry("message", line.start, line.end, (0,)))
-        else:
+        elif line.indent > 0 and not TRACE_HEAD.match(begin):
             entries.append(Entry("call", line.start, line.end, (1,)))
+        else:
+            opens = begin.startswith("Traceback")
+            entries.append(Entry("message", line.start, line.end, (0,), CLOSE if unnamed and not opens else PLAIN))
+            unnamed = opens
     return parent("trace", nest(entries))
