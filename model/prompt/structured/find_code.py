@@ -111,10 +111,18 @@ def yaml(text: str, lines: Sequence[Line], heads: Sequence[str]) -> Iterator[Ran
         return bool(at + 1 < len(lines) and (lines[at + 1].indent > 0 or _YAML_LOWER.match(heads[at + 1])))
 
     for first, last in runs(lines, belongs, goes_on):
-        begin = next((at for at in range(first, last) if _YAML_LOWER.match(heads[at]) or heads[at] == "---"), last)
-        begin = begin if any(heads[at][:1] == "-" for at in range(first, begin)) else first
+        begin = _first_of_yaml(lines, heads, first, last)
         if _is_yaml(lines[begin:last], heads[begin:last]):
             yield begin, last
+
+
+def _first_of_yaml(lines: Sequence[Line], heads: Sequence[str], first: int, last: int) -> int:
+    """Behind what stands above YAML: a list of sentences, or a line "The file:" with nothing deeper below."""
+    begin = next((at for at in range(first, last) if _YAML_LOWER.match(heads[at]) or heads[at] == "---"), last)
+    if any(heads[at][:1] == "-" for at in range(first, begin)):
+        return begin
+    leads_in = heads[first][-1] == ":" and heads[first][0].isupper() and first + 1 < last
+    return first + 1 if leads_in and lines[first + 1].indent <= lines[first].indent else first
 
 
 def _is_yaml(lines: Sequence[Line], heads: Sequence[str]) -> bool:

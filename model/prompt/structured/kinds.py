@@ -9,7 +9,7 @@ from .diffs import diff_nodes
 from .find import find
 from .json_values import json_nodes
 from .languages import is_language
-from .lines import parent, whole_lines
+from .lines import line_edge, parent, whole_lines
 from .listings import listing_nodes
 from .logs import log_nodes, trace_nodes
 from .markup import markup_nodes
@@ -45,6 +45,7 @@ def nodes(text: str, start: int, end: int, hint: str = "") -> Node | None:
     'object'
     """
     name = hint.strip().lower()
+    start = line_edge(text, start)  # how deep the first line is says how deep the others are
     if name in _PROSE:
         return _looked_up(text, start, end)
     if parser := _BY_NAME.get(name):

@@ -39,6 +39,14 @@ def lines_of(text: str, start: int, end: int) -> list[Line]:
     return lines
 
 
+def line_edge(text: str, at: int) -> int:
+    """Where the line begins on which there is only white space before `at`; `at` itself where there is more."""
+    edge = at
+    while edge > 0 and text[edge - 1] in " \t":
+        edge -= 1
+    return edge if edge == 0 or text[edge - 1] in "\r\n" else at
+
+
 def filled(lines: Iterable[Line]) -> list[Line]:
     """The lines that are not blank."""
     return [line for line in lines if line.start < line.end]

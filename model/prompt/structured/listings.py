@@ -16,7 +16,7 @@ PATH = re.compile(
     r"(?:\d{1,6}[.)]?\s+)?(?:[A-Za-z]:\\|~?\.{0,2}/)?[\w@+.~-]{1,120}(?:[/\\][\w@+.~-]{1,120}){1,40}[/\\]?$"
 )
 COLUMNS = re.compile(r"(?:[A-Z%#][A-Z0-9%()/_#:+-]*(?:\s{2,}|\s|$)){3,30}$|Filesystem\s+\S+\s+Used\b")
-DIRECTORY = re.compile(r"[^\s:][^:]{0,200}:$")
+DIRECTORY = re.compile(r"(?:\.|[^:]{0,200}/)[^:]{0,200}:$")
 
 
 def listing_nodes(text: str, start: int, end: int) -> Node | None:

@@ -48,7 +48,7 @@ class _Reader:
         elif tag.kind == "close" and self.names[tag.name]:
             self._close(tag)
         else:
-            self._add(leaf("element", tag.start, tag.end))
+            self._add(leaf("note" if tag.name[0] == "<" else "element", tag.start, tag.end))
         self.at = self.last = tag.end
 
     def read_text(self, end: int) -> None:
@@ -100,7 +100,11 @@ def markup_nodes(text: str, start: int, end: int) -> Node | None:
     while len(reader.stack) > 1:
         reader.pop(reader.last)
     children = reader.stack[0].children
-    return parent("markup", children) if any(child.kind == "element" for child in children) else None
+    inside = [child for child in children if child.kind == "element"]
+    if not inside:
+        return None
+    first, last = children.index(inside[0]), len(children) - children[::-1].index(inside[-1])
+    return parent("markup", children[first:last], children[0].start, children[-1].end)
 
 
 def _inline(text: str, all_tags: list[Tag], start: int, end: int) -> set[int]:

@@ -18,11 +18,16 @@ def section_nodes(text: str, start: int, end: int) -> Node | None:
     """Sections with their lines; a value over several lines stands or falls with its key."""
     entries: list[Entry] = []
     lines = filled(lines_of(text, start, end))
+    open_names: list[str] = []  # [a.b] is part of the [a] above it
     at = 0
     while at < len(lines):
         line = lines[at]
         if _HEADER.match(head(text, line)) and line.end - line.start < 240:
-            entries.append(Entry("section", line.start, line.end, (0,)))
+            name = head(text, line).strip("[] \t")
+            while open_names and not name.startswith(open_names[-1] + "."):
+                open_names.pop()
+            entries.append(Entry("section", line.start, line.end, (0, len(open_names))))
+            open_names.append(name)
             at += 1
             continue
         last = _last_line(text, lines, at)

@@ -64,7 +64,8 @@ class _Reader:
         self._plain(at, self.end)
         self._finish(self.end)
         if self.decorated >= 0:
-            self.entries.append(Entry("statement", self.decorated, self.end, (0, 0)))
+            end = self.decorated + len(self.text[self.decorated : self.end].rstrip())
+            self.entries.append(Entry("statement", self.decorated, end, (0, 0)))
         return self.entries
 
     # --- inside a line -------------------------------------------------------------------------------------------
@@ -100,7 +101,7 @@ class _Reader:
 
     def _close(self, piece: Piece, statement: _Statement) -> None:
         """Take brackets off up to the one that fits; a statement that begins with it ends that bracket's block."""
-        leading = not self.text[statement.head : piece.start].strip()
+        leading = statement.code <= statement.head
         if leading:
             statement.head = piece.end
         partner = {")": "(", "]": "[", "}": "{"}[piece.kind]

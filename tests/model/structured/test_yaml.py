@@ -103,6 +103,7 @@ def test_what_stays_with_a_leaf(text: str, parts: list[str], expected: str) -> N
         ("x = 1\n[[t]]\ndeps = [\n  'a',\n  'b',\n]\ny = 2\n", "toml", ["'b'"], "[[t]]\ndeps = [\n  'a',\n  'b',\n]"),
         ('[t]\na = """\none\n[no]\n"""\nb = 1\n', "toml", ["one"], '[t]\na = """\none\n[no]\n"""'),
         ("[a]\nk = v\n  goes on\nl = w\n", "cfg", ["k ="], "[a]\nk = v\n  goes on"),
+        ("[[a]]\nk = 1\n[a.b]\nl = 2\n[c]\nm = 3\n", "toml", ["l ="], "[[a]]\n[a.b]\nl = 2"),
         ("# note\n[a]\nk = don't (\nl = w\n", "ini", ["l ="], "[a]\nl = w"),
     ],
 )
