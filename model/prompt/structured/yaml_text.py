@@ -1,6 +1,7 @@
 """YAML -> nodes by its indentation: a key's line is the frame of what is indented below it.
 
 Lines stay lines: the first member of a record in a list ("- name: x") stays with its dash and is the record's frame.
+Not looked after: an alias (*x) may stay although its anchor (&x) goes.
 """
 
 from __future__ import annotations
