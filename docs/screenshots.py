@@ -2,7 +2,7 @@
 
     python docs/screenshots.py [--out docs]
 
-Needs Chromium and playwright (requirements-dev.txt).
+Needs Chromium and playwright (`pip install -e ".[dev]"`).
 """
 
 from __future__ import annotations

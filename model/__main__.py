@@ -1,4 +1,4 @@
-"""`python -m model`: see `model.cli`."""
+"""`python -m model`, or `python -m diffumask` where it is installed: see `cli`."""
 
 import sys
 

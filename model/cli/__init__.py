@@ -1,4 +1,4 @@
-"""The command line: `python -m model compress|teach|train|finetune|evaluate|report|bench`.
+"""The command line: `diffumask compress|teach|train|finetune|evaluate|report|bench`; in a checkout `python -m model`.
 
 Exit status: 0 done, 2 a mistake in the input (one line on stderr), 130 interrupted, 141 the reader of the
 output went away. Only the sub-commands import torch, so that --help comes at once.
@@ -12,7 +12,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from ..errors import InputError, not_installed
+from .. import __version__
+from ..errors import InputError, not_installed, program
 from . import bench, compress, evaluate, finetune, report, teach, train
 
 
@@ -25,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         return _complain(str(error), 2)
     except ModuleNotFoundError as error:
-        return _complain(not_installed(error), 2)
+        return _complain(not_installed(error, arguments.extra), 2)
     except BrokenPipeError:
         return _hang_up()
     except OSError as error:  # no space, no permission, ...
@@ -53,13 +54,14 @@ def _hang_up() -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser; parsed arguments carry their sub-command's function as `run`."""
+    """The parser; parsed arguments carry their sub-command's function as `run`, and the `extra` that it needs."""
     parser = _Parser(
-        prog="python -m model",
+        prog=program(),
         allow_abbrev=False,
         description="DiffuMask: compress prompts by denoising a keep/drop mask over their tokens.",
-        epilog="`python -m model COMMAND --help` shows a command's options and examples.",
+        epilog="`%(prog)s COMMAND --help` shows a command's options and examples.",
     )
+    parser.add_argument("--version", action="version", version=f"diffumask {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for module in (compress, teach, train, finetune, evaluate, report, bench):
         module.add(commands)

@@ -1,21 +1,22 @@
-"""`python -m model bench`: time the compressor and its peers."""
+"""`diffumask bench`: time the compressor and its peers."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from .tools import add_device, command, count, names, write_out
+from .tools import Commands, add_device, command, count, names, write_out
 
 
-def add(commands: argparse._SubParsersAction) -> None:
+def add(commands: Commands) -> None:
     parser = command(
         commands,
         "bench",
         "time the compressor and its peers side by side, on prompts of many lengths",
-        "  python -m model bench --json bench.json\n"
-        "  python -m model bench --tokens 128 512 --methods diffumask,exact --repeat 3\n"
+        "  %(prog)s --json bench.json\n"
+        "  %(prog)s --tokens 128 512 --methods diffumask,exact --repeat 3\n"
         "what would take longer than --limit in one run is extrapolated from a shorter prompt, and marked with ~.",
+        extra="eval",
     )
     flag = parser.add_argument
     flag("--tokens", type=count, nargs="+", metavar="N",
@@ -38,6 +39,10 @@ def add(commands: argparse._SubParsersAction) -> None:
 def run(arguments: argparse.Namespace) -> None:
     from ..evaluation.timing.bench import BenchConfig, bench
 
-    given = {name: value for name, value in vars(arguments).items() if name != "run" and value is not None}
+    given = {
+        name: value
+        for name, value in vars(arguments).items()
+        if name in BenchConfig.__dataclass_fields__ and value is not None
+    }
     given |= {name: tuple(given[name]) for name in ("tokens", "steps") if name in given}
     write_out(bench(BenchConfig(**given)).table())

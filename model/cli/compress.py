@@ -1,4 +1,4 @@
-"""`python -m model compress`: drop tokens of one prompt."""
+"""`diffumask compress`: drop tokens of one prompt."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from ..errors import InputError
-from .tools import add_device, command, write_out
+from .tools import Commands, add_device, command, write_out
 
 BYTES_PER_CHARACTER = 4  # at most, in UTF-8
 
 
-def add(commands: argparse._SubParsersAction) -> None:
+def add(commands: Commands) -> None:
     parser = command(
         commands,
         "compress",
         "drop tokens of a prompt until a share of them is left",
-        "  python -m model compress prompt.txt --retention 0.35\n"
-        "  cat prompt.txt | python -m model compress - --keep '\\d+' > short.txt\n"
-        "  python -m model compress prompt.txt --json | jq .kept_tokens",
+        "  %(prog)s prompt.txt --retention 0.35\n"
+        "  cat prompt.txt | %(prog)s - --keep '\\d+' > short.txt\n"
+        "  %(prog)s prompt.txt --json | jq .kept_tokens",
     )
     flag = parser.add_argument
     flag("file", metavar="FILE", help="UTF-8 text file with the prompt; - reads standard input")

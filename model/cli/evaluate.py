@@ -1,28 +1,29 @@
-"""`python -m model evaluate`: compare compressors on a held-out task."""
+"""`diffumask evaluate`: compare compressors on a held-out task."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from .tools import add_device, command, count, names, write_out
+from .tools import Commands, add_device, command, count, names, write_out
 
 
-def add(commands: argparse._SubParsersAction) -> None:
+def add(commands: Commands) -> None:
     parser = command(
         commands,
         "evaluate",
         "compare compressors on a held-out task, read by a target LLM",
-        "  python -m model evaluate --task agnews --data data/agnews --methods full,zero,random,diffumask\n"
-        "  python -m model evaluate --task gsm8k --data data/gsm8k --shots 4 --generate --json gsm8k.json\n"
-        "  python -m model evaluate --task jsonl --data mine.jsonl --methods zero,teacher@smollm2+gemma3,diffumask\n"
-        "  python -m model evaluate --task jsonl --data mine.jsonl --methods zero,human,uncorrected --human c.jsonl\n"
+        "  %(prog)s --task agnews --data data/agnews --methods full,zero,random,diffumask\n"
+        "  %(prog)s --task gsm8k --data data/gsm8k --shots 4 --generate --json gsm8k.json\n"
+        "  %(prog)s --task jsonl --data mine.jsonl --methods zero,teacher@smollm2+gemma3,diffumask\n"
+        "  %(prog)s --task jsonl --data mine.jsonl --methods zero,human,uncorrected --human c.jsonl\n"
         "tasks and what --data names:\n"
         "  agnews, gsm8k, yelp, yahoo   a folder with the task's TSV or JSONL files\n"
         "  summary                      a JSONL file of document, summary\n"
         "  jsonl                        your own: a JSONL file of prompt, query, answer and, to classify, labels;\n"
         "                               rows that share a prompt are its queries\n"
         "  any of them                  hub:OWNER/NAME[/CONFIG][:SPLIT], on the Hugging Face hub",
+        extra="eval",
     )
     flag = parser.add_argument
     flag("--task", required=True, metavar="NAME", help="agnews, gsm8k, yelp, yahoo, summary or jsonl (see below)")

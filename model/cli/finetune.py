@@ -1,4 +1,4 @@
-"""`python -m model finetune`: learn from people's corrections."""
+"""`diffumask finetune`: learn from people's corrections."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import argparse
 import json
 from pathlib import Path
 
-from .tools import command, count, write_out
+from ..errors import program
+from .tools import Commands, command, count, write_out
 
 
-def add(commands: argparse._SubParsersAction) -> None:
+def add(commands: Commands) -> None:
     parser = command(
         commands,
         "finetune",
         "learn from people's corrections and write a new checkpoint",
         "  python -m annotations export corrections.jsonl\n"
-        "  python -m model finetune --corrections corrections.jsonl --out checkpoints/corrected\n"
-        "  python -m model compress prompt.txt --checkpoint checkpoints/corrected\n"
+        "  %(prog)s --corrections corrections.jsonl --out checkpoints/corrected\n"
+        f"  {program()} compress prompt.txt --checkpoint checkpoints/corrected\n"
         "the same command again goes on where it was interrupted.",
+        extra="train",
     )
     flag = parser.add_argument
     flag("--corrections", type=Path, required=True, metavar="FILE", help="JSONL file that `annotations export` wrote")

@@ -1,21 +1,22 @@
-"""`python -m model report`: run a whole study and write its folder."""
+"""`diffumask report`: run a whole study and write its folder."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from .tools import add_device, command, write_out
+from .tools import Commands, add_device, command, write_out
 
 
-def add(commands: argparse._SubParsersAction) -> None:
+def add(commands: Commands) -> None:
     parser = command(
         commands,
         "report",
         "run a whole study: tasks, targets and methods, as tables, curves and a matrix",
-        "  python -m model report --config small --data data --out report\n"
-        "  python -m model report --config my-study.toml --out report\n"
+        "  %(prog)s --config small --data data --out report\n"
+        "  %(prog)s --config my-study.toml --out report\n"
         "the same command again goes on where the last one ended.",
+        extra="eval",
     )
     flag = parser.add_argument
     flag("--config", default="small", metavar="NAME", help="a .toml file, or a preset: small, full (default small)")

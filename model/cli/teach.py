@@ -1,4 +1,4 @@
-"""`python -m model teach`: make training pairs."""
+"""`diffumask teach`: make training pairs."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from pathlib import Path
 
 from ..data.fewshot import TRAIN_TASKS
 from ..errors import InputError
-from .tools import add_device, command, count, names
+from .tools import Commands, add_device, command, count, names
 
 HELD_OUT = ("agnews", "yelp", "yahoo")  # for evaluation only: never taught, never trained on
 
 
-def add(commands: argparse._SubParsersAction) -> None:
+def add(commands: Commands) -> None:
     parser = command(
         commands,
         "teach",
         "make training pairs: find out which tokens of few-shot prompts a target LLM needs",
-        "  python -m model teach --data data --pairs 200 --out pairs.jsonl\n"
-        "  python -m model teach --data data --tasks sst-2,trec --targets smollm2 --pairs 20 --out pairs.jsonl\n"
+        "  %(prog)s --data data --pairs 200 --out pairs.jsonl\n"
+        "  %(prog)s --data data --tasks sst-2,trec --targets smollm2 --pairs 20 --out pairs.jsonl\n"
         "the same command again goes on where the last one ended.",
+        extra="train",
     )
     flag = parser.add_argument
     flag("--data", type=Path, required=True, metavar="DIR", help="folder that holds gsm8k/ and train_tasks/")

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TypeAlias
 
 from ..errors import InputError
 
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
-def command(commands: argparse._SubParsersAction, name: str, about: str, examples: str) -> argparse.ArgumentParser:
-    return commands.add_parser(
+
+def command(commands: Commands, name: str, about: str, examples: str, extra: str = "") -> argparse.ArgumentParser:
+    """The parser of a new sub-command.
+
+    Args:
+        about: what it does, in half a sentence.
+        examples: lines to try; argparse puts in how the command is called for %(prog)s.
+        extra: of pyproject.toml, that installs what the command needs.
+    """
+    parser: argparse.ArgumentParser = commands.add_parser(
         name,
         help=about,
         description=f"{about[0].upper()}{about[1:]}.",
@@ -17,6 +27,8 @@ def command(commands: argparse._SubParsersAction, name: str, about: str, example
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.set_defaults(extra=extra)
+    return parser
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:

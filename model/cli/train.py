@@ -1,20 +1,21 @@
-"""`python -m model train`: train a denoiser on pairs."""
+"""`diffumask train`: train a denoiser on pairs."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from .tools import command, count
+from .tools import Commands, command, count
 
 
-def add(commands: argparse._SubParsersAction) -> None:
+def add(commands: Commands) -> None:
     parser = command(
         commands,
         "train",
         "train a denoiser on pairs and write a new checkpoint",
-        "  python -m model train --pairs pairs.jsonl --data data --out checkpoints/mine\n"
-        "  python -m model train --pairs a.jsonl b.jsonl --data data --out checkpoints/mine --resume",
+        "  %(prog)s --pairs pairs.jsonl --data data --out checkpoints/mine\n"
+        "  %(prog)s --pairs a.jsonl b.jsonl --data data --out checkpoints/mine --resume",
+        extra="train",
     )
     flag = parser.add_argument
     flag("--pairs", type=Path, required=True, nargs="+", metavar="FILE", help="JSONL files that `teach` made")

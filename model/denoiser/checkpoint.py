@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerFast
 
 from ..diffusion.sampler import Predict
-from ..errors import InputError
+from ..errors import InputError, program
 from ..pretrained import ENCODERS, fetch_encoder
 from ..prompt import Prompt
 from .batching import PromptCollator
@@ -231,8 +231,7 @@ def _read_meta(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         shipped = "; this copy of the program came without its weights" if folder == SHIPPED else ""
         raise InputError(
-            f"there is no checkpoint {folder}{shipped}: give the folder of one, or make one with "
-            "`python -m model train`"
+            f"there is no checkpoint {folder}{shipped}: give the folder of one, or make one with `{program()} train`"
         )
     try:
         meta: dict[str, Any] = json.loads(_read(folder, META))

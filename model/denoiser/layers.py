@@ -75,7 +75,7 @@ class Layers(nn.Module):
             real: [windows, width] False where nothing is to be looked at; None = look everywhere.
             memory: brings the keys and values of the places that are not computed.
         """
-        hidden = self.embeddings(inputs_embeds=embeds, position_ids=places + self.first_place).to(self.dtype)
+        hidden: Tensor = self.embeddings(inputs_embeds=embeds, position_ids=places + self.first_place).to(self.dtype)
         for i, layer in enumerate(self.layers):
             hidden = layer(hidden, real, memory, i)
         last: Tensor = hidden.to(embeds.dtype)
@@ -113,7 +113,7 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, real: Tensor | None) -
     if queries.device.type != "cpu" or queries.dtype != torch.bfloat16:
         return F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
     scaled = queries * queries.shape[-1] ** -0.5
-    weights = scaled @ keys.transpose(-1, -2)
+    weights: Tensor = scaled @ keys.transpose(-1, -2)
     if scaled.norm(dim=-1).max() * keys.norm(dim=-1).max() > MAX_SCORE:
         weights.clamp_(-MAX_SCORE, MAX_SCORE)
     weights.exp_()

@@ -138,7 +138,7 @@ def test_llmlingua_missing_names_the_way_to_get_it(monkeypatch: pytest.MonkeyPat
         raise ImportError(name)
 
     monkeypatch.setattr(model.evaluation.methods.baselines.importlib, "import_module", missing)
-    with pytest.raises(InputError, match="pip install -r requirements-eval.txt"):
+    with pytest.raises(InputError, match=r"pip install -e .\.\[eval\]"):
         llmlingua()
 
 

@@ -251,7 +251,7 @@ def test_without_the_package_or_the_network(monkeypatch: pytest.MonkeyPatch) -> 
         raise ConnectionError("no route\nto the hub")
 
     monkeypatch.setattr(model.evaluation.tasks.sources.importlib, "import_module", missing)
-    with pytest.raises(InputError, match="pip install -r requirements-eval.txt"):
+    with pytest.raises(InputError, match=r"pip install -e .\.\[eval\]"):
         load_task("jsonl", "hub:me/mine", 1, 1, None, 0)
     package = types.SimpleNamespace(load_dataset=offline)
     monkeypatch.setattr(model.evaluation.tasks.sources.importlib, "import_module", lambda _: package)

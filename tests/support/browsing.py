@@ -50,7 +50,7 @@ def url(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """A Chromium. (Not for the whole session: while it is open, no other event loop runs in this thread.)"""
-    playwright = pytest.importorskip("playwright.sync_api", reason="pip install -r requirements-dev.txt")
+    playwright = pytest.importorskip("playwright.sync_api", reason="pip install -e .[dev]")
     with playwright.sync_playwright() as engine:
         options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         chromium = engine.chromium.launch(executable_path=CHROMIUM, args=options)

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import DynamicCache
 
-from ...errors import InputError
+from ...errors import InputError, install
 from ...llm.causal import Target, cached
 from ...llm.masked_diffusion import DiffusionTarget
 from ...pretrained import fetch
@@ -27,7 +27,7 @@ from ...prompt import Prompt, parse
 Baseline = Callable[[str, float], str]  # demonstrations text, share of prompt tokens to keep -> compressed text
 
 POSITIONS_PER_CHUNK = 128  # logits of so many positions at once: 128 x 262k floats are 130 MB
-LLMLINGUA_MISSING = "the LLMLingua methods need their package: pip install -r requirements-eval.txt"
+LLMLINGUA_MISSING = f"the LLMLingua methods need their package: {install('eval')}"
 
 
 def random_tokens(text: str, retention: float, seed: int) -> str:

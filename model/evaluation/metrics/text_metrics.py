@@ -79,7 +79,8 @@ class _Words:
     """The tokenizer interface of rouge-score."""
 
     def tokenize(self, text: str) -> list[str]:
-        return _WORDS.findall(text.lower())
+        words: list[str] = _WORDS.findall(text.lower())
+        return words
 
 
 @cache

@@ -64,9 +64,9 @@ def measures_of(run: Mapping[str, Any]) -> list[str]:
 
 def value_of(row: Mapping[str, Any], measure: str) -> Sequence[float | None] | None:
     """[mean, low, high] of a measure of `measures_of` in one row; None where it has none."""
-    if measure.endswith(LESS_ZERO):
-        return row["differences"].get("zero")
-    return row["measures"].get(measure)
+    paired = measure.endswith(LESS_ZERO)
+    value: Sequence[float | None] | None = row["differences"].get("zero") if paired else row["measures"].get(measure)
+    return value
 
 
 def curve(run: Mapping[str, Any], measure: str) -> go.Figure:

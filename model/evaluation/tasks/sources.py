@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from ...data.fewshot import Dataset, Example, load_gsm8k, load_tsv, read_lines
-from ...errors import InputError
+from ...errors import InputError, install
 
 Data = Path | str  # a folder or file, or "hub:OWNER/NAME[/CONFIG][:SPLIT]"
 SourceRow = tuple[str, Mapping[str, Any]]  # where it stands, its fields
 
 QUERY = "Article: {sentence_1}\nAnswer:"  # the end of every AG News prompt
 HUB = "hub:"
-HUB_MISSING = "reading from the hub needs a package: pip install -r requirements-eval.txt"
+HUB_MISSING = f"reading from the hub needs a package: {install('eval')}"
 HUB_ROWS = 10_000  # of a split on the hub that is drawn from
 CONFIGS = {"openai/gsm8k": "main"}  # where a data set on the hub has no default
 
