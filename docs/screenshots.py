@@ -1,6 +1,6 @@
 """Make the README's pictures from the real studio, with the shipped model and a store of its own.
 
-    python docs/screenshots.py [--out docs]
+    python docs/screenshots.py [--out docs/images]
 
 Needs Chromium and playwright (`pip install -e ".[dev]"`).
 """
@@ -32,7 +32,7 @@ PATIENCE = 200_000  # milliseconds
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "images")
     out = parser.parse_args().out
     chromium = shutil.which(os.environ.get("CHROMIUM", "chromium"))
     with tempfile.TemporaryDirectory() as data:

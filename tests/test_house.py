@@ -6,6 +6,7 @@ Everything is read from the source, so that imports inside functions and for typ
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -160,11 +161,11 @@ def test_imports_that_are_late_relative_or_for_types_are_seen(tmp_path: Path) ->
 
 
 def test_no_module_imports_itself_round_a_circle() -> None:
-    assert circle(graph()) == []
+    assert not (names := circle(graph())), " -> ".join(names)
 
 
 def test_no_folder_imports_itself_round_a_circle() -> None:
-    assert circle(folders(graph())) == []
+    assert not (names := circle(folders(graph()))), " -> ".join(names)
 
 
 def test_arrows_point_down() -> None:
@@ -228,6 +229,33 @@ def taken() -> dict[str, set[str]]:
 def test_a_public_name_is_given_once() -> None:
     twice = {name: sorted(where) for name, where in taken().items() if len(where) > 1 and name not in SHARED_NAMES}
     assert not twice, "\n".join(f"{name}: {', '.join(where)}" for name, where in sorted(twice.items()))
+
+
+# --- documents ---------------------------------------------------------------------------------------------
+
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+QUOTED_PATH = re.compile(r"`((?:app|annotations|model|tests|benchmarks|docs|results|examples)/[\w./-]*|[\w-]+\.py)`")
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+MOST_README_LINES = 150
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
+def test_files_that_documents_name_are_there(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    code = {file.name for package in PACKAGES for file in (ROOT / package).rglob("*.py")} | {"app.py", "setup.py"}
+    named = set(QUOTED_PATH.findall(text))
+    assert {path for path in named if path not in code and not (ROOT / path).exists()} == set()
+    assert {link for link in LINK.findall(text) if not (document.parent / link).exists()} == set()
+
+
+def test_a_stranger_reads_the_readme_to_the_end() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= MOST_README_LINES
+
+
+def test_the_reference_shows_all_of_the_model() -> None:
+    pages = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "docs" / "reference").glob("*.md"))
+    shown = set(re.findall(r"^::: (\S+)$", pages, re.MULTILINE))
+    assert {folder(module) for module in modules() if module.startswith("model.")} - {"model.__main__"} <= shown
 
 
 # --- tests -------------------------------------------------------------------------------------------------

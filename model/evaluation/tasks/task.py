@@ -160,7 +160,7 @@ def load_task(name: str, data: Data, prompts: int, queries: int, shots: int | No
             teacher, train.tsv and dev.tsv. gsm8k: train.jsonl (question, answer; demonstrations are drawn from it) and
             test.jsonl. yelp, yahoo: train.tsv, and test.tsv or dev.tsv. summary: a JSONL file of document, summary.
             jsonl: a file of prompt, query, answer and, for a classification, labels, the same in each row; rows that
-            share a prompt are its queries. Instead of a folder or file, all of them: "hub:OWNER/NAME[/CONFIG][:SPLIT]".
+            share a prompt are its queries. Instead of a folder or file, all of them: `hub:OWNER/NAME[/CONFIG][:SPLIT]`.
         prompts, queries: how many; jsonl: at most, since the file says how many there are.
         shots: demonstrations in a prompt that is drawn; None: one of each class, or 4 where answers are free.
 
