@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 import model.evaluation.report.curves
-from app.results import view as results
 from model.cli import main
 from model.errors import InputError
 from model.evaluation.report.curves import curve, matrix, measures_of
@@ -131,26 +130,12 @@ def test_the_matrix_holds_the_paired_differences(folder: Path, report: dict[str,
     assert pivot(report["runs"], MatrixConfig("gsm8k", 0.3)) is None and matrix({"runs": []}) is None
 
 
-def test_every_measure_can_be_drawn_and_listed(report: dict[str, Any]) -> None:
+def test_every_measure_can_be_drawn(report: dict[str, Any]) -> None:
     for run in report["runs"]:
         measures = measures_of(run)
         assert measures[0] == "NLL cal." and len(measures) == 5
         for measure in measures:
             assert curve(run, measure).data
-            blocks = json.loads(results.results_table(run, measure))
-            assert len(blocks[0]["rows"]) == len(run["rows"])
-
-
-def test_what_the_page_reads_is_a_report_or_one_line_says_so(
-    folder: Path, report: dict[str, Any], tmp_path: Path
-) -> None:
-    assert results.read_report(folder / "out" / "report.json") == report
-    for text in ("", "[]", "{}", '{"runs": [{}]}', '{"runs": [{"rows": 3, "differences_in": "x"}]}'):
-        (tmp_path / "no.json").write_text(text)
-        with pytest.raises(InputError, match="no.json is not a report of a study .* Make one: python -m model report"):
-            results.read_report(tmp_path / "no.json")
-    with pytest.raises(InputError, match="There is no report at missing.json"):
-        results.read_report(tmp_path / "missing.json")
 
 
 @pytest.mark.parametrize(

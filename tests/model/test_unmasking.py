@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import model.llm.answers
-from app.components.canvas_lines import document_line, end_line, step_line
 from model.diffusion.trace import MAX_STEPS
 from model.errors import InputError
 from model.llm.answers import cut, greedy_answers
@@ -189,11 +187,7 @@ def test_an_answer_can_be_played_like_the_denoisers_trace(alphabet: DiffusionTar
     assert all(trace.keep) and sorted(i for step in trace.steps for i in step.decided) == list(range(8))
     for i, position in enumerate(range(8)):  # each word is one subword here
         assert trace.step[i] == next(s.index for s in answer.steps if position in s.positions)
-    document = json.loads(document_line("r", prompt, trace.config, trace.pins))
-    lines = [json.loads(step_line(step)) for step in trace.steps]
-    assert document["tokens"] == list("efghijkl") and len(lines) == document["steps"] == len(answer.steps)
-    assert all(set(line["keep"]) <= {"1"} and len(line["keep"]) == len(line["decided"]) for line in lines)
-    assert json.loads(end_line(trace, 0.1, "llada"))["kept"] == 8
+    assert len(trace.steps) == trace.config.steps == len(answer.steps)
 
 
 def by_hand(target: Target, text: str, order: list[int]) -> Written:

@@ -198,7 +198,7 @@ def _load(folder: Path | None, **options: Any) -> Any:
     The package fetches tiktoken's vocabulary over the network, only for its statistics: it gets a word count instead.
     """
     try:
-        package = importlib.import_module("llmlingua.prompt_compressor")
+        package: Any = importlib.import_module("llmlingua.prompt_compressor")
     except ImportError as e:
         raise InputError(f"{LLMLINGUA_MISSING} ({e})") from e
     folder = folder or fetch("smollm2")
