@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ..tree import Node
 from .lines import Line, filled, lines_of, parent
-from .nest import Entry, nest
+from .nest import NestEntry, nest
 
 FILE = re.compile(r"diff |Index: |\*\*\* (?:Update|Add|Delete) File: ")
 HEADER = re.compile(
@@ -28,15 +28,15 @@ def diff_nodes(text: str, start: int, end: int) -> Node | None:
     >>> [text[n.start : n.end] for n in diff_nodes(text, 0, len(text)).children[0].children]
     ['a', '-b\\n+c']
     """
-    entries: list[Entry] = []
+    entries: list[NestEntry] = []
     lines = filled(lines_of(text, start, end))
     in_header = False
     for at, line in enumerate(lines):
         if FILE.match(text, line.edge, line.end) or (not in_header and names_files(text, lines[at : at + 2])):
-            entries.append(Entry("file", line.start, line.end, _FILE_LEVEL))
+            entries.append(NestEntry("file", line.start, line.end, _FILE_LEVEL))
             in_header = True
         elif text.startswith("@@", line.edge):
-            entries.append(Entry("hunk", line.start, line.end, _HUNK_LEVEL))
+            entries.append(NestEntry("hunk", line.start, line.end, _HUNK_LEVEL))
             in_header = False
         elif in_header and HEADER.match(text, line.edge, line.end):
             entries[-1].end = line.end
@@ -51,10 +51,10 @@ def names_files(text: str, lines: Sequence[Line]) -> bool:
     return len(lines) == 2 and text.startswith("--- ", lines[0].edge) and text.startswith("+++ ", lines[1].edge)
 
 
-def _line(text: str, entries: list[Entry], line: Line) -> None:
+def _line(text: str, entries: list[NestEntry], line: Line) -> None:
     """A line of a hunk; a changed one goes on with the changes right above it."""
     mark = text[line.edge]
     if entries and (mark == "\\" or (mark in "+-" and entries[-1].kind == "change")):
         entries[-1].end = line.end
     else:
-        entries.append(Entry("change" if mark in "+-" else "line", line.start, line.end, _LINE_LEVEL))
+        entries.append(NestEntry("change" if mark in "+-" else "line", line.start, line.end, _LINE_LEVEL))

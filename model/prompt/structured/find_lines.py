@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from .diffs import FILE, HEADER, names_files
 from .lines import HEAD, Line, tail
 from .listings import BRANCH, COLUMNS, DIRECTORY, LS, MATCH, PATH, TOTAL
-from .logs import ACCESS, FRAME_LINE, LEVEL, LOGFMT, STAMP, TRACE_HEAD
+from .logs import ACCESS, FRAME_LINE, LOG_LEVEL, LOGFMT, STAMP, TRACE_HEAD
 from .tables import BORDER, RULE, separators
 
 Range = tuple[int, int]  # lines [first, last)
@@ -19,7 +19,7 @@ _BAR = re.compile(r"[|│║┃]")
 _NUMERIC = re.compile(r"\s*[-+]?[$€£]?\d[\d.,:/%-]*\s*$")
 _DATED = re.compile(r"[\[(<]?(?:\d{4}[-/.]|[A-Z][a-z]{2} |\d\d[/.]|[IWEF]\d{4} )")
 _CHAT = re.compile(r"[\])>\s-]*[A-Z][\w'’-]*(?: [A-Z][\w'’.-]*){0,2}:\s")
-_LEVEL_SOON = re.compile(rf"[\])>\s|:,-]*(?:[^\s\[]{{1,60}}\s){{0,3}}[\[(<]?{LEVEL}\b")
+_LEVEL_SOON = re.compile(rf"[\])>\s|:,-]*(?:[^\s\[]{{1,60}}\s){{0,3}}[\[(<]?{LOG_LEVEL}\b")
 _LEVEL_FIRST = re.compile(
     r"\[\s?(?:TRACE|DEBUG|INFO|WARN|WARNING|ERROR|FATAL|CRITICAL)\s?\]|"
     r"(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):[\w.]+:\S|(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\s{1,3}[\[(\d]"

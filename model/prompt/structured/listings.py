@@ -6,7 +6,7 @@ import re
 
 from ..tree import Node
 from .lines import Line, filled, head, lines_of, parent
-from .nest import Entry, nest
+from .nest import NestEntry, nest
 
 LS = re.compile(r"[bcdlps-][rwxsStT-]{9}[@+.]?\s+\d+\s+\S+")
 TOTAL = re.compile(r"total \d+(?:\.\d+)?[KMGT]?$")
@@ -30,7 +30,7 @@ def listing_nodes(text: str, start: int, end: int) -> Node | None:
     lines = filled(lines_of(text, start, end))
     if sum(bool(BRANCH.match(head(text, line))) for line in lines[:40]) >= 2:
         return _tree(text, lines)
-    entries = [Entry("line", line.start, line.end, _level(text, line, at)) for at, line in enumerate(lines)]
+    entries = [NestEntry("line", line.start, line.end, _level(text, line, at)) for at, line in enumerate(lines)]
     return parent("listing", nest(entries))
 
 
@@ -46,9 +46,9 @@ def _level(text: str, line: Line, at: int) -> tuple[int, ...]:
 
 def _tree(text: str, lines: list[Line]) -> Node | None:
     """A drawn tree of directories: what hangs below a line is a child of it."""
-    entries: list[Entry] = []
+    entries: list[NestEntry] = []
     for line in lines:
         branch = BRANCH.match(text, line.edge, min(line.end, line.edge + 400))
         depth = len(branch[0].expandtabs(4)) if branch else line.indent
-        entries.append(Entry("line", line.start, line.end, (depth,)))
+        entries.append(NestEntry("line", line.start, line.end, (depth,)))
     return parent("listing", nest(entries))

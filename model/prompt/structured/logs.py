@@ -6,12 +6,12 @@ import re
 
 from ..tree import Node
 from .lines import filled, head, leaf, lines_of, parent
-from .nest import CLOSE, PLAIN, Entry, nest
+from .nest import CLOSE, PLAIN, NestEntry, nest
 
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _CLOCK = r"\d{1,2}:\d\d:\d\d(?:[.,]\d{1,9})?"
 _DATE = r"\d{4}[-/.]\d\d[-/.]\d\d"
-LEVEL = (
+LOG_LEVEL = (
     r"(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|FATAL|CRITICAL|CRIT|SEVERE|PANIC|"
     r"[Tt]race|[Dd]ebug|[Ii]nfo|[Nn]otice|[Ww]arn|[Ww]arning|[Ee]rror|[Ff]atal|[Cc]ritical)"
 )
@@ -26,7 +26,9 @@ STAMP = re.compile(
     re.VERBOSE,
 )
 ACCESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3} \S+ \S+ \[")  # 10.0.0.1 - - [14/Mar/2024:...
-LEVEL_FIRST = re.compile(rf"(?:\[\s?{LEVEL}\s?\]|{LEVEL}(?:\[\d+\]|:|\s+[|\[(-]|\s+{_DATE}|\s+{_CLOCK}|\s{{2,}}\S))")
+LEVEL_FIRST = re.compile(
+    rf"(?:\[\s?{LOG_LEVEL}\s?\]|{LOG_LEVEL}(?:\[\d+\]|:|\s+[|\[(-]|\s+{_DATE}|\s+{_CLOCK}|\s{{2,}}\S))"
+)
 LOGFMT = re.compile(r"(?:time|ts|timestamp|level|lvl|at|t)=\S+ (?:\w+=\S+ ?){1,3}")
 SERVICE = re.compile(r"[\w.-]{1,60}\s+\| (?=\S)")  # web_1  | ...
 
@@ -75,18 +77,18 @@ def trace_nodes(text: str, start: int, end: int) -> Node | None:
     >>> [text[n.start : n.end] for n in trace_nodes(text, 0, len(text)).children[0].children]
     ['at f (a.js:1:2)', 'at g (b.js:3:4)']
     """
-    entries: list[Entry] = []
+    entries: list[NestEntry] = []
     unnamed = False  # Python says below its calls what went wrong
     for line in filled(lines_of(text, start, end)):
         begin = head(text, line)
         if FRAME_LINE.match(begin):
-            entries.append(Entry("call", line.start, line.end, (1,)))
+            entries.append(NestEntry("call", line.start, line.end, (1,)))
         elif line.indent > 0 and entries and entries[-1].kind == "call":
             entries[-1].end = line.end
         elif line.indent > 0 and not TRACE_HEAD.match(begin):
-            entries.append(Entry("call", line.start, line.end, (1,)))
+            entries.append(NestEntry("call", line.start, line.end, (1,)))
         else:
             opens = begin.startswith("Traceback")
-            entries.append(Entry("message", line.start, line.end, (0,), CLOSE if unnamed and not opens else PLAIN))
+            entries.append(NestEntry("message", line.start, line.end, (0,), CLOSE if unnamed and not opens else PLAIN))
             unnamed = opens
     return parent("trace", nest(entries))

@@ -17,7 +17,7 @@ FRAME = "frame"  # belongs to the header it stands under, if it comes first: a d
 
 
 @dataclass(slots=True)
-class Entry:
+class NestEntry:
     """One or more lines that are decided together, text[start:end], and how deep they are."""
 
     kind: str
@@ -31,7 +31,7 @@ class Entry:
 class _Open:
     """An entry whose lines below have not all been seen."""
 
-    entry: Entry
+    entry: NestEntry
     end: int
     closer: int = -1  # where the line that closed it starts
     children: list[Node] = field(default_factory=list)
@@ -42,9 +42,9 @@ class _Open:
         return Node(block, self.entry.start, max(self.end, self.children[-1].end), tuple(self.children))
 
 
-def nest(entries: Iterable[Entry], block: str = "block") -> list[Node]:
+def nest(entries: Iterable[NestEntry], block: str = "block") -> list[Node]:
     """The entries as a forest: an entry with deeper ones below it is a node of kind `block`, whose frame it is."""
-    root = _Open(Entry("", 0, 0, (-9,)), 0)
+    root = _Open(NestEntry("", 0, 0, (-9,)), 0)
     stack = [root]
     for entry in entries:
         _leave(stack, entry, block)
@@ -63,7 +63,7 @@ def nest(entries: Iterable[Entry], block: str = "block") -> list[Node]:
     return root.children
 
 
-def _leave(stack: list[_Open], entry: Entry, block: str) -> None:
+def _leave(stack: list[_Open], entry: NestEntry, block: str) -> None:
     """Close what is deeper than the entry, and its older siblings unless it goes on with them."""
     while len(stack) > 1 and stack[-1].entry.level > entry.level:
         _pop(stack, block)
@@ -73,13 +73,13 @@ def _leave(stack: list[_Open], entry: Entry, block: str) -> None:
             _pop(stack, block)
 
 
-def _follow(stack: list[_Open], entry: Entry) -> None:
+def _follow(stack: list[_Open], entry: NestEntry) -> None:
     """Open "else" inside its "if"; a "}" of its own line in front of it belongs to the "else" from now on."""
     top = stack[-1]
     start = entry.start if top.closer < 0 else top.closer
     if top.closer >= 0:
         top.end, top.closer = top.entry.end, -1
-    stack.append(_Open(Entry(entry.kind, start, entry.end, (*entry.level, 1)), entry.end))
+    stack.append(_Open(NestEntry(entry.kind, start, entry.end, (*entry.level, 1)), entry.end))
 
 
 def _pop(stack: list[_Open], block: str) -> None:

@@ -6,7 +6,7 @@ import re
 
 from ..tree import Node
 from .lines import Line, filled, head, lines_of, parent, tail
-from .nest import Entry, nest
+from .nest import NestEntry, nest
 
 _HEADER = re.compile(r"\[{1,2}[^\[\]=]{1,200}\]{1,2}\s*(?:[#;].*)?$")
 _MULTILINE = re.compile(r"(\"\"\"|''')")
@@ -16,7 +16,7 @@ _VALUES = 2000  # lines of one value at most; a bracket that is open longer was 
 
 def section_nodes(text: str, start: int, end: int) -> Node | None:
     """Sections with their lines; a value over several lines stands or falls with its key."""
-    entries: list[Entry] = []
+    entries: list[NestEntry] = []
     lines = filled(lines_of(text, start, end))
     open_names: list[str] = []  # [a.b] is part of the [a] above it
     at = 0
@@ -26,12 +26,12 @@ def section_nodes(text: str, start: int, end: int) -> Node | None:
             name = head(text, line).strip("[] \t")
             while open_names and not name.startswith(open_names[-1] + "."):
                 open_names.pop()
-            entries.append(Entry("section", line.start, line.end, (0, len(open_names))))
+            entries.append(NestEntry("section", line.start, line.end, (0, len(open_names))))
             open_names.append(name)
             at += 1
             continue
         last = _last_line(text, lines, at)
-        entries.append(Entry("line", line.start, lines[last].end, (1,)))
+        entries.append(NestEntry("line", line.start, lines[last].end, (1,)))
         at = last + 1
     return parent("sections", nest(entries))
 

@@ -7,7 +7,7 @@ import re
 from ..tree import Node
 from .languages import language
 from .lines import filled, head, lines_of, parent
-from .nest import Entry, nest
+from .nest import NestEntry, nest
 from .statements import statements
 
 _PROMPT = re.compile(r">>> ?|\$ |PS [^>\n]{0,80}> |[\w.-]{1,40}@[\w.-]{1,60}[:~][^\s$#]{0,80}[$#] |In \[\d+\]: ")
@@ -26,17 +26,19 @@ def code_nodes(text: str, start: int, end: int, name: str = "") -> Node | None:
     return parent("code", nest(entries))
 
 
-def _session(text: str, start: int, end: int) -> list[Entry]:
+def _session(text: str, start: int, end: int) -> list[NestEntry]:
     """A session at a prompt: each command with its output below it; nothing if the text does not begin as one."""
     lines = filled(lines_of(text, start, end))
     if not lines or not _PROMPT.match(head(text, lines[0])):
         return []
-    entries: list[Entry] = []
+    entries: list[NestEntry] = []
     for line in lines:
         begin = head(text, line)
         if _PROMPT_GOES_ON.match(begin) and entries and entries[-1].kind == "command":
             entries[-1].end = line.end
         else:
             is_prompt = bool(_PROMPT.match(begin))
-            entries.append(Entry("command" if is_prompt else "line", line.start, line.end, (0 if is_prompt else 1,)))
+            entries.append(
+                NestEntry("command" if is_prompt else "line", line.start, line.end, (0 if is_prompt else 1,))
+            )
     return entries

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from .languages import Language
 from .lines import HEAD
-from .nest import CLOSE, FOLLOW, FRAME, PLAIN, Entry, Level
+from .nest import CLOSE, FOLLOW, FRAME, PLAIN, Level, NestEntry
 from .scan import Piece, pieces
 
 _FOLLOWS = re.compile(
@@ -44,7 +44,7 @@ class _Reader:
     text: str
     end: int
     language: Language
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[NestEntry] = field(default_factory=list)
     brackets: list[tuple[str, int, Level]] = field(default_factory=list)  # each with its statement's indent and level
     depth: int = 0  # how many of them open blocks
     edge: int = 0  # where the line begins
@@ -52,7 +52,7 @@ class _Reader:
     tail: str = ""  # how the statement before ended
     decorated: int = -1  # where the decorators begin that wait for what they decorate
 
-    def read(self, start: int) -> list[Entry]:
+    def read(self, start: int) -> list[NestEntry]:
         self.edge = at = start
         for piece in pieces(self.text, start, self.end, self.language):
             self._plain(at, piece.start)
@@ -65,7 +65,7 @@ class _Reader:
         self._finish(self.end)
         if self.decorated >= 0:
             end = self.decorated + len(self.text[self.decorated : self.end].rstrip())
-            self.entries.append(Entry("statement", self.decorated, end, (0, 0)))
+            self.entries.append(NestEntry("statement", self.decorated, end, (0, 0)))
         return self.entries
 
     # --- inside a line -------------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ class _Reader:
             above = self.entries[-1].level
             level = above if above[0] == level[0] else level  # deeper, but below nothing that opens a block
         kind = "comment" if comment else "statement"
-        self.entries.append(Entry(kind, start, end, level, self._role(statement, end, head, comment)))
+        self.entries.append(NestEntry(kind, start, end, level, self._role(statement, end, head, comment)))
 
     def _role(self, statement: _Statement, end: int, head: str, comment: bool) -> str:
         if comment:
@@ -207,7 +207,7 @@ class _Reader:
         return PLAIN
 
 
-def statements(text: str, start: int, end: int, language: Language) -> list[Entry]:
+def statements(text: str, start: int, end: int, language: Language) -> list[NestEntry]:
     """The statements and comments of text[start:end] in order, for `nest`."""
     entries = _Reader(text, end, language).read(start)
     for comment, below in zip(reversed(entries[:-1]), reversed(entries[1:]), strict=True):

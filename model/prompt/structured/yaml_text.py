@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ..tree import Node
 from .lines import HEAD, Line, filled, lines_of, parent
-from .nest import Entry, nest
+from .nest import NestEntry, nest
 
 _DASHES = re.compile(r"(?:-[ \t]+)*-(?:[ \t]+|$)")
 _KEY = re.compile(
@@ -36,7 +36,7 @@ class _Item:
 @dataclass(slots=True)
 class _Reader:
     text: str
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[NestEntry] = field(default_factory=list)
     items: list[_Item] = field(default_factory=list)
     comment: Line | None = None  # the first of the comments that wait for what they stand above
     scalar: int = -1  # lines deeper than this column go on with the value before
@@ -99,14 +99,14 @@ class _Reader:
         if self.comment and self.comment.indent == line.indent:
             start = self.comment.start
         self._leave_comment(start)
-        self.entries.append(Entry(kind, start, line.end, level))
+        self.entries.append(NestEntry(kind, start, line.end, level))
 
     def _leave_comment(self, before: int) -> None:
         if self.comment and self.comment.start < before and self.entries:
             self.entries[-1].end = self.entries[-1].start + len(self.text[self.entries[-1].start : before].rstrip())
         self.comment = None
 
-    def finish(self, end: int) -> list[Entry]:
+    def finish(self, end: int) -> list[NestEntry]:
         self._leave_comment(end)
         return self.entries
 
