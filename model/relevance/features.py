@@ -1,0 +1,304 @@
+"""What relates each unit of a prompt to what is asked, to the other units, and to what is kept and dropped so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .encoder import SentenceEncoder, Span
+from .lexical import overlap, share_of_names, terms
+
+SCALES = (1.5, 5.0, 15.0)  # standard deviations, in units, of the averages over neighbours
+CHUNK = 1024  # units compared at once with those kept
+STATIC = (
+    "likeness",
+    "likeness, standardised",
+    "likeness, rank",
+    "below the likest unit",
+    "below the likest of its part",
+    *(f"likeness over {scale:g} units" for scale in SCALES),
+    "likeness of the unit before",
+    "likeness of the unit after",
+    "part's likeness",
+    "part's likeness, standardised",
+    "part's likeness, rank",
+    "below the likest part",
+    "likeness of unit and part",
+    "likeness of unit and part, rank",
+    "words",
+    "words, standardised",
+    "words, rank",
+    "a word is shared",
+    *(f"words over {scale:g} units" for scale in SCALES),
+    "part's words, standardised",
+    "words and likeness",
+    "centrality, standardised",
+    "centrality in the part, standardised",
+    "instruction's likeness, standardised",
+    "first of its part",
+    "last of its part",
+    "place in the part",
+    "place in the prompt",
+    "length",
+    "length, standardised",
+    "names and numbers",
+    "units",
+    "parts",
+    "units in the part",
+    "a question is asked",
+    "questions",
+)
+DYNAMIC = (
+    "likeness to the likest kept",
+    "likeness to the likest dropped",
+    "something is kept",
+    "something of its part is kept",
+    "share of its part that is kept",
+    "the unit before is kept",
+    "the unit after is kept",
+    "share that is kept",
+    "share that is dropped",
+    "budget left",
+)
+
+
+@dataclass(frozen=True)
+class Relevance:
+    """Features of the units of one prompt, on the CPU.
+
+    Attributes:
+        static: fp32 [units, len(STATIC)], about the size of 1.
+        vectors: fp32 [units, width], the units' embeddings.
+        part_of: int64 [units], each unit's part.
+    """
+
+    static: Tensor
+    vectors: Tensor
+    part_of: Tensor
+
+    @classmethod
+    def of(
+        cls,
+        encoder: SentenceEncoder,
+        units: Sequence[str],
+        part_of: Sequence[int],
+        parts: Sequence[str],
+        questions: Sequence[str] = (),
+        instructions: Sequence[str] = (),
+    ) -> Relevance:
+        """Read a prompt once: its parts with their units in context, the questions and the instructions.
+
+        Args:
+            units: in the order of the prompt.
+            part_of: the index of each unit's part, ascending.
+            parts: with their headings. A unit is looked for in its part, and read alone if it is not there.
+            questions: what is asked; of several, the one likest to a unit counts for it. Without any, the
+                instructions are what is asked.
+        """
+        asked = list(questions) or list(instructions)
+        part = torch.tensor(list(part_of), dtype=torch.long)
+        vectors, part_vectors = _read(encoder, units, part_of, parts)
+        queries = encoder.embed([*asked, *instructions], "query")
+        columns = (
+            _likeness(vectors, part_vectors, queries[: len(asked)], part)
+            | _words(units, parts, asked, part)
+            | _centrality(vectors, queries[len(asked) :], part, len(parts))
+            | _shape(units, part, len(parts), bool(questions), len(asked))
+        )
+        columns["words and likeness"] = (columns["words, standardised"] + columns["likeness of unit and part"]) / 2
+        return cls(torch.stack([columns[name] for name in STATIC], 1), vectors, part)
+
+    def dynamic(self, kept: Tensor, dropped: Tensor, budget_left: float = 0.0) -> Tensor:
+        """Features of the state of a mask: fp32 [units, len(DYNAMIC)].
+
+        Args:
+            kept, dropped: bool [units], disjoint; the rest is undecided.
+            budget_left: share of the whole that may still be kept, 0-1.
+        """
+        number = int(self.part_of.max()) + 1 if len(kept) else 0
+        columns = (
+            nearest(self.vectors, kept),
+            nearest(self.vectors, dropped),
+            kept.any().float().expand(len(kept)),
+            (_mean(kept.float(), self.part_of, number) > 0).float(),
+            _mean(kept.float(), self.part_of, number),
+            *_neighbours(kept.float(), self.part_of, torch.zeros(len(kept))),
+            kept.float().mean().expand(len(kept)),
+            dropped.float().mean().expand(len(kept)),
+            torch.full((len(kept),), budget_left),
+        )
+        return torch.stack(columns, 1)
+
+
+def nearest(vectors: Tensor, chosen: Tensor) -> Tensor:
+    """Largest likeness of each vector [n, width] to the chosen ones [n] other than itself: [n], 0 without any."""
+    others = chosen.nonzero()[:, 0]
+    best = torch.zeros(len(vectors))
+    if not len(others):
+        return best
+    for start in range(0, len(vectors), CHUNK):
+        products = vectors[start : start + CHUNK] @ vectors[others].T
+        itself = torch.arange(start, start + len(products))[:, None] == others
+        best[start : start + CHUNK] = products.masked_fill(itself, 0).amax(1)
+    return best
+
+
+# --- groups of columns -------------------------------------------------------------------------------------
+
+
+def _read(
+    encoder: SentenceEncoder, units: Sequence[str], part_of: Sequence[int], parts: Sequence[str]
+) -> tuple[Tensor, Tensor]:
+    """Embeddings of the units and of the parts."""
+    spans: list[list[Span]] = [[] for _ in parts]
+    alone = []
+    for i, (unit, part) in enumerate(zip(units, part_of, strict=True)):
+        start = parts[part].find(unit, spans[part][-1][1] if spans[part] else 0)
+        if start < 0:
+            alone.append(i)
+        else:
+            spans[part].append((start, start + len(unit)))
+    part_vectors, located = encoder.read(parts, spans)
+    vectors = torch.zeros(len(units), encoder.width)
+    inside = torch.ones(len(units), dtype=torch.bool)
+    inside[alone] = False
+    vectors[inside] = located
+    vectors[~inside] = encoder.embed([units[i] for i in alone])
+    return vectors, part_vectors
+
+
+def _likeness(vectors: Tensor, part_vectors: Tensor, queries: Tensor, part: Tensor) -> dict[str, Tensor]:
+    own = _best(vectors @ queries.T)
+    parts = _best(part_vectors @ queries.T)
+    theirs = parts[part]
+    z, part_z = standardised(own), standardised(theirs)
+    before, after = _neighbours(z, part, z - 1)
+    return {
+        "likeness": own,
+        "likeness, standardised": z,
+        "likeness, rank": _rank(own),
+        "below the likest unit": _below(z),
+        "below the likest of its part": z - _most(z, part, len(parts)),
+        **{f"likeness over {scale:g} units": smoothed(z, scale) for scale in SCALES},
+        "likeness of the unit before": before,
+        "likeness of the unit after": after,
+        "part's likeness": theirs,
+        "part's likeness, standardised": part_z,
+        "part's likeness, rank": _rank(theirs),
+        "below the likest part": _below(part_z),
+        "likeness of unit and part": standardised(own + theirs),
+        "likeness of unit and part, rank": _rank(own + theirs),
+    }
+
+
+def _words(units: Sequence[str], parts: Sequence[str], asked: Sequence[str], part: Tensor) -> dict[str, Tensor]:
+    questions = [terms(question) for question in asked]
+    own = _best(overlap([terms(unit) for unit in units], questions))
+    theirs = _best(overlap([terms(text) for text in parts], questions))[part]
+    z = standardised(own)
+    return {
+        "words": own,
+        "words, standardised": z,
+        "words, rank": _rank(own),
+        "a word is shared": (own > 0).float(),
+        **{f"words over {scale:g} units": smoothed(z, scale) for scale in SCALES},
+        "part's words, standardised": standardised(theirs),
+    }
+
+
+def _centrality(vectors: Tensor, instructions: Tensor, part: Tensor, parts: int) -> dict[str, Tensor]:
+    middle = vectors.mean(0) if len(vectors) else vectors.sum(0)
+    middles = torch.stack([_mean(column, part, parts, spread=False) for column in vectors.T], 1)
+    return {
+        "centrality, standardised": standardised(vectors @ middle),
+        "centrality in the part, standardised": standardised((vectors * middles[part]).sum(1)),
+        "instruction's likeness, standardised": standardised(_best(vectors @ instructions.T)),
+    }
+
+
+def _shape(units: Sequence[str], part: Tensor, parts: int, question: bool, asked: int) -> dict[str, Tensor]:
+    count = len(units)
+    place = torch.arange(count, dtype=torch.float)
+    size = torch.bincount(part, minlength=parts)
+    start = size.cumsum(0) - size
+    inside = place - start[part]
+    length = torch.tensor([float(len(unit.encode())) for unit in units]).log1p()
+
+    def same(value: float) -> Tensor:
+        return torch.full((count,), float(value))
+
+    return {
+        "first of its part": (inside == 0).float(),
+        "last of its part": (inside == size[part] - 1).float(),
+        "place in the part": inside / size[part].clamp(min=1),
+        "place in the prompt": place / max(1, count),
+        "length": length,
+        "length, standardised": standardised(length),
+        "names and numbers": torch.tensor([share_of_names(unit) for unit in units]),
+        "units": same(count).log1p(),
+        "parts": same(parts).log1p(),
+        "units in the part": size[part].float().log1p(),
+        "a question is asked": same(question),
+        "questions": same(asked).log1p(),
+    }
+
+
+# --- along the prompt --------------------------------------------------------------------------------------
+
+
+def standardised(values: Tensor) -> Tensor:
+    """Values [n] less their mean, by their standard deviation; 0 where all are the same."""
+    if len(values) < 2:
+        return torch.zeros_like(values)
+    centred = values - values.mean()
+    return centred / (centred.square().mean().sqrt() + 1e-4)
+
+
+def smoothed(values: Tensor, scale: float) -> Tensor:
+    """Averages over neighbours [n], weighted by a Gaussian with a standard deviation of `scale`; ends are repeated."""
+    if not len(values):
+        return values
+    reach = int(3 * scale)
+    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / scale).square())
+    padded = torch.cat([values[:1].expand(reach), values, values[-1:].expand(reach)])
+    return F.conv1d(padded[None, None], (kernel / kernel.sum())[None, None])[0, 0]
+
+
+def _best(likeness: Tensor) -> Tensor:
+    """The largest of each row [n, questions]: [n], 0 without questions."""
+    return likeness.amax(1) if likeness.shape[1] else torch.zeros(len(likeness))
+
+
+def _rank(values: Tensor) -> Tensor:
+    """0 for the largest, towards 1 for the smallest; the earlier first where they are the same."""
+    order = values.argsort(descending=True, stable=True)
+    return torch.empty_like(values).scatter_(0, order, torch.arange(len(values)) / max(1, len(values)))
+
+
+def _below(values: Tensor) -> Tensor:
+    return values - values.max() if len(values) else values
+
+
+def _most(values: Tensor, part: Tensor, parts: int) -> Tensor:
+    """The largest of each unit's part."""
+    most = torch.full((parts,), -torch.inf).scatter_reduce(0, part, values, "amax")
+    return most[part]
+
+
+def _mean(values: Tensor, part: Tensor, parts: int, spread: bool = True) -> Tensor:
+    """The mean of each part, [parts]; or of each unit's part, [n]."""
+    mean = torch.zeros(parts).index_add(0, part, values) / torch.bincount(part, minlength=parts).clamp(min=1)
+    return mean[part] if spread else mean
+
+
+def _neighbours(values: Tensor, part: Tensor, alone: Tensor) -> tuple[Tensor, Tensor]:
+    """The values of the units before and after in the same part; `alone` where there is none."""
+    together = part[1:] == part[:-1]
+    before, after = alone.clone(), alone.clone()
+    before[1:] = torch.where(together, values[:-1], alone[1:])
+    after[:-1] = torch.where(together, values[1:], alone[:-1])
+    return before, after

@@ -1,0 +1,72 @@
+"""Which words of a question a text repeats, weighted by how rare they are in the prompt."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+
+import regex
+import torch
+from torch import Tensor
+
+STEM = 6  # characters of a word that count: a plain stemmer for any alphabet
+SATURATION = 1.2  # BM25's k1
+LENGTH = 0.5  # BM25's b: how much long texts are held back
+_RUN = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"  # scripts without spaces
+_WORD = rf"[[\p{{L}}\p{{N}}]--[{_RUN}]][[\p{{L}}\p{{N}}\p{{M}}]--[{_RUN}]]*"
+_TOKEN = regex.compile(rf"(?V1)(?P<run>[{_RUN}][{_RUN}\p{{M}}]*)|{_WORD}")
+
+
+def terms(text: str) -> list[str]:
+    """What is compared: word beginnings without case; pairs of characters where words are not spaced.
+
+    "Die Türme" -> ["die", "türme"]; "天气好" -> ["天气", "气好"].
+    """
+    found: list[str] = []
+    for match in _TOKEN.finditer(unicodedata.normalize("NFKC", text).casefold()):
+        word = match[0]
+        if match["run"] is None or len(word) == 1:
+            found.append(word[:STEM])
+        else:
+            found.extend(word[i : i + 2] for i in range(len(word) - 1))
+    return found
+
+
+def overlap(texts: Sequence[Sequence[str]], questions: Sequence[Sequence[str]]) -> Tensor:
+    """BM25 of each text for each question, as a share of what the whole question would get.
+
+    Okapi BM25 (Robertson and Zaragoza 2009) with the texts themselves as the collection.
+
+    Args:
+        texts, questions: their `terms`.
+    Returns:
+        fp32 [texts, questions], 0 where nothing is shared.
+    """
+    asked = {term: i for i, term in enumerate(dict.fromkeys(term for question in questions for term in question))}
+    if not asked or not texts:
+        return torch.zeros(len(texts), len(questions))
+    rows, columns, counts = [], [], []
+    for i, text in enumerate(texts):
+        for term, times in Counter(term for term in text if term in asked).items():
+            rows.append(i)
+            columns.append(asked[term])
+            counts.append(float(times))
+    row, column = torch.tensor(rows, dtype=torch.long), torch.tensor(columns, dtype=torch.long)
+    length = torch.tensor([float(len(text)) for text in texts])
+    held_back = SATURATION * (1 - LENGTH + LENGTH * length / length.mean().clamp(min=1))
+    count = torch.tensor(counts)
+    value = count * (1 + SATURATION) / (count + held_back[row]) if rows else count
+    have = torch.bincount(column, minlength=len(asked)).float()
+    rarity = torch.log1p((len(texts) - have + 0.5) / (have + 0.5))
+    weight = torch.zeros(len(asked), len(questions))
+    for i, question in enumerate(questions):
+        own = torch.tensor([asked[term] for term in dict.fromkeys(question)], dtype=torch.long)
+        weight[own, i] = rarity[own] / rarity[own].sum().clamp(min=1e-6)
+    return torch.zeros(len(texts), len(questions)).index_add_(0, row, value[:, None] * weight[column])
+
+
+def share_of_names(text: str) -> float:
+    """Share of words that begin with a capital letter or hold a digit: names, numbers, dates."""
+    words = text.split()
+    return sum(word[0].isupper() or any(c.isdigit() for c in word) for word in words) / max(1, len(words))
