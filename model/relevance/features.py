@@ -9,20 +9,28 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .encoder import SentenceEncoder, Span
+from .encoder import SentenceEncoder
 from .lexical import overlap, share_of_names, terms
+from .reading import Reading, read_prompt
 
 SCALES = (1.5, 5.0, 15.0)  # standard deviations, in units, of the averages over neighbours
 CHUNK = 1024  # units compared at once with those kept
+VIEWS = ("alone", "in context")
 STATIC = (
-    "likeness",
-    "likeness, standardised",
-    "likeness, rank",
-    "below the likest unit",
-    "below the likest of its part",
-    *(f"likeness over {scale:g} units" for scale in SCALES),
-    "likeness of the unit before",
-    "likeness of the unit after",
+    *(
+        f"{name}, {view}"
+        for view in VIEWS
+        for name in (
+            "likeness",
+            "likeness, standardised",
+            "likeness, rank",
+            "below the likest",
+            "below the likest of its part",
+            "likeness of the unit before",
+            "likeness of the unit after",
+            *(f"likeness over {scale:g} units" for scale in SCALES),
+        )
+    ),
     "part's likeness",
     "part's likeness, standardised",
     "part's likeness, rank",
@@ -72,7 +80,7 @@ class Relevance:
 
     Attributes:
         static: fp32 [units, len(STATIC)], about the size of 1.
-        vectors: fp32 [units, width], the units' embeddings.
+        vectors: fp32 [units, width], the units' embeddings, each read alone.
         part_of: int64 [units], each unit's part.
     """
 
@@ -90,27 +98,27 @@ class Relevance:
         questions: Sequence[str] = (),
         instructions: Sequence[str] = (),
     ) -> Relevance:
-        """Read a prompt once: its parts with their units in context, the questions and the instructions.
+        """Read a prompt once: its units, its parts, the questions and the instructions.
 
         Args:
             units: in the order of the prompt.
             part_of: the index of each unit's part, ascending.
-            parts: with their headings. A unit is looked for in its part, and read alone if it is not there.
+            parts: with their headings. A unit is looked for in its part; it has no context if it is not there.
             questions: what is asked; of several, the one likest to a unit counts for it. Without any, the
                 instructions are what is asked.
         """
         asked = list(questions) or list(instructions)
         part = torch.tensor(list(part_of), dtype=torch.long)
-        vectors, part_vectors = _read(encoder, units, part_of, parts)
+        reading = read_prompt(encoder, units, part_of, parts)
         queries = encoder.embed([*asked, *instructions], "query")
         columns = (
-            _likeness(vectors, part_vectors, queries[: len(asked)], part)
+            _likeness(reading, queries[: len(asked)], part)
             | _words(units, parts, asked, part)
-            | _centrality(vectors, queries[len(asked) :], part, len(parts))
+            | _centrality(reading.alone, queries[len(asked) :], part, len(parts))
             | _shape(units, part, len(parts), bool(questions), len(asked))
         )
         columns["words and likeness"] = (columns["words, standardised"] + columns["likeness of unit and part"]) / 2
-        return cls(torch.stack([columns[name] for name in STATIC], 1), vectors, part)
+        return cls(torch.stack([columns[name] for name in STATIC], 1), reading.alone, part)
 
     def dynamic(self, kept: Tensor, dropped: Tensor, budget_left: float = 0.0) -> Tensor:
         """Features of the state of a mask: fp32 [units, len(DYNAMIC)].
@@ -150,49 +158,36 @@ def nearest(vectors: Tensor, chosen: Tensor) -> Tensor:
 # --- groups of columns -------------------------------------------------------------------------------------
 
 
-def _read(
-    encoder: SentenceEncoder, units: Sequence[str], part_of: Sequence[int], parts: Sequence[str]
-) -> tuple[Tensor, Tensor]:
-    """Embeddings of the units and of the parts."""
-    spans: list[list[Span]] = [[] for _ in parts]
-    alone = []
-    for i, (unit, part) in enumerate(zip(units, part_of, strict=True)):
-        start = parts[part].find(unit, spans[part][-1][1] if spans[part] else 0)
-        if start < 0:
-            alone.append(i)
-        else:
-            spans[part].append((start, start + len(unit)))
-    part_vectors, located = encoder.read(parts, spans)
-    vectors = torch.zeros(len(units), encoder.width)
-    inside = torch.ones(len(units), dtype=torch.bool)
-    inside[alone] = False
-    vectors[inside] = located
-    vectors[~inside] = encoder.embed([units[i] for i in alone])
-    return vectors, part_vectors
-
-
-def _likeness(vectors: Tensor, part_vectors: Tensor, queries: Tensor, part: Tensor) -> dict[str, Tensor]:
-    own = _best(vectors @ queries.T)
-    parts = _best(part_vectors @ queries.T)
+def _likeness(reading: Reading, queries: Tensor, part: Tensor) -> dict[str, Tensor]:
+    alone, context, parts = (_best(seen @ queries.T) for seen in (reading.alone, reading.context, reading.parts))
     theirs = parts[part]
-    z, part_z = standardised(own), standardised(theirs)
-    before, after = _neighbours(z, part, z - 1)
+    part_z, together = standardised(theirs), standardised(alone + context + theirs)
     return {
-        "likeness": own,
-        "likeness, standardised": z,
-        "likeness, rank": _rank(own),
-        "below the likest unit": _below(z),
-        "below the likest of its part": z - _most(z, part, len(parts)),
-        **{f"likeness over {scale:g} units": smoothed(z, scale) for scale in SCALES},
-        "likeness of the unit before": before,
-        "likeness of the unit after": after,
+        **_view(alone, part, len(parts), VIEWS[0]),
+        **_view(context, part, len(parts), VIEWS[1]),
         "part's likeness": theirs,
         "part's likeness, standardised": part_z,
         "part's likeness, rank": _rank(theirs),
         "below the likest part": _below(part_z),
-        "likeness of unit and part": standardised(own + theirs),
-        "likeness of unit and part, rank": _rank(own + theirs),
+        "likeness of unit and part": together,
+        "likeness of unit and part, rank": _rank(together),
     }
+
+
+def _view(likeness: Tensor, part: Tensor, parts: int, view: str) -> dict[str, Tensor]:
+    z = standardised(likeness)
+    before, after = _neighbours(z, part, z - 1)
+    columns = {
+        "likeness": likeness,
+        "likeness, standardised": z,
+        "likeness, rank": _rank(likeness),
+        "below the likest": _below(z),
+        "below the likest of its part": z - _most(z, part, parts),
+        "likeness of the unit before": before,
+        "likeness of the unit after": after,
+        **{f"likeness over {scale:g} units": smoothed(z, scale) for scale in SCALES},
+    }
+    return {f"{name}, {view}": column for name, column in columns.items()}
 
 
 def _words(units: Sequence[str], parts: Sequence[str], asked: Sequence[str], part: Tensor) -> dict[str, Tensor]:

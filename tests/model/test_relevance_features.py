@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from model.relevance.features import DYNAMIC, STATIC, Relevance, nearest, smoothed, standardised
 from model.relevance.lexical import overlap, share_of_names, terms
+from model.relevance.reading import read_prompt
 from tests.support.tiny_encoder import tiny_encoder
 
 ENCODER = tiny_encoder()
@@ -55,7 +56,7 @@ def test_of_many_questions_the_likest_counts() -> None:
     questions = ["How high is the tower?", "Where do dogs run?"]
     both = relevance(PARTS, questions)
     alone = [relevance(PARTS, [question]) for question in questions]
-    for name in ("likeness", "words"):
+    for name in ("likeness, alone", "words"):
         singles = [column(one, name) for one in alone]
         expected = torch.tensor(singles).amax(0)
         torch.testing.assert_close(both.static[:, STATIC.index(name)], expected, atol=1e-3, rtol=0)
@@ -64,9 +65,9 @@ def test_of_many_questions_the_likest_counts() -> None:
 def test_without_a_question_the_instruction_is_asked() -> None:
     asked = relevance(PARTS, [], ["Say how high the tower is."])
     assert column(asked, "a question is asked") == [0] * 6
-    assert column(asked, "likeness") == column(relevance(PARTS, ["Say how high the tower is."]), "likeness")
+    assert column(asked, "words") == column(relevance(PARTS, ["Say how high the tower is."]), "words")
     nothing = relevance(PARTS, [], [])
-    assert column(nothing, "likeness") == [0] * 6
+    assert column(nothing, "likeness, alone") == [0] * 6
     assert nothing.static.isfinite().all() and any(column(nothing, "centrality, standardised"))
 
 
@@ -82,9 +83,22 @@ def test_any_prompt_gives_finite_features(parts: list[list[str]], questions: lis
     assert found.dynamic(kept, ~kept, 0.5).isfinite().all()
 
 
-def test_a_unit_that_its_part_does_not_hold_is_read_alone() -> None:
-    found = Relevance.of(ENCODER, ["cats", "dogs"], [0, 0], ["cats and birds"], ["cats?"])
-    torch.testing.assert_close(found.vectors[1], ENCODER.embed(["dogs"])[0])
+def test_a_unit_is_read_alone_and_in_its_part() -> None:
+    parts = ["Title: " + "long. " * 60 + "cats run.", "x" * 300]
+    found = read_prompt(ENCODER, ["cats run.", "dogs"], [0, 1], parts)
+    torch.testing.assert_close(found.alone, ENCODER.embed(["cats run.", "dogs"]))
+    start = parts[0].index("cats run.")
+    text, spans = ENCODER.read(parts, [[(start, start + 9)], []])
+    torch.testing.assert_close(found.context, torch.stack([spans[0], found.alone[1]]))  # dogs are not in their part
+    torch.testing.assert_close(found.parts, text)
+
+
+def test_short_parts_are_read_among_their_neighbours() -> None:
+    parts = ["Ann: yes.", "Bob: no.", "Cid: " + "long " * 80, "Dan: maybe."]
+    found = read_prompt(ENCODER, ["yes.", "no.", "maybe."], [0, 1, 3], parts)
+    _, together = ENCODER.read(["Ann: yes.\nBob: no."], [[(5, 9), (15, 18)]])
+    torch.testing.assert_close(found.context[:2], together)
+    assert found.parts.norm(dim=1).tolist() == pytest.approx([1] * 4, abs=1e-4)
 
 
 def test_what_is_said_already_is_like_what_is_kept() -> None:

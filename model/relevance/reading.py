@@ -1,0 +1,96 @@
+"""Read a prompt with a sentence encoder: each unit alone, each unit in its context, each part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .encoder import SentenceEncoder, Span
+
+SHORT = 300  # characters; a part below that, such as a turn or a row, is read together with its neighbours
+TOGETHER = 1200  # characters of short parts that are read together
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Embeddings of length 1, fp32 on the CPU.
+
+    Attributes:
+        alone: [units, width], each unit as if nothing stood around it: best for whole sentences.
+        context: [units, width], as it reads in its part, or among its neighbours: best for fragments and turns.
+        parts: [parts, width].
+    """
+
+    alone: Tensor
+    context: Tensor
+    parts: Tensor
+
+
+@dataclass
+class _Window:
+    """A stretch of text that is read at once: one part, or several short ones."""
+
+    text: str
+    spans: list[Span]
+    units: list[int]
+    parts: list[int]
+
+
+def read_prompt(
+    encoder: SentenceEncoder, units: Sequence[str], part_of: Sequence[int], parts: Sequence[str]
+) -> Reading:
+    """Every subword is read twice: in its unit and in its part.
+
+    Args:
+        part_of: the index of each unit's part, ascending.
+        parts: with their headings. A unit is looked for in its part; it has no context if it is not there.
+    """
+    alone = encoder.embed(units)
+    windows = list(_windows(units, part_of, parts))
+    texts, spans = encoder.read([window.text for window in windows], [window.spans for window in windows])
+    context = alone.clone()
+    context[[unit for window in windows for unit in window.units]] = spans
+    part_vectors = _means(context, torch.tensor(list(part_of), dtype=torch.long), len(parts))
+    single = [i for i, window in enumerate(windows) if len(window.parts) == 1]
+    part_vectors[[windows[i].parts[0] for i in single]] = texts[single]
+    return Reading(alone, context, part_vectors)
+
+
+def _windows(units: Sequence[str], part_of: Sequence[int], parts: Sequence[str]) -> Iterator[_Window]:
+    own: list[list[int]] = [[] for _ in parts]
+    for unit, part in enumerate(part_of):
+        own[part].append(unit)
+    window = _Window("", [], [], [])
+    for part, text in enumerate(parts):
+        if window.parts and (len(text) >= SHORT or len(window.text) + len(text) >= TOGETHER):
+            yield window
+            window = _Window("", [], [], [])
+        _append(window, part, text, [(unit, units[unit]) for unit in own[part]])
+        if len(text) >= SHORT:
+            yield window
+            window = _Window("", [], [], [])
+    if window.parts:
+        yield window
+
+
+def _append(window: _Window, part: int, text: str, units: list[tuple[int, str]]) -> None:
+    """Add a part to a window, and the places of its units."""
+    window.text += "\n" if window.text else ""
+    offset, at = len(window.text), 0
+    for unit, words in units:
+        start = text.find(words, at)
+        if start >= 0:
+            at = start + len(words)
+            window.spans.append((offset + start, offset + at))
+            window.units.append(unit)
+    window.text += text
+    window.parts.append(part)
+
+
+def _means(vectors: Tensor, part: Tensor, parts: int) -> Tensor:
+    """Each part's mean, of length 1: [parts, width]."""
+    return F.normalize(torch.zeros(parts, vectors.shape[1]).index_add(0, part, vectors), dim=1)
