@@ -13,7 +13,7 @@ from .encoder import SentenceEncoder
 from .lexical import overlap, share_of_names, terms
 from .reading import Reading, read_prompt
 
-SCALES = (1.5, 5.0, 15.0)  # standard deviations, in units, of the averages over neighbours
+SCALES = (1.5, 5.0, 15.0, 40.0)  # standard deviations, in units, of the averages over neighbours
 CHUNK = 1024  # units compared at once with those kept
 VIEWS = ("alone", "in context")
 STATIC = (
