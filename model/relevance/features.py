@@ -15,7 +15,7 @@ from .reading import Reading, read_prompt
 
 SCALES = (1.5, 5.0, 15.0, 40.0)  # standard deviations, in units, of the averages over neighbours
 CHUNK = 1024  # units compared at once with those kept
-VIEWS = ("alone", "in context")
+VIEWS = ("alone", "in context", "of the stretch around")
 STATIC = (
     *(
         f"{name}, {view}"
@@ -40,7 +40,7 @@ STATIC = (
     "words",
     "words, standardised",
     "words, rank",
-    "a word is shared",
+    "rarest word shared",
     *(f"words over {scale:g} units" for scale in SCALES),
     "part's words, standardised",
     "words and likeness",
@@ -159,12 +159,15 @@ def nearest(vectors: Tensor, chosen: Tensor) -> Tensor:
 
 
 def _likeness(reading: Reading, queries: Tensor, part: Tensor) -> dict[str, Tensor]:
-    alone, context, parts = (_best(seen @ queries.T) for seen in (reading.alone, reading.context, reading.parts))
+    views = [_best(seen @ queries.T) for seen in (reading.alone, reading.context, reading.around)]
+    parts = _best(reading.parts @ queries.T)
     theirs = parts[part]
-    part_z, together = standardised(theirs), standardised(alone + context + theirs)
+    part_z, together = standardised(theirs), standardised(views[0] + views[1] + theirs)
+    columns = [_view(own, part, len(parts), view) for view, own in zip(VIEWS, views, strict=True)]
     return {
-        **_view(alone, part, len(parts), VIEWS[0]),
-        **_view(context, part, len(parts), VIEWS[1]),
+        **columns[0],
+        **columns[1],
+        **columns[2],
         "part's likeness": theirs,
         "part's likeness, standardised": part_z,
         "part's likeness, rank": _rank(theirs),
@@ -192,14 +195,15 @@ def _view(likeness: Tensor, part: Tensor, parts: int, view: str) -> dict[str, Te
 
 def _words(units: Sequence[str], parts: Sequence[str], asked: Sequence[str], part: Tensor) -> dict[str, Tensor]:
     questions = [terms(question) for question in asked]
-    own = _best(overlap([terms(unit) for unit in units], questions))
-    theirs = _best(overlap([terms(text) for text in parts], questions))[part]
+    shares, rarest = overlap([terms(unit) for unit in units], questions)
+    own = _best(shares)
+    theirs = _best(overlap([terms(text) for text in parts], questions)[0])[part]
     z = standardised(own)
     return {
         "words": own,
         "words, standardised": z,
         "words, rank": _rank(own),
-        "a word is shared": (own > 0).float(),
+        "rarest word shared": _best(rarest),
         **{f"words over {scale:g} units": smoothed(z, scale) for scale in SCALES},
         "part's words, standardised": standardised(theirs),
     }

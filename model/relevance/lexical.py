@@ -33,19 +33,20 @@ def terms(text: str) -> list[str]:
     return found
 
 
-def overlap(texts: Sequence[Sequence[str]], questions: Sequence[Sequence[str]]) -> Tensor:
-    """BM25 of each text for each question, as a share of what the whole question would get.
+def overlap(texts: Sequence[Sequence[str]], questions: Sequence[Sequence[str]]) -> tuple[Tensor, Tensor]:
+    """How much of each question each text repeats: BM25, and the rarest word.
 
     Okapi BM25 (Robertson and Zaragoza 2009) with the texts themselves as the collection.
 
     Args:
         texts, questions: their `terms`.
     Returns:
-        fp32 [texts, questions], 0 where nothing is shared.
+        fp32 [texts, questions], BM25 as a share of what the whole question would get; and the same, how rare the
+        rarest word is that they share, of the rarest that any text shares with the question. 0 where none is shared.
     """
     asked = {term: i for i, term in enumerate(dict.fromkeys(term for question in questions for term in question))}
     if not asked or not texts:
-        return torch.zeros(len(texts), len(questions))
+        return torch.zeros(len(texts), len(questions)), torch.zeros(len(texts), len(questions))
     rows, columns, counts = [], [], []
     for i, text in enumerate(texts):
         for term, times in Counter(term for term in text if term in asked).items():
@@ -59,11 +60,15 @@ def overlap(texts: Sequence[Sequence[str]], questions: Sequence[Sequence[str]]) 
     value = count * (1 + SATURATION) / (count + held_back[row]) if rows else count
     have = torch.bincount(column, minlength=len(asked)).float()
     rarity = torch.log1p((len(texts) - have + 0.5) / (have + 0.5))
-    weight = torch.zeros(len(asked), len(questions))
+    weight, rare = torch.zeros(len(asked), len(questions)), torch.zeros(len(asked), len(questions))
     for i, question in enumerate(questions):
         own = torch.tensor([asked[term] for term in dict.fromkeys(question)], dtype=torch.long)
         weight[own, i] = rarity[own] / rarity[own].sum().clamp(min=1e-6)
-    return torch.zeros(len(texts), len(questions)).index_add_(0, row, value[:, None] * weight[column])
+        there = own[have[own] > 0]
+        rare[there, i] = rarity[there] / rarity[there].max() if len(there) else 0.0
+    nothing = torch.zeros(len(texts), len(questions))
+    shares = nothing.index_add(0, row, value[:, None] * weight[column])
+    return shares, nothing.scatter_reduce(0, row[:, None].expand(-1, len(questions)), rare[column], "amax")
 
 
 def share_of_names(text: str) -> float:

@@ -22,11 +22,13 @@ class Reading:
     Attributes:
         alone: [units, width], each unit as if nothing stood around it: best for whole sentences.
         context: [units, width], as it reads in its part, or among its neighbours: best for fragments and turns.
+        around: [units, width], the stretch that it was read in: its part, or several short ones.
         parts: [parts, width].
     """
 
     alone: Tensor
     context: Tensor
+    around: Tensor
     parts: Tensor
 
 
@@ -52,12 +54,14 @@ def read_prompt(
     alone = encoder.embed(units)
     windows = list(_windows(units, part_of, parts))
     texts, spans = encoder.read([window.text for window in windows], [window.spans for window in windows])
-    context = alone.clone()
-    context[[unit for window in windows for unit in window.units]] = spans
+    located = [unit for window in windows for unit in window.units]
+    context, around = alone.clone(), alone.clone()
+    context[located] = spans
+    around[located] = texts[[i for i, window in enumerate(windows) for _ in window.units]]
     part_vectors = _means(context, torch.tensor(list(part_of), dtype=torch.long), len(parts))
     single = [i for i, window in enumerate(windows) if len(window.parts) == 1]
     part_vectors[[windows[i].parts[0] for i in single]] = texts[single]
-    return Reading(alone, context, part_vectors)
+    return Reading(alone, context, around, part_vectors)
 
 
 def _windows(units: Sequence[str], part_of: Sequence[int], parts: Sequence[str]) -> Iterator[_Window]:
