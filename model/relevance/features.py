@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from .encoder import SentenceEncoder
 from .lexical import overlap, share_of_names, terms
-from .reading import Reading, read_prompt
+from .reading import Reading, read_units
 
 SCALES = (1.5, 5.0, 15.0, 40.0)  # standard deviations, in units, of the averages over neighbours
 CHUNK = 1024  # units compared at once with those kept
@@ -109,7 +109,7 @@ class Relevance:
         """
         asked = list(questions) or list(instructions)
         part = torch.tensor(list(part_of), dtype=torch.long)
-        reading = read_prompt(encoder, units, part_of, parts)
+        reading = read_units(encoder, units, part_of, parts)
         queries = encoder.embed([*asked, *instructions], "query")
         columns = (
             _likeness(reading, queries[: len(asked)], part)

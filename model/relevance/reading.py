@@ -42,9 +42,7 @@ class _Window:
     parts: list[int]
 
 
-def read_prompt(
-    encoder: SentenceEncoder, units: Sequence[str], part_of: Sequence[int], parts: Sequence[str]
-) -> Reading:
+def read_units(encoder: SentenceEncoder, units: Sequence[str], part_of: Sequence[int], parts: Sequence[str]) -> Reading:
     """Every subword is read twice: in its unit and in its part.
 
     Args:

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import init_empty_weights
 from safetensors import SafetensorError
 from safetensors.torch import load
 from tokenizers import Tokenizer
@@ -121,8 +120,11 @@ def unblock(blocks: Tensor) -> Tensor:
 def _model(state: Mapping[str, Tensor], shape: Mapping[str, Any], dtype: torch.dtype) -> BertModel:
     table = {name: state[f"{WORDS}.{name}"] for name in ("codes", "scale", "column", "levels")}
     rest = {name: tensor for name, tensor in state.items() if not name.startswith(WORDS)}
-    with init_empty_weights(include_buffers=False):
+    with torch.device("meta"):  # no time is spent on random weights
         model = BertModel(BertConfig(**shape), add_pooling_layer=False)
+    places = torch.arange(model.config.max_position_embeddings)[None]
+    model.embeddings.register_buffer("position_ids", places, persistent=False)
+    model.embeddings.register_buffer("token_type_ids", torch.zeros_like(places), persistent=False)
     words = PackedEmbedding(table["codes"], *(table[name].to(dtype) for name in ("scale", "column", "levels")))
     if words.codes.shape[0] != model.config.vocab_size or len(words.column) != model.config.hidden_size:
         raise ValueError("the vocabulary is not of the size that the config says")

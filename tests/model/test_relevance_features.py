@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from model.relevance.features import DYNAMIC, STATIC, Relevance, nearest, smoothed, standardised
 from model.relevance.lexical import overlap, share_of_names, terms
-from model.relevance.reading import read_prompt
+from model.relevance.reading import read_units
 from tests.support.tiny_encoder import tiny_encoder
 
 ENCODER = tiny_encoder()
@@ -86,7 +86,7 @@ def test_any_prompt_gives_finite_features(parts: list[list[str]], questions: lis
 
 def test_a_unit_is_read_alone_and_in_its_part() -> None:
     parts = ["Title: " + "long. " * 60 + "cats run.", "x" * 300]
-    found = read_prompt(ENCODER, ["cats run.", "dogs"], [0, 1], parts)
+    found = read_units(ENCODER, ["cats run.", "dogs"], [0, 1], parts)
     torch.testing.assert_close(found.alone, ENCODER.embed(["cats run.", "dogs"]))
     start = parts[0].index("cats run.")
     text, spans = ENCODER.read(parts, [[(start, start + 9)], []])
@@ -96,7 +96,7 @@ def test_a_unit_is_read_alone_and_in_its_part() -> None:
 
 def test_short_parts_are_read_among_their_neighbours() -> None:
     parts = ["Ann: yes.", "Bob: no.", "Cid: " + "long " * 80, "Dan: maybe."]
-    found = read_prompt(ENCODER, ["yes.", "no.", "maybe."], [0, 1, 3], parts)
+    found = read_units(ENCODER, ["yes.", "no.", "maybe."], [0, 1, 3], parts)
     _, together = ENCODER.read(["Ann: yes.\nBob: no."], [[(5, 9), (15, 18)]])
     torch.testing.assert_close(found.context[:2], together)
     assert found.parts.norm(dim=1).tolist() == pytest.approx([1] * 4, abs=1e-4)
