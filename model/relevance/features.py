@@ -63,6 +63,8 @@ STATIC = (
 DYNAMIC = (
     "likeness to the likest kept",
     "likeness to the likest dropped",
+    "its question is answered so far",
+    "beyond what answers the questions so far",
     "something is kept",
     "something of its part is kept",
     "share of its part that is kept",
@@ -81,11 +83,15 @@ class Relevance:
     Attributes:
         static: fp32 [units, len(STATIC)], about the size of 1.
         vectors: fp32 [units, width], the units' embeddings, each read alone.
+        asked: fp32 [units, width], the embedding of the question likest to each unit; 0 where nothing is asked.
+        likeness: fp32 [units, questions], of the units read alone, standardised for each question.
         part_of: int64 [units], each unit's part.
     """
 
     static: Tensor
     vectors: Tensor
+    asked: Tensor
+    likeness: Tensor
     part_of: Tensor
 
     @classmethod
@@ -118,7 +124,12 @@ class Relevance:
             | _shape(units, part, len(parts), bool(questions), len(asked))
         )
         columns["words and likeness"] = (columns["words, standardised"] + columns["likeness of unit and part"]) / 2
-        return cls(torch.stack([columns[name] for name in STATIC], 1), reading.alone, part)
+        centred = reading.alone @ queries[: len(asked)].T
+        centred = centred - centred.mean(0)
+        likeness = centred / (centred.square().mean(0).sqrt() + 1e-4)
+        nearest_question = queries[likeness.argmax(1)] if asked else torch.zeros_like(reading.alone)
+        static = torch.stack([columns[name] for name in STATIC], 1)
+        return cls(static, reading.alone, nearest_question, likeness, part)
 
     def dynamic(self, kept: Tensor, dropped: Tensor, budget_left: float = 0.0) -> Tensor:
         """Features of the state of a mask: fp32 [units, len(DYNAMIC)].
@@ -131,6 +142,7 @@ class Relevance:
         columns = (
             nearest(self.vectors, kept),
             nearest(self.vectors, dropped),
+            *_answered(self.likeness, kept),
             kept.any().float().expand(len(kept)),
             (_mean(kept.float(), self.part_of, number) > 0).float(),
             _mean(kept.float(), self.part_of, number),
@@ -153,6 +165,14 @@ def nearest(vectors: Tensor, chosen: Tensor) -> Tensor:
         itself = torch.arange(start, start + len(products))[:, None] == others
         best[start : start + CHUNK] = products.masked_fill(itself, 0).amax(1)
     return best
+
+
+def _answered(likeness: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
+    """How well the question likest to each unit is answered by what is kept, and what the unit adds to any question."""
+    if not kept.any() or not likeness.shape[1]:
+        return torch.zeros(len(kept)), torch.zeros(len(kept))
+    best = likeness[kept].amax(0)
+    return best[likeness.argmax(1)], (likeness - best).amax(1)
 
 
 # --- groups of columns -------------------------------------------------------------------------------------

@@ -113,6 +113,23 @@ def test_what_is_said_already_is_like_what_is_kept() -> None:
     assert state[:, DYNAMIC.index("budget left")].tolist() == [0.25] * 3
 
 
+def test_a_question_that_is_answered_asks_for_no_more() -> None:
+    questions = ["How high is the tower?", "Where do dogs run?"]
+    found = relevance(PARTS, questions)
+    first, second = (int(column.argmax()) for column in found.likeness.T)
+    asked = ENCODER.embed(questions, "query")
+    torch.testing.assert_close(found.asked, asked[found.likeness.argmax(1)])
+    nothing = torch.zeros(6) > 0
+    assert found.dynamic(nothing, nothing)[:, DYNAMIC.index("its question is answered so far")].tolist() == [0] * 6
+    state = found.dynamic(torch.arange(6) == first, nothing)
+    added = state[:, DYNAMIC.index("beyond what answers the questions so far")]
+    assert added[first] == pytest.approx(0, abs=1e-5)  # it adds nothing to itself
+    if first != second:
+        assert added[second] > 0
+    both = found.dynamic((torch.arange(6) == first) | (torch.arange(6) == second), nothing)
+    assert both[:, DYNAMIC.index("beyond what answers the questions so far")].max() == pytest.approx(0, abs=1e-5)
+
+
 def test_neighbours_count_within_a_part_only() -> None:
     found = relevance([["a.", "b.", "c."], ["d."]], ["e?"])
     state = found.dynamic(torch.tensor([False, True, False, False]), torch.zeros(4) > 0)
