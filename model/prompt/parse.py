@@ -1,70 +1,98 @@
-"""Prompt text -> tokens and shots, and back to text. No torch here: masks and offsets outlive any model.
+"""Prompt text -> parts, units and tokens, and back to text. No torch here: masks and offsets outlive any model.
 
 >>> p = parse("Sort.\\n\\nQ: 2+2?\\nA: 4\\n\\nQ: 3-4?\\nA:")
 >>> [t.text for t in p.tokens[:8]]
 ['Sort', '.', '\\n\\n', 'Q', ':', '2', '+', '2']
->>> [(s.kind, p.text[s.start:s.end]) for s in p.shots]
-[('instruction', 'Sort.\\n\\n'), ('demonstration', 'Q: 2+2?\\nA: 4\\n\\n'), ('query', 'Q: 3-4?\\nA:')]
->>> p.render([t.shot == 2 for t in p.tokens])
+>>> [(s.role, p.text[s.start:s.end]) for s in p.parts]
+[('instruction', 'Sort.\\n\\n'), ('demonstration', 'Q: 2+2?\\nA: 4\\n\\n'), ('question', 'Q: 3-4?\\nA:')]
+>>> p.render([t.part == 2 for t in p.tokens])
 'Q: 3-4?\\nA:'
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import regex
 
 from ..errors import InputError
-from .shots import bounds_of, common_opener, find_starts, kinds_of, scan_lines
+from .drafts import ROLES, Draft, Reader
+from .languages import language_of
+from .lines import layout_of
+from .roles import draft, label_end
+from .shots import Blocks, bounds_of, given_blocks
+from .tokens import is_break, token_spans, word_edges
+from .tree import Node
+from .units import FRAME, Named, tree_of
 
-WORD_LIMIT = 64  # characters in one word token; longer runs are cut
+_FOLLOWING, _LEADING = frozenset(".,;:!?…%)]}’”»"), frozenset("([{‘“«¿¡")  # marks that stand close to a word
+_CLOSING_TAGS = frozenset(("<|", "</"))
+Given = tuple[int, int, str]  # a part that the caller named: characters [start, end) and its role
 
-_V = regex.V1 | regex.VERBOSE
-_BREAK = r"[\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]"  # what str.splitlines breaks on
-_UNSPACED = r"[\p{Han}\p{Hiragana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"  # no spaces between words
-_WORD = rf"[[\p{{L}}\p{{M}}\p{{N}}_]--{_UNSPACED}]"
-_INNER = rf"(?:['’](?=\p{{L}})|[\u00ad\u200c\u200d]){_WORD}++"  # don't, l'été, Persian half spaces
-_TAIL = rf"{_WORD}*+(?:{_INNER})*+"
-_FREE = r"(?<![\p{L}\p{M}\p{N}_)\]}])"  # a sign here belongs to the number that follows
-
-# Every alternative takes what it can without giving back, so one pass over the text is linear. Flags have
-# their own alternative because \X counts back through all of them.
-_TOKEN = regex.compile(
-    rf"""
-    (?P<line>  {_BREAK}++ )
-  | (?P<word>  (?:{_FREE}[+\-−](?=\.?\d))?+ (?:(?<![\p{{L}}\p{{M}}\p{{N}}_)\]}}.])\.)?+
-               \d++(?:[.,]\d++)*+ (?:[eE][+\-]?\d++)?+ {_TAIL}
-             | {_WORD}++(?:{_INNER})*+ )
-  | [\U0001F1E6-\U0001F1FF]{{2}}
-  | ([\p{{P}}$+<=>^`|~\u2500-\u257f])\3*(?![\p{{M}}\u200d])
-  | \p{{Grapheme_Cluster_Break=Prepend}}++(?=[\s\x1c-\x1f])  # \X would take the space, too
-  | (?![\s\x1f])\X
-    """,
-    _V,
-)
 _SPACE = regex.compile(r"[\s\x1c-\x1f]")
-_WORDLIKE = regex.compile(_WORD, _V)
-_MARK = regex.compile(r"[\p{M}\u200d]")
+# What parts were called before they had roles; what repeats was a demonstration, the rest was text.
+_KINDS = {
+    "instruction": "instruction",
+    "demonstration": "demonstration",
+    "document": "demonstration",
+    "turn": "demonstration",
+    "question": "query",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word, number, punctuation mark or run of line breaks: prompt.text[start:end] == text."""
+    """A word, number, mark, or something longer that must not be cut: prompt.text[start:end] == text."""
 
     text: str
     start: int
     end: int
     shot: int
 
+    @property
+    def part(self) -> int:
+        """The part that it lies in."""
+        return self.shot
+
 
 @dataclass(frozen=True, slots=True)
-class Shot:
-    """A block of the prompt: characters [start, end) and tokens [first, last).
+class Part:
+    """A block of the prompt with a role (one of roles.ROLES): characters [start, end) and tokens [first, last).
 
-    kind is "instruction", "demonstration", "query" or "text". The blank lines between two shots belong to the
-    earlier one.
+    The parts lie end to end; the blank lines between two of them belong to the earlier one. Its heading, label or
+    opening tag ends at character `head` (start where it has none).
+    """
+
+    role: str
+    start: int
+    end: int
+    first: int
+    last: int
+    head: int = -1
+
+    @property
+    def kind(self) -> str:
+        """The role as "instruction", "demonstration", "query" or "text"."""
+        return _KINDS.get(self.role, "text")
+
+
+Shot = Part
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A node of the prompt's tree (`model.prompt.tree`): characters [start, end) and tokens [first, last).
+
+    Attributes:
+        kind: what it is: "prompt", a role, "sentence", "item", "line", "member" ...
+        part: the part that it lies in; -1 of what holds several.
+        parent: the unit around it; -1 of the first, which is the whole prompt.
+        whole, guard: as of the node.
+        leaf: it has no units inside.
+        frame: it stays exactly when something else of its parent stays, as a demonstration's answer does.
     """
 
     kind: str
@@ -72,29 +100,54 @@ class Shot:
     end: int
     first: int
     last: int
+    part: int
+    parent: int
+    whole: bool = False
+    guard: bool = False
+    leaf: bool = True
+    frame: bool = False
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """A text with its tokens and shots; len() is the number of tokens."""
+    """A text with its tokens, parts and units; len() is the number of tokens.
+
+    units is the tree in reading order, each unit before those inside it; () where nobody looked.
+    """
 
     text: str
     tokens: tuple[Token, ...]
-    shots: tuple[Shot, ...]
+    parts: tuple[Part, ...]
+    units: tuple[Unit, ...] = field(default=())
 
     def __len__(self) -> int:
         return len(self.tokens)
 
     @property
+    def shots(self) -> tuple[Part, ...]:
+        """The parts."""
+        return self.parts
+
+    @property
     def shot_of(self) -> list[int]:
-        """The shot of each token."""
+        """The part of each token."""
         return [token.shot for token in self.tokens]
 
-    def render(self, keep: Sequence[bool]) -> str:
-        """The text of the kept tokens; byte for byte the original when all are kept.
+    @cached_property
+    def unit_of(self) -> list[int]:
+        """The innermost unit of each token; -1 where there are no units."""
+        innermost = [-1] * len(self.tokens)
+        for i, unit in enumerate(self.units):
+            innermost[unit.first : unit.last] = [i] * (unit.last - unit.first)
+        return innermost
 
-        A token keeps the gap in front of it if its left neighbour is kept too. Where tokens were dropped
-        between two kept ones, one space stands in if there was white space or if two words would fuse.
+    def render(self, keep: Sequence[bool]) -> str:
+        """The text of the kept tokens; byte for byte the original (less a byte-order mark) when all are kept.
+
+        A token keeps the gap in front of it if its left neighbour is kept too, or if it is the first of its line and
+        nothing or a line break stands before it: indentation stays. Where tokens were dropped between two kept ones,
+        one space stands in if there was white space or if two words would fuse, but not between a word and a mark that
+        stood close to one.
 
         >>> p = parse("The  cat sat\\non the mat.")
         >>> p.render([True, True, False, False, False, False, True, True])
@@ -118,11 +171,7 @@ class Prompt:
         for i, token in enumerate(self.tokens):
             if not keep[i]:
                 continue
-            gap = ""
-            if before == i - 1:
-                gap = self.text[self.tokens[before].end if i else 0 : token.start]
-            elif before >= 0:
-                gap = self._joint(self.tokens[before], token)
+            gap = self._gap(before, i)
             out += (gap, token.text)
             places.append((i, at + len(gap), at + len(gap) + len(token.text)))
             before, at = i, places[-1][2]
@@ -130,19 +179,44 @@ class Prompt:
             out.append(self.text[self.tokens[-1].end :])
         return "".join(out), places
 
+    def _gap(self, before: int, i: int) -> str:
+        """What to write in front of token i when `before` is the last one that was kept (-1: none)."""
+        token = self.tokens[i]
+        if before == i - 1 or self._begins_line(i) and (before < 0 or is_break(self.tokens[before].text)):
+            return self.text[self.tokens[i - 1].end : token.start] if i else self.text[: token.start].lstrip("\ufeff")
+        return self._joint(self.tokens[before], token) if before >= 0 else ""
+
+    def _begins_line(self, i: int) -> bool:
+        return i == 0 or is_break(self.tokens[i - 1].text) and not is_break(self.tokens[i].text)
+
     def _joint(self, left: Token, right: Token) -> str:
         """What to write between two kept tokens when those between them are dropped: a space or nothing."""
-        if _is_break(left.text) or _is_break(right.text):
+        if is_break(left.text) or is_break(right.text):
             return ""
-        fuse = word_edges(left.text)[1] and word_edges(right.text)[0]
-        return " " if fuse or _SPACE.search(self.text, left.end, right.start) else ""
+        if word_edges(left.text)[1] and word_edges(right.text)[0]:
+            return " "
+        follows = (right.text[0] in _FOLLOWING or right.text[:2] in _CLOSING_TAGS) and not self.text[
+            right.start - 1
+        ].isspace()
+        leads = left.text[-1] in _LEADING and not self.text[left.end].isspace()
+        return "" if follows or leads or not _SPACE.search(self.text, left.end, right.start) else " "
 
 
-def parse(text: str, shot_starts: Sequence[int] | None = None) -> Prompt:
-    """Split a text into tokens and shots, in linear time.
+def parse(
+    text: str,
+    shot_starts: Sequence[int] | None = None,
+    *,
+    parts: Sequence[Given] | None = None,
+    units: Sequence[Named] = (),
+) -> Prompt:
+    """Split a text into parts, units and tokens, in linear time.
 
-    shot_starts: character offsets where shots begin, instead of detecting them (0 is implied, any order). An
-    offset inside a token moves back to the token's start; a shot without a token joins the one before it.
+    shot_starts: character offsets where parts begin, instead of detecting them (0 is implied, any order). An
+        offset inside a token moves back to the token's start; a part without a token joins the one before it.
+    parts: the parts with their roles, (start, end, role) each; what lies between them is text.
+    units: stretches that are one unit each, (start, end, whole); a whole one is kept or dropped as one. Where one
+    lies across a
+        part's edge it is passed over.
 
     >>> [t.text for t in parse("Don't pay -3.5 or 1,234.50: 3-4 ####").tokens]
     ["Don't", 'pay', '-3.5', 'or', '1,234.50', ':', '3', '-', '4', '####']
@@ -150,23 +224,85 @@ def parse(text: str, shot_starts: Sequence[int] | None = None) -> Prompt:
     Raises InputError when the text is empty or not valid Unicode, or an offset lies outside it.
     """
     _check(text)
-    spans = list(_token_spans(text))
-    markers, paragraphs = scan_lines(text)
-    if shot_starts is None:
-        starts, opener = find_starts(text, markers, paragraphs)
+    spans = list(token_spans(text))
+    reader = Reader(text, layout_of(text), language_of(text))
+    if parts is not None:
+        drafts = _given(reader, parts)
+    elif shot_starts is not None:
+        drafts = _from_starts(reader, bounds_of(text, spans, _checked_starts(text, shot_starts)))
     else:
-        starts, opener = _checked_starts(text, shot_starts), None
-    bounds = bounds_of(text, spans, starts)
-    if shot_starts is not None:
-        opener = common_opener(text, bounds, markers)
-    kinds = kinds_of(text, bounds, markers, opener)
-    shots = tuple(Shot(kind, *bound) for kind, bound in zip(kinds, bounds, strict=True))
-    tokens = tuple(Token(text[a:b], a, b, i) for i, s in enumerate(shots) for a, b in spans[s.first : s.last])
-    return Prompt(text, tokens, shots)
+        drafts = draft(reader)
+    return _assembled(reader, spans, drafts, _checked_units(text, units))
+
+
+def _assembled(reader: Reader, spans: list[tuple[int, int]], drafts: list[Draft], named: Sequence[Named]) -> Prompt:
+    inner = list(_innermost(drafts))
+    bounds, of = _bounds(reader.text, spans, inner)
+    found = tuple(
+        Part(draft.role, *bound, head=min(max(draft.head, bound[0]), bound[1]))
+        for draft, bound in zip((inner[i] for i in of), bounds, strict=True)
+    )
+    tokens = tuple(Token(reader.text[a:b], a, b, i) for i, s in enumerate(found) for a, b in spans[s.first : s.last])
+    return Prompt(reader.text, tokens, found, tuple(_units(tree_of(reader, drafts, named), tokens, drafts, found)))
+
+
+def _innermost(drafts: Sequence[Draft], start: int | None = None) -> Iterator[Draft]:
+    """The drafts that hold no others; a group's opening tag goes to the first of them."""
+    for each in drafts:
+        begin = each.start if start is None else start
+        start = None
+        if each.inner:
+            yield from _innermost(each.inner, begin)
+        else:
+            yield Draft(each.role, begin, each.end, each.head, each.tail)
+
+
+def _bounds(
+    text: str, spans: Sequence[tuple[int, int]], inner: Sequence[Draft]
+) -> tuple[list[tuple[int, int, int, int]], list[int]]:
+    """The bounds of the drafts that have a token, and which drafts these are."""
+    bounds = bounds_of(text, spans, [each.start for each in inner])
+    starts = [each.start for each in inner]
+    of = [max(0, bisect_left(starts, spans[first][1]) - 1) for _, _, first, _ in bounds]
+    return bounds, of
+
+
+def _units(root: Node, tokens: Sequence[Token], drafts: Sequence[Draft], parts: Sequence[Part]) -> Iterator[Unit]:
+    """The tree in reading order; nodes without a token are left out."""
+    starts = [token.start for token in tokens]
+    ends = [part.last for part in parts]
+    stack: list[tuple[Node, int]] = [(root, -1)]
+    made = 0
+    while stack:
+        node, parent = stack.pop()
+        first, last = bisect_left(starts, node.start), bisect_left(starts, node.end)
+        if first == last:
+            continue
+        part = bisect_left(ends, first + 1)
+        inside = [child for child in node.children if bisect_left(starts, child.start) < bisect_left(starts, child.end)]
+        whole = node.whole or bool(node.children and not inside)
+        yield Unit(
+            node.kind,
+            node.start,
+            node.end,
+            first,
+            last,
+            part if last <= ends[part] else -1,
+            parent,
+            whole,
+            node.guard,
+            not inside,
+            node.kind == FRAME,
+        )
+        stack += ((child, made) for child in reversed(inside))
+        made += 1
+
+
+# --- what the caller gives -------------------------------------------------------------------------------------
 
 
 def _check(text: str) -> None:
-    if not text or text.isspace():
+    if not text.strip("\ufeff") or text.strip("\ufeff").isspace():
         raise InputError("The prompt is empty: give a text with at least one word.")
     try:
         text.encode("utf-8")
@@ -180,36 +316,56 @@ def _check(text: str) -> None:
 
 def _checked_starts(text: str, shot_starts: Sequence[int]) -> list[int]:
     for start in shot_starts:
-        if not isinstance(start, int) or isinstance(start, bool) or not 0 <= start < len(text):
+        if not _is_offset(start, len(text) - 1):
             raise InputError(f"Shot start {start!r} is not an offset from 0 to {len(text) - 1}: correct it.")
     return sorted(set(shot_starts))
 
 
-# --- tokens ------------------------------------------------------------------------------------------------
+def _is_offset(value: object, last: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= last
 
 
-def _token_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Character spans of all tokens in order."""
-    for match in _TOKEN.finditer(text):
-        start, end = match.span()
-        while end - start > WORD_LIMIT and match.lastgroup == "word":
-            cut = start + WORD_LIMIT
-            while cut > start + 1 and _MARK.match(text, cut):
-                cut -= 1  # a letter keeps its accents
-            cut = cut if cut > start + 1 else start + WORD_LIMIT
-            yield start, cut
-            start = cut
-        yield start, end
+def _checked_units(text: str, units: Sequence[Named]) -> list[Named]:
+    for start, end, _ in units:
+        if not (_is_offset(start, len(text)) and _is_offset(end, len(text)) and start < end):
+            raise InputError(
+                f"Unit [{start!r}, {end!r}) is not a stretch of the prompt's {len(text)} characters: correct it."
+            )
+    return list(units)
 
 
-def word_edges(token: str) -> tuple[bool, bool]:
-    """Whether the first and the last character of a token would fuse with a word written right beside it.
+def _given(reader: Reader, parts: Sequence[Given]) -> list[Draft]:
+    """Named parts, and text between them. What labels a demonstration has are its fields."""
+    text = reader.text
+    drafts: list[Draft] = []
+    at = 0
+    for start, end, role in parts:
+        if not (_is_offset(start, len(text)) and _is_offset(end, len(text)) and at <= start < end):
+            raise InputError(f"Part [{start!r}, {end!r}) is empty, out of order or outside the prompt: correct it.")
+        if role not in ROLES:
+            raise InputError(f"Part {start}-{end} has no role {role!r}; use one of {', '.join(ROLES)}.")
+        if text[at:start].strip():
+            drafts.append(Draft.plain("text", at, start))
+            at = start
+        labels = frozenset(m.label for m in reader.markers(start, end)) if role == "demonstration" else frozenset()
+        drafts.append(Draft(role, at, end, label_end(reader, at, end, role), end, (), labels))
+        at = end
+    if text[at:].strip() or not drafts:
+        drafts.append(Draft.plain("text", at, len(text)))
+    else:
+        drafts[-1] = replace(drafts[-1], end=len(text), tail=len(text))
+    return drafts
 
-    >>> word_edges("3rd"), word_edges("+4"), word_edges("日")
-    ((True, True), (False, True), (False, False))
-    """
-    return bool(_WORDLIKE.match(token[0])), bool(_WORDLIKE.match(token[-1]))
 
-
-def _is_break(token: str) -> bool:
-    return token[0].isspace()  # no other token begins with white space
+def _from_starts(reader: Reader, bounds: Sequence[tuple[int, int, int, int]]) -> list[Draft]:
+    """Parts whose starts are known; what they are is told by a label that opens at least two of them."""
+    found: Blocks | None = given_blocks(reader.text, bounds, reader.layout.markers)
+    drafts: list[Draft] = []
+    for i, (start, end, _, _) in enumerate(bounds):
+        role, labels = "text", frozenset[str]()
+        if found:
+            last = i == len(bounds) - 1 and found.open
+            role = "instruction" if start < found.starts[0] else "question" if last else found.role
+            labels = found.labels
+        drafts.append(Draft(role, start, end, label_end(reader, start, end, role), end, (), labels))
+    return drafts

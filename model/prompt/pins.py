@@ -18,8 +18,8 @@ def pins_from_regex(prompt: Prompt, pattern: str) -> dict[int, bool]:
     r"""Pin every token that any match overlaps.
 
     >>> from model.prompt import parse
-    >>> pins_from_regex(parse("call 555-0199 now"), r"\d+-\d+")
-    {1: True, 2: True, 3: True}
+    >>> pins_from_regex(parse("call 555-0199 or 12 now"), r"\d+")
+    {1: True, 3: True}
 
     Raises InputError when the pattern is longer than 1000 characters, not valid, or takes over 2 seconds.
     """
@@ -63,14 +63,18 @@ def pins_for_breaks(prompt: Prompt) -> dict[int, bool]:
 
 
 def pins_for_task(prompt: Prompt) -> dict[int, bool]:
-    """Pin what says what is to be done: the instruction before the demonstrations and the open question after them.
+    """Pin what says what is to be done: the instruction and the open question.
+
+    Of a prompt that is nothing but instruction, only the first sentence, or there would be nothing left to compress.
 
     >>> from model.prompt import parse
     >>> sorted(pins_for_task(parse("Add.\\n\\nQ: 1\\nA: 1\\n\\nQ: 2\\nA:")))
     [0, 1, 2, 11, 12, 13, 14, 15, 16]
     """
-    told = [shot for shot in prompt.shots if shot.kind in ("instruction", "query")]
-    return {i: True for shot in told for i in range(shot.first, shot.last)}
+    told = [(part.first, part.last) for part in prompt.parts if part.role in ("instruction", "question")]
+    if all(part.role == "instruction" for part in prompt.parts):
+        told = [(unit.first, unit.last) for unit in prompt.units if unit.leaf][:1]
+    return {i: True for first, last in told for i in range(first, last)}
 
 
 def _occurrences(text: str, word: str) -> Iterator[tuple[int, int]]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import regex
 
 from ...prompt import Prompt
-from ...prompt.shots import scan_lines
+from ...prompt.lines import layout_of
 
 KINDS = (
     *("number", "name", "negation", "operator", "connective", "frame", "label"),
@@ -57,7 +57,7 @@ def kinds_of_tokens(prompt: Prompt, labels: Sequence[str] = ()) -> list[str]:
 
 def _frame(prompt: Prompt) -> dict[int, str]:
     """Tokens of "Answer:", "### Input" and the like at the head of a line, colon included, and of "####"."""
-    markers, _ = scan_lines(prompt.text)
+    markers = layout_of(prompt.text).markers
     found, at = {i: "frame" for i, t in enumerate(prompt.tokens) if t.text.strip("#") == ""}, 0
     for marker in markers:
         while at < len(prompt) and prompt.tokens[at].start < marker.start:

@@ -1,0 +1,276 @@
+"""Paragraphs one by one: the first ones that tell what to do, the last ones that ask, and what they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import regex
+
+from .blocks import Block, blocks_of
+from .containers import containers
+from .cues import asks, tells, waits
+from .drafts import Draft, Reader
+from .guards import is_guard
+from .languages import language_of
+from .sentences import paragraph_lines, sentences
+
+Segment = Callable[[Reader, int, int, int], list[Draft]]  # reads what lies between tags
+
+SHORT = 400  # characters of a paragraph that may still be a question
+# What headings and labels say of what is below them, by parts of words.
+NAMED_ROLES = {
+    "instruction": regex.compile(
+        r"""instruct|rule|guideline|task|goal|objective|persona|\brole\b|constraint|format|require|polic|tools|style|tone|steps|must
+        |anweisung|regel|aufgabe|ziel|vorgabe|consigne|règle|tâche|objectif|instruc|reglas|tarea|istruz|regol|compito|regra|tarefa
+        |инструкц|правил|задач|指示|规则|規則|要求|任务|任務|ルール|手順|지침|규칙|작업|تعليمات|निर्देश|नियम|คำสั่ง|กฎ""",
+        regex.VERBOSE,
+    ),
+    "question": regex.compile(
+        r"""question|query|\bfrage|pregunta|domanda|pergunta|vraag|pytanie|вопрос|soru|سؤال|प्रश्न|คำถาม|问题|問題|質問|질문""",
+        regex.VERBOSE,
+    ),
+    "demonstration": regex.compile(
+        r"""example|beispiel|exemple|ejemplo|esempio|exemplo|voorbeeld|przykład|пример|örnek|مثال|उदाहरण|ตัวอย่าง|例|예시""",
+        regex.VERBOSE,
+    ),
+}
+BULLET = regex.compile(r"\s*(?:(?:[-*+•‣◦]|\d{1,4}[.)])\s+|[・·]\s*)")
+_LEAD = regex.compile(r"[^:：\n]{10,300}[:：](?=\s)")  # "Summarise the following article: "
+
+
+def paragraph_drafts(reader: Reader, start: int, end: int, depth: int, segment: Segment) -> list[Draft]:
+    """The drafts of text[start:end], end to end. segment: reads what lies between tags, at most `depth` levels down."""
+    blocks = _peeled(reader, blocks_of(reader, start, end))
+    if not blocks:
+        return [Draft.plain("text", start, end)]
+    roles = _roles(reader, blocks)
+    drafts: list[Draft] = []
+    for i, (block, role) in enumerate(zip(blocks, roles, strict=True)):
+        a = start if not i else block.start
+        b = blocks[i + 1].start if i + 1 < len(blocks) else end
+        drafts.append(_block_draft(reader, block, role, (a, b), depth, segment))
+    return _joined(drafts)
+
+
+def _block_draft(reader: Reader, block: Block, role: str, span: tuple[int, int], depth: int, segment: Segment) -> Draft:
+    start, end = span
+    if block.container is None:
+        head = block.head if role != "question" else start
+        return Draft(role, start, end, head, end)
+    c = block.container
+    inner: list[Draft] = []
+    held = [each.name for each in containers(reader.text, c.head, c.tail, reader.layout)]
+    if depth > 1 and len(set(held)) < len(held):
+        inner = segment(reader, c.head, c.tail, depth - 1)
+    if len(inner) > 1:
+        return Draft("element", start, end, c.head, c.tail, tuple(inner))
+    labels = frozenset(m.label for m in reader.markers(c.head, c.tail)) if role == "demonstration" else frozenset()
+    return Draft(role, start, end, c.head, c.tail, (), labels)
+
+
+def _joined(drafts: list[Draft]) -> list[Draft]:
+    """Instructions that follow each other are one, and so are questions."""
+    joined: list[Draft] = []
+    for each in drafts:
+        before = joined[-1] if joined else None
+        if before and each.role == before.role in ("instruction", "question") and not (each.inner or before.inner):
+            if before.tail == before.end and each.tail == each.end:
+                joined[-1] = replace(before, end=each.end, tail=each.end)
+                continue
+        joined.append(each)
+    return joined
+
+
+def _roles(reader: Reader, blocks: Sequence[Block]) -> list[str]:
+    roles = [block.role for block in blocks]
+    _labelled_questions(reader, blocks, roles)
+    last = _questions(reader, blocks, roles)
+    first = _instructions(reader, blocks, roles, last)
+    if last == len(blocks) > 1 and first < 2 and roles[0] in ("", "instruction") and _asks(reader, blocks[0]):
+        roles[0] = "question"
+    if not {"instruction", "question"} & set(roles) and sum(bool(block.label) for block in blocks) < 2:
+        roles = ["" if block.label else role for block, role in zip(blocks, roles, strict=True)]
+    return [role or "text" for role in roles]
+
+
+def _questions(reader: Reader, blocks: Sequence[Block], roles: list[str]) -> int:
+    """Give the last blocks that ask their role, and return how many come before them."""
+    i = len(blocks) - 1
+    block = blocks[i]
+    text = reader.text[block.start : block.end].strip()
+    if i and roles[i] == "question":
+        return i
+    if i < 1 or (roles[i] not in ("", "document") and not block.label) or block.container is not None:
+        return len(blocks)
+    bare = bool(block.label) and not reader.text[block.head : block.end].strip()
+    short = len(text) <= SHORT
+    documents = sum(role in ("document", "data", "code") for role in roles[:i])
+    named = (
+        bool(block.label)
+        and bool(documents)
+        and (not _has_list(reader, block) or bool(NAMED_ROLES["question"].search(block.label)))
+    )
+    if not (bare or (waits(text) and short) or (short and _asks(reader, block)) or (named and short)
+            or (short and _orders(reader, blocks, roles))):  # fmt: skip
+        return len(blocks)
+    roles[i] = "question"
+    before = blocks[i - 1]
+    if (
+        (bare or len(text) < 60)
+        and i > 1
+        and before.container is None
+        and before.end - before.start <= SHORT
+        and roles[i - 1] in ("", "document")
+    ):
+        others = any(role in ("document", "data", "code") for role in roles[: i - 1])
+        if _asks(reader, before) or (bare and before.label and others):
+            roles[i - 1] = "question"
+            return i - 1
+    return i
+
+
+def _has_list(reader: Reader, block: Block) -> bool:
+    return any(BULLET.match(reader.text, line.start, line.end) for line in reader.lines(block.head, block.end))
+
+
+def _labelled_questions(reader: Reader, blocks: Sequence[Block], roles: list[str]) -> None:
+    """Short paragraphs with a label of their own that ask: "Question: ..." in front of "Context: ..."."""
+    labels = [block.label for block in blocks]
+    for i, block in enumerate(blocks):
+        if block.label and labels.count(block.label) == 1 and roles[i] == "document" and len(blocks) > 1:
+            if block.end - block.start <= SHORT and _asks(reader, block):
+                roles[i] = "question"
+
+
+def _orders(reader: Reader, blocks: Sequence[Block], roles: Sequence[str]) -> bool:
+    """Whether the last paragraph tells what to do with something that comes before it."""
+    if blocks[-1].label or blocks[-1].kind == "list" or share_telling(reader, blocks[-1].start, blocks[-1].end) <= 0.5:
+        return False
+    others = zip(blocks[:-1], roles, strict=False)
+    return any(role or share_telling(reader, block.head, block.end) < 0.5 for block, role in others)
+
+
+def _instructions(reader: Reader, blocks: Sequence[Block], roles: list[str], last: int) -> int:
+    """Give the first blocks that tell what to do their role, and return how many they are."""
+    if not blocks or last < 1:
+        return 0
+    free = next((i for i in range(last) if roles[i] or blocks[i].label), last)
+    if (
+        free == 0
+        and roles[0] == "document"
+        and last > 1
+        and share_telling(reader, blocks[0].head, blocks[0].end) >= 0.5
+    ):
+        free = next((i for i in range(1, last) if roles[i] or blocks[i].label), last)
+    telling = [share_telling(reader, blocks[i].head, blocks[i].end) >= 0.5 for i in range(free)]
+    count = 0
+    for i in range(free):
+        opens = reader.text[blocks[i].start : blocks[i].end].rstrip()[-1:] in ":："
+        if telling[i] or (i == 0 and _leads(reader, blocks, roles, last, opens)):
+            count = i + 1
+        if opens and telling[i] and not (i + 1 < free and telling[i + 1]):
+            break
+    for i in range(count, last if count else 0):
+        if not _is_rules(reader, blocks[i], roles[i]):
+            break
+        roles[i] = "instruction"
+    for i in range(count):
+        short = blocks[i].kind == "list" or blocks[i].end - blocks[i].start <= SHORT // 2
+        if telling[i] or short or i == 0:
+            roles[i] = "instruction"
+    return count
+
+
+def _is_rules(reader: Reader, block: Block, role: str) -> bool:
+    """Whether a paragraph with a label belongs to the instructions before it: "Rules: ...", a list of what to do."""
+    if role != "document" or not block.label or block.container is not None:
+        return False
+    share = share_telling(reader, block.head, block.end)
+    named = bool(NAMED_ROLES["instruction"].search(block.label))
+    return share >= (0.25 if named else 0.5) and (named or _has_list(reader, block))
+
+
+def _leads(reader: Reader, blocks: Sequence[Block], roles: Sequence[str], last: int, opens: bool) -> bool:
+    """Whether a first paragraph without such words is the instruction: something else follows, or a question."""
+    block = blocks[0]
+    if roles[0] or block.end - block.start > 3 * SHORT or (last < 2 and last == len(blocks)):
+        return False
+    different = last > 1 and bool(roles[1]) and roles[1] != "question"
+    asked = last < len(blocks) and last > 1
+    return different or opens or (asked and block.end - block.start <= SHORT)
+
+
+def share_telling(reader: Reader, start: int, end: int) -> float:
+    """The share of sentences that tell somebody what to do; of a list that does, those that are guards count, too."""
+    told = total = guards = 0
+    language = language_of(reader.text[start:end], reader.language)
+    for a, b in paragraph_lines(reader.text, start, min(end, start + 3000)):
+        listed = BULLET.match(reader.text, a, b)
+        for c, d in sentences(reader.text, listed.end() if listed else a, b, language):
+            sentence = reader.text[c:d]
+            order = tells(sentence, language)
+            told += order
+            guards += bool(listed and not order and is_guard(sentence, language))
+            total += 1
+    return (told + guards) / total if told else 0.0
+
+
+def _asks(reader: Reader, block: Block) -> bool:
+    """Whether a paragraph ends with a question, or begins with one in its first line."""
+    found = list(paragraph_lines(reader.text, block.head, block.end))
+    if not found or block.end - block.start > 2 * SHORT:
+        return False
+    language = language_of(reader.text[block.start : block.end], reader.language)
+    last = list(sentences(reader.text, *found[-1], language))
+    asked = [last[-1], found[0]] if block.end - block.start > SHORT // 2 or len(found) > 1 else [*last, found[0]]
+    return bool(last) and any(asks(reader.text[a:b], language) for a, b in asked)
+
+
+def _peeled(reader: Reader, blocks: list[Block]) -> list[Block]:
+    """The first paragraph's first line that tells, and the last one's last lines that ask, as blocks of their own."""
+    if blocks and blocks[0].kind == "para" and not blocks[0].label:
+        cut = _head_cut(reader, blocks[0])
+        if cut:
+            blocks[:1] = [replace(blocks[0], end=cut[0]), *blocks_of(reader, cut[1], blocks[0].end)]
+    if blocks and blocks[-1].kind in ("para", "list"):
+        cut = _tail_cut(reader, blocks[-1])
+        if cut:
+            tail = replace(blocks[-1], start=cut[1], head=cut[1], kind="para", label="", role="")
+            blocks[-1:] = [replace(blocks[-1], end=cut[0], head=min(blocks[-1].head, cut[0])), tail]
+    return blocks
+
+
+def _head_cut(reader: Reader, block: Block) -> tuple[int, int] | None:
+    """Where the first line ends and the next begins, if the first one tells and the others do not."""
+    found = list(paragraph_lines(reader.text, block.start, block.end))
+    lead = _LEAD.match(reader.text, *found[0]) if found else None
+    if lead and found[0][1] - lead.end() > SHORT and share_telling(reader, found[0][0], lead.end()) >= 0.5:
+        return lead.end(), lead.end() + len(reader.text[lead.end() : block.end]) - len(
+            reader.text[lead.end() : block.end].lstrip()
+        )
+    if len(found) < 2 or BULLET.match(reader.text, *found[1]):
+        return None
+    if reader.text[found[-1][1] - 1] in ":：" and found[-1][1] - found[-1][0] <= SHORT:
+        return None if share_telling(reader, *found[0]) >= 0.5 else (found[-2][1], found[-1][0])
+    first = reader.text[slice(*found[0])]
+    if len(first) > 600 or not (first[-1] in ":：" or share_telling(reader, *found[0]) >= 0.5):
+        return None
+    return (found[0][1], found[1][0]) if share_telling(reader, found[1][0], block.end) < 0.5 else None
+
+
+def _tail_cut(reader: Reader, block: Block) -> tuple[int, int] | None:
+    """Where what asks or waits in the last lines of a paragraph begins, if other lines come before."""
+    found = list(paragraph_lines(reader.text, block.start, block.end))
+    text = reader.text[slice(*found[-1])] if found else ""
+    if len(found) < 2 or len(text) > SHORT or not (waits(text) or asks(text, reader.language)):
+        return None
+    marked = {m.start for m in reader.markers(block.start, block.end)}
+    i = len(found) - 1
+    if waits(text) and asks(reader.text[slice(*found[i - 1])], reader.language):
+        i -= 1
+    if not i or (
+        waits(text) and i == 1 and found[0][0] in marked and asks(reader.text[slice(*found[0])], reader.language)
+    ):
+        return None
+    return found[i - 1][1], found[i][0]
