@@ -1,0 +1,183 @@
+"""Pieces picked one after the other: what one more costs, and how a budget is spent."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from .pieces import Group, Pieces
+
+
+@dataclass
+class Selection:
+    """Pieces that are kept so far, and how many tokens their mask has.
+
+    Least shares are not looked at: `size` is that of the mask which `Pieces.settle` would make without them.
+    """
+
+    pieces: Pieces
+    size: int = 0
+    kept: list[bool] = field(default_factory=list)
+    _stays: list[bool] = field(default_factory=list)
+    _first: list[int] = field(default_factory=list)  # per node, its first child that stays; -1 = none
+    _anchors: dict[int, list[int]] = field(default_factory=dict)
+    _log: list[tuple[list, int, object]] = field(default_factory=list)  # type: ignore[type-arg]
+
+    def __post_init__(self) -> None:
+        nodes = len(self.pieces.parent)
+        self.kept = [False] * len(self.pieces)
+        self._stays, self._first = [False] * nodes, [-1] * nodes
+        for v, anchor in enumerate(self.pieces.anchor):
+            if anchor:
+                self._anchors.setdefault(self.pieces.parent[v], []).append(v)
+        self.size = sum(self.pieces.pins.values())
+        for v in self.pieces.held:
+            self.size += self._enter(v)
+        self._log.clear()
+
+    def cost(self, piece: int) -> int:
+        """The tokens that keeping a piece adds: its own, and the frames and gaps that it opens."""
+        if self.kept[piece]:
+            return 0
+        mark = len(self._log)
+        size = len(self.pieces.tokens[piece]) + self._enter(self.pieces.node[piece])
+        self._undo(mark)
+        return size
+
+    def add(self, piece: int) -> None:
+        """Keep a piece."""
+        self._add(piece)
+        self._log.clear()
+
+    def add_within(self, pieces: Iterable[int], budget: int) -> bool:
+        """Keep all of some pieces if the mask then has at most `budget` tokens; else none, and False."""
+        mark, size = len(self._log), self.size
+        for piece in pieces:
+            self._add(piece)
+            if self.size > budget:
+                self._undo(mark)
+                self.size = size
+                return False
+        self._log.clear()
+        return True
+
+    def _add(self, piece: int) -> None:
+        if not self.kept[piece]:
+            self._set(self.kept, piece, True)
+            self.size += len(self.pieces.tokens[piece]) + self._enter(self.pieces.node[piece])
+
+    def _set(self, values: list, at: int, value: object) -> None:  # type: ignore[type-arg]
+        self._log.append((values, at, values[at]))
+        values[at] = value
+
+    def _undo(self, mark: int) -> None:
+        while len(self._log) > mark:
+            values, at, value = self._log.pop()
+            values[at] = value
+
+    def _enter(self, v: int) -> int:
+        """Let a node stay; the tokens of frames and gaps that come with it. One step for each level above it."""
+        total = 0
+        pieces = self.pieces
+        while v >= 0 and not self._stays[v]:
+            self._set(self._stays, v, True)
+            total += len(pieces.own[v])
+            for anchor in self._anchors.get(v, ()):
+                self._set(self._stays, anchor, True)
+                total += len(pieces.own[anchor]) + self._arrive(anchor)
+            total += self._arrive(v)
+            v = pieces.parent[v]
+        return total
+
+    def _arrive(self, v: int) -> int:
+        """Note that a child stays; the tokens of the gap that this opens."""
+        parent = self.pieces.parent[v]
+        if parent < 0:
+            return 0
+        first = self._first[parent]
+        if first < 0 or v < first:
+            self._set(self._first, parent, v)
+            return len(self.pieces.gap[first]) if first >= 0 else 0
+        return len(self.pieces.gap[v])
+
+
+class _Offer(NamedTuple):
+    """Pieces that can be had together, and what may be had after them. The least loss comes first."""
+
+    loss: float
+    order: int  # the first piece of it, so no two offers are equal in front of this
+    pieces: tuple[int, ...]
+    then: tuple[_Offer, ...] = ()
+
+
+def fill(
+    pieces: Pieces, scores: Sequence[float], budget: int, kept: Iterable[int] = (), dropped: Iterable[int] = ()
+) -> list[int]:
+    """The pieces that a budget of tokens pays for, greedily by their scores.
+
+    What does not fit is passed over, and smaller ones may follow. A sentence or demonstration with a least share is
+    offered with as many of its best pieces as it needs, at their mean score; the others of it come after. Pieces that
+    are kept already stay, whatever they cost, and dropped ones are not offered. Takes time n log n of the pieces.
+
+    >>> from model.prompt import parse
+    >>> prompt = parse("One two three. Four five. Six.")
+    >>> pieces = Pieces.of(prompt, "unit")
+    >>> prompt.render(pieces.settle(fill(pieces, [1.0, 3.0, 2.0], 5)))
+    'Four five. Six.'
+    """
+    selection = Selection(pieces)
+    for piece in kept:
+        selection.add(piece)
+    gone = set(dropped)
+    offers = _offers(pieces, scores, selection.kept, gone)
+    heapq.heapify(offers)
+    while offers:
+        offer = heapq.heappop(offers)
+        if selection.add_within(offer.pieces, budget):
+            for more in offer.then:
+                heapq.heappush(offers, more)
+    return [p for p, is_kept in enumerate(selection.kept) if is_kept]
+
+
+def _offers(pieces: Pieces, scores: Sequence[float], kept: Sequence[bool], gone: set[int]) -> list[_Offer]:
+    """What is offered first: single pieces, and groups with their least share. Inner groups come before outer ones."""
+    offers = [_Offer(-scores[p], p, (p,)) for p in range(len(pieces)) if not kept[p] and p not in gone]
+    for group in pieces.groups:
+        offers = _grouped(pieces, offers, group, kept)
+    return offers
+
+
+def _grouped(pieces: Pieces, offers: list[_Offer], group: Group, kept: Sequence[bool]) -> list[_Offer]:
+    """The offers with those of a group bound together; they lie side by side, in the order of their pieces."""
+    low, high = _place(offers, group.first), _place(offers, group.last)
+    have = sum(len(pieces.tokens[p]) for p in range(group.first, group.last) if kept[p])
+    if have >= group.least or low == high:
+        return offers
+    inside = sorted(offers[low:high])
+    bundle: list[_Offer] = []
+    while len(bundle) < len(inside) and have < group.least:
+        bundle.append(inside[len(bundle)])
+        have += _tokens(pieces, bundle[-1].pieces)
+    if have < group.least:
+        del offers[low:high]
+        return offers
+    size = sum(_tokens(pieces, offer.pieces) for offer in bundle)
+    loss = sum(offer.loss * _tokens(pieces, offer.pieces) for offer in bundle) / size
+    then = (*inside[len(bundle) :], *(more for offer in bundle for more in offer.then))
+    first = tuple(p for offer in bundle for p in offer.pieces)
+    offers[low:high] = [_Offer(loss, group.first, first, then)]
+    return offers
+
+
+def _tokens(pieces: Pieces, chosen: Iterable[int]) -> int:
+    return sum(len(pieces.tokens[p]) for p in chosen)
+
+
+def _place(offers: Sequence[_Offer], piece: int) -> int:
+    low, high = 0, len(offers)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (middle + 1, high) if offers[middle].order < piece else (low, middle)
+    return low
