@@ -25,7 +25,7 @@ from model.diffusion.trace import SamplerConfig, Step, Trace
 from model.prompt import Prompt, Shot, word_edges
 
 # What the browser must know of a token to write the compressed prompt, one bit each.
-FUSES_LEFT, FUSES_RIGHT, IS_BREAK, SPACE_BEFORE, SPACE_INSIDE = 1, 2, 4, 8, 16
+FUSES_LEFT, FUSES_RIGHT, IS_BREAK, SPACE_BEFORE, SPACE_INSIDE, CLOSE_LEFT, CLOSE_RIGHT = 1, 2, 4, 8, 16, 32, 64
 _SHOT_NAMES = {"instruction": "Instruction", "demonstration": "Example", "query": "Question", "text": "Part"}
 
 
@@ -48,7 +48,7 @@ def document_line(
         more: passed on to the browser as it is.
     """
     text, tokens = prompt.text, prompt.tokens
-    ends = [0, *(token.end for token in tokens)]
+    ends = [len(text) - len(text.lstrip("\ufeff")), *(token.end for token in tokens)]  # a byte-order mark is not shown
     return _line(
         {
             "run": run,
@@ -141,12 +141,14 @@ def token_flags(prompt: Prompt) -> str:
 
     >>> from model.prompt import parse
     >>> [ord(c) - 48 for c in token_flags(parse("Hi, you"))]
-    [3, 0, 11]
+    [3, 32, 11]
     """
     flags, end = [], 0
     for token in prompt.tokens:
         left, right = word_edges(token.text)
         bits = FUSES_LEFT * left | FUSES_RIGHT * right | IS_BREAK * token.text[0].isspace()
+        close_left, close_right = prompt.stands_close(token)
+        bits |= CLOSE_LEFT * close_left | CLOSE_RIGHT * close_right
         bits |= SPACE_BEFORE * _has_space(prompt.text[end : token.start])
         flags.append(chr(48 + (bits | SPACE_INSIDE * _has_space(token.text))))
         end = token.end

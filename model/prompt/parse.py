@@ -195,11 +195,21 @@ class Prompt:
             return ""
         if word_edges(left.text)[1] and word_edges(right.text)[0]:
             return " "
-        follows = (right.text[0] in _FOLLOWING or right.text[:2] in _CLOSING_TAGS) and not self.text[
-            right.start - 1
-        ].isspace()
-        leads = left.text[-1] in _LEADING and not self.text[left.end].isspace()
-        return "" if follows or leads or not _SPACE.search(self.text, left.end, right.start) else " "
+        close = self.stands_close(right)[0] or self.stands_close(left)[1]
+        return "" if close or not _SPACE.search(self.text, left.end, right.start) else " "
+
+    def stands_close(self, token: Token) -> tuple[bool, bool]:
+        """Whether a token is a mark that stands close to the word before it, and to the one behind it: ")", "(".
+
+        No space is written on that side of it, whatever is dropped.
+        """
+        after = token.text[0] in _FOLLOWING or token.text[:2] in _CLOSING_TAGS
+        before = token.text[-1] in _LEADING
+        return (
+            after and token.start > 0 and not self.text[token.start - 1].isspace(),
+            before and token.end < len(self.text) and not self.text[token.end].isspace(),
+        )
+
 
 
 def parse(

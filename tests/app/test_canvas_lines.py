@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.components.canvas_lines import (
+    CLOSE_LEFT,
     FUSES_LEFT,
     FUSES_RIGHT,
     IS_BREAK,
@@ -121,7 +122,7 @@ def test_the_order_holds_the_runs_own_mask_and_respects_pins(retention: float) -
 
 def test_flags_of_known_tokens() -> None:
     flags = [ord(c) - 48 for c in token_flags(parse("Hi, \n日 x"))]
-    assert flags[0] == FUSES_LEFT | FUSES_RIGHT and flags[1] == 0
+    assert flags[0] == FUSES_LEFT | FUSES_RIGHT and flags[1] == CLOSE_LEFT
     assert flags[2] == IS_BREAK | SPACE_BEFORE | SPACE_INSIDE
     assert flags[3] == 0 and flags[4] == FUSES_LEFT | FUSES_RIGHT | SPACE_BEFORE
 

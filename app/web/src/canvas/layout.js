@@ -2,6 +2,7 @@
 
 // What a token's flags say; from token_flags in app/components/canvas_lines.py
 const [FUSES_LEFT, FUSES_RIGHT, IS_BREAK, SPACE_BEFORE, SPACE_INSIDE] = [1, 2, 4, 8, 16];
+const [CLOSE_LEFT, CLOSE_RIGHT] = [32, 64];
 const BLOCK = 100; // tokens that the browser may skip at once while they are off screen
 const UNSEEN = /^[\p{Cc}\p{Cf}\p{Cn}\p{Co}\p{Default_Ignorable_Code_Point}]+$/u;
 
@@ -22,7 +23,7 @@ export function compressedText(doc, isKept) {
       space = space || (flags & SPACE_INSIDE) !== 0;
       continue;
     }
-    if (before === i - 1) out.push(doc.gaps[i]);
+    if (before === i - 1 || isIndented(doc, before, i)) out.push(doc.gaps[i]);
     else if (before >= 0) out.push(joint(flagsOf(doc, before), flags, space));
     out.push(doc.tokens[i]);
     [before, space] = [i, false];
@@ -31,11 +32,18 @@ export function compressedText(doc, isKept) {
   return out.join('');
 }
 
+// Whether token i begins its line, and what is written so far ends one: then it keeps its indentation.
+function isIndented(doc, before, i) {
+  const begins = i === 0 || (isBreak(doc, i - 1) && !isBreak(doc, i));
+  return begins && (before < 0 || isBreak(doc, before));
+}
+
 // What stands between two kept tokens when those between them are dropped.
 function joint(left, right, space) {
   if ((left | right) & IS_BREAK) return '';
-  const fuse = left & FUSES_RIGHT && right & FUSES_LEFT;
-  return fuse || space ? ' ' : '';
+  if (left & FUSES_RIGHT && right & FUSES_LEFT) return ' ';
+  const close = right & CLOSE_LEFT || left & CLOSE_RIGHT;
+  return space && !close ? ' ' : '';
 }
 
 /** What is shown of a token: signs for line breaks, code points for what nobody sees or what turns the text around. */
