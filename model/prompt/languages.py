@@ -9,7 +9,7 @@ import regex
 _SMALL_WORDS = {
     "en": "the of and to is in that for it with was on are be this you your from not have an by or as at",
     "de": "ihr wir ich sich der die das und ist nicht ein eine zu den mit auf für sie wird von dem im es auch sind bei",
-    "fr": "le la les un il faut si avant des est et une dans pour que qui pas vous du au sur ce avec il elle sont",
+    "fr": "le la les ne un il faut si avant des est et une dans pour que qui pas vous du au sur ce avec il elle sont",
     "es": "el la un los las es y una en que por para con del al se su no está son como más lo",
     "it": "il la un gli di che è e una per non con del della sono si nel alla dei le più come anche",
     "pt": "o a um os as é e uma em que não para com do da no na se por dos das são mais ao você",
@@ -19,8 +19,17 @@ _SMALL_WORDS = {
 }
 _OF_WORD: dict[str, list[str]] = {}
 for _language, _words in _SMALL_WORDS.items():
-    for _word in _words.split():
+    for _word in set(_words.split()):
         _OF_WORD.setdefault(_word, []).append(_language)
+_LETTERS = {
+    **dict.fromkeys("ğışİ", "tr"),
+    **dict.fromkeys("ąęłńśźż", "pl"),
+    **dict.fromkeys("ãõ", "pt"),
+    **dict.fromkeys("ñ¿¡", "es"),
+    **dict.fromkeys("ßäöü", "de"),
+    **dict.fromkeys("œêèû", "fr"),
+    **dict.fromkeys("ìò", "it"),
+}
 _SCRIPTS = regex.compile(
     r"(?P<ja>[\p{Hiragana}\p{Katakana}])|(?P<zh>\p{Han})|(?P<ko>\p{Hangul})|(?P<th>\p{Thai})|(?P<ar>\p{Arabic})"
     r"|(?P<hi>\p{Devanagari})|(?P<ru>\p{Cyrillic})|(?P<el>\p{Greek})|(?P<he>\p{Hebrew})|(?P<my>\p{Myanmar})"
@@ -38,7 +47,7 @@ def language_of(text: str, default: str = "en") -> str:
     """
     text = text[:_SAMPLE]
     if text.isascii():
-        return _latin(text, default)
+        return _latin(text, default)  # nearly all of it, and quick
     scripts = Counter(match.lastgroup or "" for match in _SCRIPTS.finditer(text))
     if not scripts:
         return default
@@ -52,6 +61,7 @@ def _latin(text: str, default: str) -> str:
     counts: Counter[str] = Counter()
     for word in _WORD.findall(text.lower()):
         counts.update(_OF_WORD.get(word, ()))
+    counts.update(_LETTERS[letter] for letter in text if letter in _LETTERS)
     if not counts:
         return default
     best = max(counts.values())

@@ -163,7 +163,8 @@ def _instructions(reader: Reader, blocks: Sequence[Block], roles: list[str], las
         and share_telling(reader, blocks[0].head, blocks[0].end) >= 0.5
     ):
         free = next((i for i in range(1, last) if roles[i] or blocks[i].label), last)
-    telling = [share_telling(reader, blocks[i].head, blocks[i].end) >= 0.5 for i in range(free)]
+    shares = [share_telling(reader, blocks[i].head, blocks[i].end) for i in range(free)]
+    telling = [share > 0.5 or (share == 0.5 and not i) for i, share in enumerate(shares)]
     count = 0
     for i in range(free):
         opens = reader.text[blocks[i].start : blocks[i].end].rstrip()[-1:] in ":："

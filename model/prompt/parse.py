@@ -211,7 +211,6 @@ class Prompt:
         )
 
 
-
 def parse(
     text: str,
     shot_starts: Sequence[int] | None = None,
@@ -289,7 +288,7 @@ def _units(root: Node, tokens: Sequence[Token], drafts: Sequence[Draft], parts: 
         if first == last:
             continue
         part = bisect_left(ends, first + 1)
-        inside = [child for child in node.children if bisect_left(starts, child.start) < bisect_left(starts, child.end)]
+        inside = _with_tokens(node.children, starts)
         whole = node.whole or bool(node.children and not inside)
         yield Unit(
             node.kind,
@@ -306,6 +305,18 @@ def _units(root: Node, tokens: Sequence[Token], drafts: Sequence[Draft], parts: 
         )
         stack += ((child, made) for child in reversed(inside))
         made += 1
+
+
+def _with_tokens(nodes: Sequence[Node], starts: Sequence[int]) -> list[Node]:
+    """The nodes that have a token of their own: one that begins in them and in none before."""
+    kept: list[Node] = []
+    at = 0
+    for node in nodes:
+        first, last = bisect_left(starts, node.start), bisect_left(starts, node.end)
+        if at <= first < last:
+            kept.append(node)
+            at = last
+    return kept
 
 
 # --- what the caller gives -------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from .blocks import line_at
 from .containers import ChatTurn, chat_turns, containers
@@ -79,7 +80,7 @@ def _crossed(found: Blocks, headings: Sequence[Line], markers: Sequence[Marker])
     return bool(inside) and (found.role != "demonstration" or len(found.labels) < 2)
 
 
-def _outside(things: Sequence, spans: Sequence[tuple[int, int]]) -> list:  # type: ignore[type-arg]
+def _outside(things: Sequence[Any], spans: Sequence[tuple[int, int]]) -> list[Any]:
     """The lines or markers that begin in none of the spans; both come in order."""
     kept, i = [], 0
     for thing in things:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .pieces import Group, Pieces
 
@@ -23,7 +23,7 @@ class Selection:
     _stays: list[bool] = field(default_factory=list)
     _first: list[int] = field(default_factory=list)  # per node, its first child that stays; -1 = none
     _anchors: dict[int, list[int]] = field(default_factory=dict)
-    _log: list[tuple[list, int, object]] = field(default_factory=list)  # type: ignore[type-arg]
+    _log: list[tuple[list[Any], int, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         nodes = len(self.pieces.parent)
@@ -68,7 +68,7 @@ class Selection:
             self._set(self.kept, piece, True)
             self.size += len(self.pieces.tokens[piece]) + self._enter(self.pieces.node[piece])
 
-    def _set(self, values: list, at: int, value: object) -> None:  # type: ignore[type-arg]
+    def _set(self, values: list[Any], at: int, value: Any) -> None:
         self._log.append((values, at, values[at]))
         values[at] = value
 

@@ -204,17 +204,17 @@ def _turns(text: str, end: int, markers: Sequence[Marker], opener: str) -> Block
     """The turns of a dialogue: at least two speakers, in no fixed order or with questions on both sides."""
     named = [m for m in markers if m.label != ITEM_LABEL]
     counts = Counter(m.name for m in named)
-    again = [i for i, m in enumerate(named) if counts[m.name] > 1 or m.name in _CHAT]
+    stamped = [bool(_CLOCK.search(text, m.start, m.end)) for m in named]
+    again = [i for i, m in enumerate(named) if counts[m.name] > 1 or m.name in _CHAT or stamped[i]]
     begin = next(i for i, m in enumerate(named) if m.label == opener)
     again = [i for i in again if i >= begin]
     speakers = {named[i].name for i in again}
-    if len(again) < 4 or len(speakers) < 2 or len(again) < 2 * len(speakers) - 2:
+    if len(again) < 4 or len(speakers) < 2 or len(again) < 2 * len(speakers) - 2 - sum(stamped):
         return None
     turns = named[again[0] : again[-1] + 1]  # whoever speaks once in between is a speaker, too
     said = [text[a.end : b.start] for a, b in zip(turns, turns[1:], strict=False)]
     said.append(text[turns[-1].end : end])
-    stamped = sum(bool(_CLOCK.search(text, m.start, m.end)) for m in turns) * 2 > len(turns)
-    if not stamped and _is_few_shot(_common(list(zip(turns, said, strict=True)), opener)):
+    if sum(stamped) * 2 <= len(turns) and _is_few_shot(_common(list(zip(turns, said, strict=True)), opener)):
         return None
     open_ = not said[-1].strip()
     starts = [m.start for m in turns]
@@ -250,11 +250,11 @@ def _is_few_shot(turns: list[Turn]) -> bool:
     if all(opening) and not any(within):
         return True
     answers = [said.strip() for _, said in steady[1::2] if said.strip()]
-    if all(len(answer.split()) <= 4 for answer in answers):
-        return True
     back = sum(asks(answer) for answer in answers)
     if all(label in _CHAT for label in labels[:2]):
         return not back
+    if all(len(answer.split()) <= 4 for answer in answers):
+        return True
     return back * 4 < len(answers) and not _is_named(steady)
 
 

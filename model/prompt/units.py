@@ -92,6 +92,8 @@ def _answer(reader: Reader, label: Marker, end: int) -> Iterator[Node]:
         if (span := trimmed(reader.text, line.start, min(line.end, end)))
     ]
     last = lines[-1][0] if len(lines) > 1 else label.start
+    if stretch := reader.layout.inside(last):
+        last = max(stretch.start, label.end)
     earlier = tuple(content(reader, label.end, last)) if last > label.end else ()
     if earlier:
         yield Node(FRAME, *_span(reader.text, label.start, label.end))
@@ -160,6 +162,8 @@ def _opaque(reader: Reader, block: Block) -> Iterator[Node]:
     """Code or data by its syntax, or line by line where no parser knows it."""
     stretch = reader.layout.inside(block.start)
     body = stretch.body if stretch else (block.start, block.end)
+    if stretch and stretch.end > block.end:
+        stretch, body = None, (block.start, block.end)  # only some of it is here
     inner = _structured(reader, stretch, *body)
     if stretch is None or not stretch.fenced:
         yield from inner

@@ -20,8 +20,9 @@ PIECES = [
     "-3.5", "1,234.50", "+7", "3-4", "13th", ".5", "####", "...", "<<", "x" * 70,
     "👩‍👩‍👧", "👍🏽", "🇫🇷🇩🇪🇫", "1️⃣", "#️⃣", "שלום", "مرحبا", "می‌خواهم", "e\u0301", "\u0301", "\u0600",
     "日本語", "カタカナ", "ひら", "한국어", "สวัสดี", "ကမ္ဘာ", "क्षि",
-    "```\n", "<doc>\n", "</doc>\n", "<|im_start|>user\n", "<|im_end|>", "# Head\n", "---\n", "- item\n", "| a | b |\n", '{"a": 1}',
-    "Ann: hi\n", "[Document 1] x\n", "95 °C", "10,000 EUR", "14 March 2024", "https://a.b/c", "{x}", "Do not go. ", "(", ")", "“", "”", '"',
+    "```\n", "<doc>\n", "</doc>\n", "<|im_start|>user\n", "<|im_end|>", "# Head\n", "---\n", "- item\n",
+    "| a | b |\n", '{"a": 1}', "Ann: hi\n", "[Document 1] x\n", "95 °C", "10,000 EUR", "14 March 2024", "https://a.b/c",
+    "{x}", "Do not go. ", "(", ")", "“", "”", '"',
 ]  # fmt: skip
 texts = st.one_of(st.text(min_size=1), st.lists(st.sampled_from(PIECES), min_size=1).map("".join))
 prompts = texts.filter(lambda text: text.strip("\ufeff") and not text.strip("\ufeff").isspace())
@@ -305,6 +306,12 @@ MEGABYTES = {
     "labels": "a:\n" * 99 + "b" * 9703,
     "no colon": "a b c d " * 50 + "\n" * 9600,
     "signs": "(((" + "-" * 997,
+    "brackets": "[{(" * 10,
+    "fences": "```\n" * 10,
+    "open tags": "<doc>\na\n",
+    "turns": "<|im_start|>user\n",
+    "groups of digits": "100 ",
+    "a word": "x1" * 5000,
 }
 
 
