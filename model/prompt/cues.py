@@ -184,7 +184,7 @@ def tells(sentence: str, language: str = "en") -> bool:
     >>> [tells(s) for s in ("You are a poet.", "Summarise it.", "質問に答えてください。", "The pump is quiet.")]
     [True, True, True, False]
     """
-    sentence = sentence.strip().lstrip("-*•\"'“([#>0123456789.) ")[:200]
+    sentence = sentence.strip().lstrip("-*•\"'“([#>/0123456789.) ")[:200]
     if any(_TELLS_START[name].match(sentence) for name in {"", "en", language} & set(_TELLS_START)):
         return True
     end = sentence[-24:]

@@ -106,11 +106,8 @@ def _questions(reader: Reader, blocks: Sequence[Block], roles: list[str]) -> int
     bare = bool(block.label) and not reader.text[block.head : block.end].strip()
     short = len(text) <= SHORT
     documents = sum(role in ("document", "data", "code") for role in roles[:i])
-    named = (
-        bool(block.label)
-        and bool(documents)
-        and (not _has_list(reader, block) or bool(NAMED_ROLES["question"].search(block.label)))
-    )
+    asked = bool(documents) and bool(NAMED_ROLES["question"].search(block.label))
+    named = asked or _is_turn_to(reader, blocks, documents)
     if not (bare or (waits(text) and short) or (short and _asks(reader, block)) or (named and short)
             or (short and _orders(reader, blocks, roles))):  # fmt: skip
         return len(blocks)
@@ -128,6 +125,13 @@ def _questions(reader: Reader, blocks: Sequence[Block], roles: list[str]) -> int
             roles[i - 1] = "question"
             return i - 1
     return i
+
+
+def _is_turn_to(reader: Reader, blocks: Sequence[Block], documents: int) -> bool:
+    """Whether a last paragraph with a label is what long instructions are to be followed on: "The customer writes: ..."."""
+    block = blocks[-1]
+    small = 4 * (block.end - block.start) < blocks[-1].end - blocks[0].start
+    return bool(block.label) and small and not documents and not _has_list(reader, block)
 
 
 def _has_list(reader: Reader, block: Block) -> bool:
@@ -176,8 +180,11 @@ def _instructions(reader: Reader, blocks: Sequence[Block], roles: list[str], las
         if not _is_rules(reader, blocks[i], roles[i]):
             break
         roles[i] = "instruction"
+    for i in range(count + 1, last if count else 0):
+        if not (roles[i] or blocks[i].label) and share_telling(reader, blocks[i].head, blocks[i].end) >= 0.75:
+            roles[i] = "instruction"  # such as rules behind a list of tools
     for i in range(count):
-        short = blocks[i].kind == "list" or blocks[i].end - blocks[i].start <= SHORT // 2
+        short = blocks[i].end - blocks[i].start <= SHORT // 2 or _has_list(reader, blocks[i])
         if telling[i] or short or i == 0:
             roles[i] = "instruction"
     return count
@@ -198,7 +205,7 @@ def _leads(reader: Reader, blocks: Sequence[Block], roles: Sequence[str], last: 
     if roles[0] or block.end - block.start > 3 * SHORT or (last < 2 and last == len(blocks)):
         return False
     different = last > 1 and bool(roles[1]) and roles[1] != "question"
-    asked = last < len(blocks) and last > 1
+    asked = last < len(blocks) and last > 1 and reader.text[block.end - 1] in ".!?。！？।:："  # no title
     return different or opens or (asked and block.end - block.start <= SHORT)
 
 
@@ -253,7 +260,8 @@ def _head_cut(reader: Reader, block: Block) -> tuple[int, int] | None:
     if len(found) < 2 or BULLET.match(reader.text, *found[1]):
         return None
     if reader.text[found[-1][1] - 1] in ":：" and found[-1][1] - found[-1][0] <= SHORT:
-        return None if share_telling(reader, *found[0]) >= 0.5 else (found[-2][1], found[-1][0])
+        if share_telling(reader, *found[0]) < 0.5:
+            return found[-2][1], found[-1][0]
     first = reader.text[slice(*found[0])]
     if len(first) > 600 or not (first[-1] in ":：" or share_telling(reader, *found[0]) >= 0.5):
         return None

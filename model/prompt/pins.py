@@ -65,15 +65,17 @@ def pins_for_breaks(prompt: Prompt) -> dict[int, bool]:
 def pins_for_task(prompt: Prompt) -> dict[int, bool]:
     """Pin what says what is to be done: the instruction and the open question.
 
-    Of a prompt that is nothing but instruction, only the first sentence, or there would be nothing left to compress.
+    Where a prompt is nothing else, only the first sentence of the instruction, or there would be nothing to compress.
 
     >>> from model.prompt import parse
     >>> sorted(pins_for_task(parse("Add.\\n\\nQ: 1\\nA: 1\\n\\nQ: 2\\nA:")))
     [0, 1, 2, 11, 12, 13, 14, 15, 16]
     """
     told = [(part.first, part.last) for part in prompt.parts if part.role in ("instruction", "question")]
-    if all(part.role == "instruction" for part in prompt.parts):
-        told = [(unit.first, unit.last) for unit in prompt.units if unit.leaf][:1]
+    asked = [(part.first, part.last) for part in prompt.parts if part.role == "question"]
+    if prompt.units and len(asked) < len(told) == len(prompt.parts):
+        first = next(unit for unit in prompt.units if unit.leaf and prompt.parts[unit.part].role == "instruction")
+        told = [(first.first, first.last), *asked]
     return {i: True for first, last in told for i in range(first, last)}
 
 

@@ -99,6 +99,9 @@ def _is_all_list(reader: Reader, start: int, end: int, markers: Sequence[Marker]
     items = [m for m in markers if m.label == ITEM_LABEL]
     if len(items) < 2:
         return False
+    before = reader.text[start : items[0].start].strip("\ufeff \t\r\n")
+    if before and before[-1] not in ":：" and share_telling(reader, start, items[0].start) < 0.5:
+        return False
     ends = [m.start for m in items[1:]] + [_line_end(reader, items[-1].start)]
     said = [reader.text[m.end : min(b, m.end + 300)] for m, b in zip(items, ends, strict=True)]
     rules = sum(tells(s, reader.language) or is_guard(s, reader.language) for s in said)
@@ -256,7 +259,7 @@ def _section_content(reader: Reader, start: int, end: int, heading: str, depth: 
 
 def _sandwiched(drafts: list[Draft]) -> list[Draft]:
     """Documents between two instructions, before anything else comes, are instructions as well."""
-    flat = [d.role for d in drafts]
+    flat = [d.inner[0].role if len({each.role for each in d.inner}) == 1 else d.role for d in drafts]
     stop = next((i for i, role in enumerate(flat) if role not in ("instruction", "document", "text")), len(flat))
     last = max((i for i in range(stop) if flat[i] == "instruction"), default=-1)
     return [
@@ -270,6 +273,8 @@ def _with_question(reader: Reader, drafts: list[Draft]) -> list[Draft]:
     last = drafts[-1]
     if last.inner or last.role == "question" or any(d.role == "question" for d in drafts):
         return drafts
+    if last.head > last.start and not reader.text[last.head : last.tail].strip():
+        return [*drafts[:-1], replace(last, role="question")]  # "### Response:" and nothing below
     edges = [p for p in reader.paragraphs(last.head, last.end) if p > last.head and not reader.layout.inside(p)]
     if not edges:
         return drafts

@@ -212,6 +212,8 @@ def _turns(text: str, end: int, markers: Sequence[Marker], opener: str) -> Block
     if len(again) < 4 or len(speakers) < 2 or len(again) < 2 * len(speakers) - 2 - sum(stamped):
         return None
     turns = named[again[0] : again[-1] + 1]  # whoever speaks once in between is a speaker, too
+    if len(again) * 3 < len(turns) * 2:
+        return None
     said = [text[a.end : b.start] for a, b in zip(turns, turns[1:], strict=False)]
     said.append(text[turns[-1].end : end])
     if sum(stamped) * 2 <= len(turns) and _is_few_shot(_common(list(zip(turns, said, strict=True)), opener)):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import regex
 
@@ -25,7 +26,9 @@ FRAME = "frame"  # the kind of a child that is frame: it stays exactly when some
 Named = tuple[int, int, bool]  # a unit that the caller named: characters [start, end), and whether it is whole
 
 _BULLET = regex.compile(
-    r"(\s*)(?:[-*+•‣◦·・▪►✓✔☐☑](?:\s\[[ xX]\])?|\(?\d{1,4}[.)]|\(?\p{L}[.)]|\d{1,3}[、．])\s*(?=\S)"
+    r"""(\s*)(?: [-*+•‣◦·・▪►✓✔☐☑](?:\s\[[\ xX]\])?
+      | \(?\d{1,4}[.)](?=\s) | \d{1,3}(?:\.\d{1,3}){1,4}\.?(?=\s) | \(?\p{L}[.)](?=\s) | \d{1,3}[、．] )\s*(?=\S)""",
+    regex.V1 | regex.VERBOSE,
 )
 _CLAUSE = regex.compile(r"(?:;|；|(?<=\s)[—–](?=\s))\s*")
 _LONG_SENTENCE = 250  # characters; longer ones are split at semicolons and dashes
@@ -48,6 +51,8 @@ def _draft_node(reader: Reader, draft: Draft, named: Sequence[Named]) -> Node:
         return Node(draft.role, start, end, tuple(_draft_node(reader, each, named) for each in draft.inner))
     inside = [unit for unit in named if draft.head <= unit[0] and unit[1] <= draft.tail]
     children = tuple(_part(reader, draft, inside))
+    if draft.role == "question":
+        children = _waiting(reader.text, children)
     return Node(draft.role, start, end, children, whole=not children)
 
 
@@ -63,6 +68,17 @@ def _part(reader: Reader, draft: Draft, named: Sequence[Named]) -> Iterator[Node
             yield Node("unit", start, end, whole=whole)
             at = end
     yield from content(reader, at, draft.tail)
+
+
+def _waiting(text: str, children: tuple[Node, ...]) -> tuple[Node, ...]:
+    """The last line of a question, where it only waits for an answer ("Answer:"), is frame to the others."""
+    if not children:
+        return children
+    last = children[-1]
+    if last.children:
+        return (*children[:-1], replace(last, children=_waiting(text, last.children)))
+    label = len(children) > 1 and last.end - last.start < 40 and waits(text[last.start : last.end])
+    return (*children[:-1], Node(FRAME, last.start, last.end)) if label else children
 
 
 # --- demonstrations --------------------------------------------------------------------------------------------
@@ -141,21 +157,11 @@ def _block(reader: Reader, block: Block, depth: int) -> Iterator[Node]:
         children = tuple(content(reader, block.container.head, block.container.tail, depth - 1)) if depth else ()
         yield Node("element", block.start, block.end, children, whole=not children)
     elif block.head > block.start:
-        children = tuple(_waiting(reader.text, _lines(reader, block.head, block.end)))
+        children = tuple(_lines(reader, block.head, block.end))
         yield Node("paragraph", block.start, block.end, children, whole=not children)  # its label is frame
     else:
-        children = tuple(_waiting(reader.text, _lines(reader, block.start, block.end)))
+        children = tuple(_lines(reader, block.start, block.end))
         yield children[0] if len(children) == 1 else Node("paragraph", block.start, block.end, children)
-
-
-def _waiting(text: str, found: Iterable[Node]) -> Iterator[Node]:
-    """The last line of a paragraph, where it only waits for an answer ("Answer:"), is frame to the others."""
-    children = list(found)
-    yield from children[:-1]
-    if children:
-        last = children[-1]
-        label = not last.children and last.end - last.start < 40 and waits(text[last.start : last.end])
-        yield Node(FRAME, last.start, last.end) if label and len(children) > 1 else last
 
 
 def _opaque(reader: Reader, block: Block) -> Iterator[Node]:

@@ -255,6 +255,8 @@ def test_pins() -> None:
     assert pinned(pins_for_digits(prompt)) == ["12", "13th"]
     assert pinned(pins_for_task(prompt)) == ["Q", ":", "New", "York", "\n", "A", ":"]
     assert pins_for_task(parse("plain text")) == {}
+    rules = parse("You are a bot. Never guess.\n\n# Rules\n- Be brief.\n- Do not lie.")
+    assert rules.render([i in pins_for_task(rules) for i in range(len(rules))]) == "You are a bot."
     assert pinned(pins_for_words(prompt, ["New York", "at", "(", ""])) == ["cats", "New", "York"]
     assert pinned(pins_from_regex(prompt, r"\d+(?= c)|(?i)new")) == ["12", "New"]
     assert pinned(pins_from_regex(prompt, r"(?r)A:")) == ["A", ":", "A", ":"]
