@@ -128,7 +128,7 @@ def _questions(reader: Reader, blocks: Sequence[Block], roles: list[str]) -> int
 
 
 def _is_turn_to(reader: Reader, blocks: Sequence[Block], documents: int) -> bool:
-    """Whether a last paragraph with a label is what long instructions are to be followed on: "The customer writes: ..."."""
+    """Whether a last paragraph with a label is what long instructions are about: "The customer writes: ..."."""
     block = blocks[-1]
     small = 4 * (block.end - block.start) < blocks[-1].end - blocks[0].start
     return bool(block.label) and small and not documents and not _has_list(reader, block)
@@ -149,7 +149,8 @@ def _labelled_questions(reader: Reader, blocks: Sequence[Block], roles: list[str
 
 def _orders(reader: Reader, blocks: Sequence[Block], roles: Sequence[str]) -> bool:
     """Whether the last paragraph tells what to do with something that comes before it."""
-    if blocks[-1].label or blocks[-1].kind == "list" or share_telling(reader, blocks[-1].start, blocks[-1].end) <= 0.5:
+    last = blocks[-1]
+    if last.label or last.kind == "list" or share_telling(reader, last.start, last.end) <= 0.5:
         return False
     others = zip(blocks[:-1], roles, strict=False)
     return any(role or share_telling(reader, block.head, block.end) < 0.5 for block, role in others)

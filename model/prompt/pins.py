@@ -10,6 +10,7 @@ import regex
 from ..errors import InputError
 from . import Prompt
 
+_VARIABLE = regex.compile(r"\$?\{[^{}]{1,200}\}|\{\{\{?[^{}]{1,200}\}\}\}?")
 PATTERN_LIMIT = 1000  # characters in a user's regular expression
 PATTERN_SECONDS = 2.0
 
@@ -63,7 +64,7 @@ def pins_for_breaks(prompt: Prompt) -> dict[int, bool]:
 
 
 def pins_for_task(prompt: Prompt) -> dict[int, bool]:
-    """Pin what says what is to be done: the instruction and the open question.
+    """Pin what says what is to be done: the instruction, the open question, and sentences with a template's variable.
 
     Where a prompt is nothing else, only the first sentence of the instruction, or there would be nothing to compress.
 
@@ -76,7 +77,17 @@ def pins_for_task(prompt: Prompt) -> dict[int, bool]:
     if prompt.units and len(asked) < len(told) == len(prompt.parts):
         first = next(unit for unit in prompt.units if unit.leaf and prompt.parts[unit.part].role == "instruction")
         told = [(first.first, first.last), *asked]
+    told += _templates(prompt)
     return {i: True for first, last in told for i in range(first, last)}
+
+
+def _templates(prompt: Prompt) -> Iterator[tuple[int, int]]:
+    """The tokens of the units that hold {context} or {{history}}; code and data have such marks of their own."""
+    for i, token in enumerate(prompt.tokens):
+        if token.text[0] in "{$" and _VARIABLE.fullmatch(token.text) and prompt.units:
+            unit = prompt.units[prompt.unit_of[i]]
+            if prompt.parts[token.part].role not in ("code", "data") and unit.leaf:
+                yield unit.first, unit.last
 
 
 def _occurrences(text: str, word: str) -> Iterator[tuple[int, int]]:

@@ -31,6 +31,7 @@ _ORDINALS = frozenset(("de", "pl", "tr", "nl", "cs", "da", "no", "fi", "hu"))
 _LABELLED = regex.compile(r"[^\s:：]{1,30}(?:\s[^\s:：]{1,20}){0,2}[:：](?:\s|$)")
 _GOES_ON = regex.compile(r"[\p{Ll}\p{Pe}\p{Pf},;:.!?%…—–]", _V)
 _NO_CASE = regex.compile(r"[\p{Lo}]")
+_UNIT_END = regex.compile(r"/\p{L}{1,3}\.\s+(?=\p{Lu})")  # "at 50 km/h. It ..."
 _CJK_END = regex.compile(r"[。！？｡!?]++[」』”’）)》】]*+(?=[^\s。！？」』”’）)》】])")
 _AFTER_QUOTE = regex.compile(r"[」』”’）)》】»]$")
 _THAI_GAP = regex.compile(r"(?<=\p{Thai})[ ]+(?=\p{Thai})")
@@ -62,7 +63,7 @@ def _boundaries(text: str, start: int, end: int, language: str) -> list[int]:
     if "\n" not in body and len(body) < 12:
         return []
     cuts = {start + found["end_index"] for found in get_sentence_boundaries(language, body)}
-    cuts |= {start + match.end() for match in _CJK_END.finditer(body)}
+    cuts |= {start + match.end() for ends in (_CJK_END, _UNIT_END) for match in ends.finditer(body)}
     cuts |= set(_thai(text, start, end)) if language == "th" else set()
     kept: list[int] = []
     for cut in sorted(cuts - {end}):

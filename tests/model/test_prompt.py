@@ -244,6 +244,11 @@ def test_given_shot_starts() -> None:
 # --- pins ---
 
 
+def pinned_text(prompt: Prompt) -> str:
+    pins = pins_for_task(prompt)
+    return prompt.render([i in pins for i in range(len(prompt))])
+
+
 def test_pins() -> None:
     prompt = parse("Q: 12 cats\nA: 13th\n\nQ: New York\nA:")
     texts = [token.text for token in prompt.tokens]
@@ -255,8 +260,10 @@ def test_pins() -> None:
     assert pinned(pins_for_digits(prompt)) == ["12", "13th"]
     assert pinned(pins_for_task(prompt)) == ["Q", ":", "New", "York", "\n", "A", ":"]
     assert pins_for_task(parse("plain text")) == {}
+    form = parse("Use the context.\n\nContext: {context}\n\nNotes: It rains.\n\nWhat is it?")
+    assert "Notes" not in pinned_text(form) and "{context}" in pinned_text(form)
     rules = parse("You are a bot. Never guess.\n\n# Rules\n- Be brief.\n- Do not lie.")
-    assert rules.render([i in pins_for_task(rules) for i in range(len(rules))]) == "You are a bot."
+    assert pinned_text(rules) == "You are a bot."
     assert pinned(pins_for_words(prompt, ["New York", "at", "(", ""])) == ["cats", "New", "York"]
     assert pinned(pins_from_regex(prompt, r"\d+(?= c)|(?i)new")) == ["12", "New"]
     assert pinned(pins_from_regex(prompt, r"(?r)A:")) == ["A", ":", "A", ":"]
