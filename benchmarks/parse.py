@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from model.prompt import Prompt, parse
-from model.prompt.pieces import Pieces
+from model.prompt.pieces import PieceSet
 from model.prompt.selection import fill
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -76,8 +76,8 @@ def row(name: str, unit: str) -> str:
 
 def picking(prompt: Prompt, granularity: str) -> str:
     chance = random.Random(0)
-    made: list[Pieces] = []
-    build = seconds(lambda: made.append(Pieces.of(prompt, granularity)))
+    made: list[PieceSet] = []
+    build = seconds(lambda: made.append(PieceSet.of(prompt, granularity)))
     pieces = made[0]
     scores = [chance.random() for _ in range(len(pieces))]
     kept: list[int] = []

@@ -10,7 +10,7 @@ import regex
 
 from .containers import Container, containers
 from .drafts import Reader
-from .lines import ITEM_LABEL, Layout, Line, Marker, is_rule
+from .lines import ITEM_LABEL, Layout, Marker, TextLine, is_rule
 from .sentences import trimmed
 
 _BULLET = regex.compile(r"\s*(?:(?:[-*+•‣◦]|\d{1,4}[.)])\s+|[・·]\s*)\S")
@@ -163,6 +163,6 @@ def _marker_at(layout: Layout, start: int) -> Marker | None:
     return markers[i] if i < len(markers) and markers[i].start == start else None
 
 
-def line_at(layout: Layout, at: int) -> Line:
+def line_at(layout: Layout, at: int) -> TextLine:
     """The line that a character lies in."""
     return layout.lines[max(0, bisect_right(layout.lines, at, key=lambda line: line.start) - 1)]

@@ -2,7 +2,7 @@
 
 >>> from model.prompt import parse
 >>> prompt = parse('He said (at noon), "no".')
->>> [[prompt.tokens[i].text for i in chunk.tokens] for chunk in chunks_of(prompt, 0, len(prompt)).inner]
+>>> [[prompt.tokens[i].text for i in chunk.tokens] for chunk in word_chunks(prompt, 0, len(prompt)).inner]
 [['He'], ['said'], ['(', ')', ','], ['"', '"']]
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from .parse import Prompt, Token
-from .tokens import is_break, word_edges
+from .tokens import is_line_break, word_edges
 
 _OPEN = dict(zip("([{（［｛「『【《〈“‘«„‚", ")]}）］｝」』】》〉”’»“‘", strict=True))
 _CLOSE = frozenset(_OPEN.values()) - frozenset(_OPEN)
@@ -29,7 +29,7 @@ class Chunk:
     inner: list[Chunk] = field(default_factory=list)
 
 
-def chunks_of(prompt: Prompt, first: int, last: int) -> Chunk:
+def word_chunks(prompt: Prompt, first: int, last: int) -> Chunk:
     """The chunks of tokens [first, last), inside of one that holds the marks at their ends.
 
     It has no chunks inside where they cannot be told apart safely: brackets that do not match, or lie too deep.
@@ -59,7 +59,7 @@ def chunks_of(prompt: Prompt, first: int, last: int) -> Chunk:
             else:
                 level.inner.append(Chunk([*waiting, i]))
             waiting = []
-        elif level.inner and tokens[i - 1].end == tokens[i].start and not waiting and not is_break(tokens[i].text):
+        elif level.inner and tokens[i - 1].end == tokens[i].start and not waiting and not is_line_break(tokens[i].text):
             level.inner[-1].tokens.append(i)
         else:
             waiting.append(i)

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .lines import Layout, Line, Marker
+from .lines import Layout, Marker, TextLine
 
 ROLES = ("instruction", "demonstration", "document", "turn", "code", "data", "question", "text")
 
@@ -51,10 +51,10 @@ class Reader:
         found = self.layout.paragraphs
         return found[bisect_left(found, start + 1) : bisect_left(found, end)]
 
-    def lines(self, start: int, end: int) -> Sequence[Line]:
+    def lines(self, start: int, end: int) -> Sequence[TextLine]:
         found = self.layout.lines
         return found[bisect_left(found, start, key=_start) : bisect_left(found, end, key=_start)]
 
 
-def _start(thing: Line | Marker) -> int:
+def _start(thing: TextLine | Marker) -> int:
     return thing.start

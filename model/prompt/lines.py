@@ -40,7 +40,7 @@ ITEM_LABEL = "#"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TextLine:
     """Characters [start, end) of a line without its break; `after` is where the next one begins."""
 
     start: int
@@ -82,7 +82,7 @@ class Opaque:
 class Layout:
     """The lines of a text, its opaque stretches, and what opens something outside of them."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[TextLine, ...]
     opaque: tuple[Opaque, ...]
     markers: tuple[Marker, ...]
     paragraphs: tuple[int, ...]
@@ -101,15 +101,15 @@ def layout_of(text: str) -> Layout:
     return Layout(lines, opaque, tuple(markers), tuple(paragraphs))
 
 
-def _lines(text: str) -> Iterator[Line]:
+def _lines(text: str) -> Iterator[TextLine]:
     start = len(text) - len(text.lstrip("\ufeff"))
     for line in text[start:].splitlines(keepends=True):
         body = line.rstrip("\r\n\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
-        yield Line(start, start + len(body), start + len(line), not body or body.isspace())
+        yield TextLine(start, start + len(body), start + len(line), not body or body.isspace())
         start += len(line)
 
 
-def _opaque(text: str, lines: Sequence[Line]) -> Iterator[Opaque]:
+def _opaque(text: str, lines: Sequence[TextLine]) -> Iterator[Opaque]:
     at = lines[0].start if lines else 0
     for fence in _fences(text, lines):
         yield from (Opaque(a, b, kind, (a, b)) for a, b, kind in find(text, at, fence.start))
@@ -118,7 +118,7 @@ def _opaque(text: str, lines: Sequence[Line]) -> Iterator[Opaque]:
     yield from (Opaque(a, b, kind, (a, b)) for a, b, kind in find(text, at, len(text)))
 
 
-def _fences(text: str, lines: Sequence[Line]) -> Iterator[Opaque]:
+def _fences(text: str, lines: Sequence[TextLine]) -> Iterator[Opaque]:
     """Fenced stretches; one that nobody closes ends with its paragraph."""
     marks = [(i, match) for i, line in enumerate(lines) if (match := _fence(text, line))]
     closers: dict[str, list[int]] = {}
@@ -140,16 +140,16 @@ def _fences(text: str, lines: Sequence[Line]) -> Iterator[Opaque]:
         yield Opaque(lines[i].start, lines[last].end, match[2].split(" ")[0].strip("{}.").casefold(), body)
 
 
-def _fence(text: str, line: Line) -> regex.Match[str] | None:
+def _fence(text: str, line: TextLine) -> regex.Match[str] | None:
     return _FENCE.match(text, line.start, min(line.end, line.start + 100)) if line.end - line.start < 100 else None
 
 
-def _mark(text: str, line: Line) -> str:
+def _mark(text: str, line: TextLine) -> str:
     match = _fence(text, line)
     return match[1] if match else ""
 
 
-def _scan(text: str, lines: Sequence[Line], opaque: Sequence[Opaque]) -> tuple[list[Marker], list[int]]:
+def _scan(text: str, lines: Sequence[TextLine], opaque: Sequence[Opaque]) -> tuple[list[Marker], list[int]]:
     """All marker lines, and the offsets of lines that begin a paragraph (the first excepted)."""
     markers: list[Marker] = []
     paragraphs: list[int] = []
@@ -182,12 +182,12 @@ def _marker(line: str, start: int, after_blank: bool) -> Marker | None:
     return None
 
 
-def heading_level(text: str, line: Line) -> int:
+def heading_level(text: str, line: TextLine) -> int:
     """How deep a Markdown heading is, from 1; 0 where the line is none."""
     match = _HEADING.match(text, line.start, min(line.end, line.start + _HEAD))
     return len(match[1]) if match else 0
 
 
-def is_rule(text: str, line: Line) -> bool:
+def is_rule(text: str, line: TextLine) -> bool:
     """Whether a line is a rule: ---, ***, ====."""
     return line.end - line.start < _HEAD and bool(_RULE.match(text, line.start, line.end))

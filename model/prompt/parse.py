@@ -24,9 +24,9 @@ from .languages import language_of
 from .lines import layout_of
 from .roles import draft, label_end
 from .shots import Blocks, bounds_of, given_blocks
-from .tokens import is_break, token_spans, word_edges
+from .tokens import is_line_break, token_spans, word_edges
 from .tree import Node
-from .units import FRAME, Named, tree_of
+from .units import FRAME_KIND, Named, tree_of
 
 _FOLLOWING, _LEADING = frozenset(".,;:!?…%)]}’”»"), frozenset("([{‘“«¿¡")  # marks that stand close to a word
 _CLOSING_TAGS = frozenset(("<|", "</"))
@@ -182,16 +182,16 @@ class Prompt:
     def _gap(self, before: int, i: int) -> str:
         """What to write in front of token i when `before` is the last one that was kept (-1: none)."""
         token = self.tokens[i]
-        if before == i - 1 or self._begins_line(i) and (before < 0 or is_break(self.tokens[before].text)):
+        if before == i - 1 or self._begins_line(i) and (before < 0 or is_line_break(self.tokens[before].text)):
             return self.text[self.tokens[i - 1].end : token.start] if i else self.text[: token.start].lstrip("\ufeff")
         return self._joint(self.tokens[before], token) if before >= 0 else ""
 
     def _begins_line(self, i: int) -> bool:
-        return i == 0 or is_break(self.tokens[i - 1].text) and not is_break(self.tokens[i].text)
+        return i == 0 or is_line_break(self.tokens[i - 1].text) and not is_line_break(self.tokens[i].text)
 
     def _joint(self, left: Token, right: Token) -> str:
         """What to write between two kept tokens when those between them are dropped: a space or nothing."""
-        if is_break(left.text) or is_break(right.text):
+        if is_line_break(left.text) or is_line_break(right.text):
             return ""
         if word_edges(left.text)[1] and word_edges(right.text)[0]:
             return " "
@@ -301,7 +301,7 @@ def _units(root: Node, tokens: Sequence[Token], drafts: Sequence[Draft], parts: 
             whole,
             node.guard,
             not inside,
-            node.kind == FRAME,
+            node.kind == FRAME_KIND,
         )
         stack += ((child, made) for child in reversed(inside))
         made += 1

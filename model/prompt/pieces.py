@@ -6,7 +6,7 @@ says what one more piece would cost, `fill` spends a budget.
 
 >>> from model.prompt import parse
 >>> prompt = parse("Rules:\\n- Be brief.\\n- Do not guess.")
->>> pieces = Pieces.of(prompt, "unit")
+>>> pieces = PieceSet.of(prompt, "unit")
 >>> [prompt.render(pieces.settle([p])) for p in range(len(pieces))]
 ['Rules:\\n- Be brief.', 'Rules:\\n- Do not guess.']
 """
@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import InputError
-from .chunks import Chunk, chunks_of
+from .chunks import Chunk, word_chunks
 from .parse import Prompt, Unit
 
 GRANULARITIES = ("token", "unit", "part")
@@ -53,7 +53,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class LeastShare:
     """Pieces [first, last) of which at least `least` tokens must stay if any does."""
 
     first: int
@@ -62,7 +62,7 @@ class Group:
 
 
 @dataclass
-class Pieces:
+class PieceSet:
     """The pieces of a prompt under some rules and pins; made by `of`. All lists hold ints or lists of ints.
 
     Nodes are units, and inside sentences pairs of brackets and chunks of words; each comes before what lies inside it.
@@ -88,7 +88,7 @@ class Pieces:
     gap: list[list[int]] = field(default_factory=list)
     anchor: list[bool] = field(default_factory=list)
     held: list[int] = field(default_factory=list)
-    groups: list[Group] = field(default_factory=list)
+    groups: list[LeastShare] = field(default_factory=list)
 
     @classmethod
     def of(
@@ -100,7 +100,7 @@ class Pieces:
         least: float = 0.0,
         least_demonstration: float = 0.0,
         pins: Mapping[int, bool] | None = None,
-    ) -> Pieces:
+    ) -> PieceSet:
         """The pieces of a prompt; see `Rules` for what can be asked.
 
         Raises InputError for an unknown granularity, a share outside [0, 1] or a pin outside the prompt.
@@ -190,9 +190,9 @@ class Pieces:
 
 
 class _Builder:
-    """Fills a `Pieces` from the units of its prompt."""
+    """Fills a `PieceSet` from the units of its prompt."""
 
-    def __init__(self, pieces: Pieces):
+    def __init__(self, pieces: PieceSet):
         self.pieces = pieces
         self.prompt = pieces.prompt
         self.children: list[list[int]] = [[] for _ in self.prompt.units]
@@ -236,7 +236,7 @@ class _Builder:
         size = sum(len(tokens) for tokens in self.pieces.tokens[first:last])
         least = math.ceil(share * size - 1e-9)
         if last - first > 1 and least > 1:
-            self.pieces.groups.append(Group(first, last, least))
+            self.pieces.groups.append(LeastShare(first, last, least))
 
     def _is_leaf(self, u: int, unit: Unit) -> bool:
         if unit.leaf:
@@ -291,7 +291,7 @@ class _Builder:
         if whole or rules.granularity != "token":
             self._piece(v, range(unit.first, unit.last))
             return
-        chunk = chunks_of(self.prompt, unit.first, unit.last)
+        chunk = word_chunks(self.prompt, unit.first, unit.last)
         if len(chunk.inner) < 2:
             self._piece(v, range(unit.first, unit.last))
             return

@@ -15,7 +15,7 @@ from .containers import ChatTurn, chat_turns, containers
 from .cues import asks, tells, waits
 from .drafts import Draft, Reader
 from .guards import is_guard
-from .lines import ITEM_LABEL, Line, Marker, heading_level
+from .lines import ITEM_LABEL, Marker, TextLine, heading_level
 from .paragraphs import BULLET, NAMED_ROLES, SHORT, paragraph_drafts, share_telling
 from .shots import Blocks, find_blocks
 
@@ -73,7 +73,7 @@ def _segment(reader: Reader, start: int, end: int, depth: int) -> list[Draft]:
     return paragraph_drafts(reader, start, end, depth, _segment)
 
 
-def _crossed(found: Blocks, headings: Sequence[Line], markers: Sequence[Marker]) -> bool:
+def _crossed(found: Blocks, headings: Sequence[TextLine], markers: Sequence[Marker]) -> bool:
     """Whether headings that are no labels lie among the blocks, which then are only repeated words of sections."""
     labelled = {m.start for m in markers}
     inside = [line for line in headings if line.start > found.starts[0] and line.start not in labelled]
@@ -133,13 +133,13 @@ def _repeated(reader: Reader, start: int, end: int, found: Blocks, depth: int) -
     return _titled(drafts, before, title, start) if title else drafts
 
 
-def _title(reader: Reader, start: int, end: int) -> Line | None:
+def _title(reader: Reader, start: int, end: int) -> TextLine | None:
     """The heading right in front of repeated blocks."""
     lines = [line for line in reader.lines(start, end) if not line.blank]
     return lines[-1] if lines and heading_level(reader.text, lines[-1]) else None
 
 
-def _titled(drafts: list[Draft], before: int, title: Line, start: int) -> list[Draft]:
+def _titled(drafts: list[Draft], before: int, title: TextLine, start: int) -> list[Draft]:
     """The blocks under their heading; the question is not one of them."""
     inner = [each for each in drafts[before:] if each.role != "question"]
     rest = drafts[before + len(inner) :]
@@ -198,7 +198,7 @@ def label_end(reader: Reader, start: int, end: int, role: str) -> int:
 # --- Markdown sections -----------------------------------------------------------------------------------------
 
 
-def _sections(reader: Reader, start: int, end: int, headings: Sequence[Line], depth: int) -> list[Draft]:
+def _sections(reader: Reader, start: int, end: int, headings: Sequence[TextLine], depth: int) -> list[Draft]:
     first = headings[0].start
     before = paragraph_drafts(reader, start, first, depth - 1, _segment) if reader.text[start:first].strip() else []
     begin = first if before else start
@@ -208,7 +208,7 @@ def _sections(reader: Reader, start: int, end: int, headings: Sequence[Line], de
     return _with_question(reader, drafts)
 
 
-def _nested(reader: Reader, start: int, end: int, headings: Sequence[Line], depth: int) -> list[Draft]:
+def _nested(reader: Reader, start: int, end: int, headings: Sequence[TextLine], depth: int) -> list[Draft]:
     """Sections by the highest level among the headings, each with what is below it."""
     levels = [heading_level(reader.text, line) for line in headings]
     top = min(levels)
@@ -223,7 +223,7 @@ def _nested(reader: Reader, start: int, end: int, headings: Sequence[Line], dept
     return _sandwiched(drafts) if drafts[0].role == "instruction" else drafts
 
 
-def _section(reader: Reader, start: int, end: int, heading: Line, below: Sequence[Line], depth: int) -> Draft:
+def _section(reader: Reader, start: int, end: int, heading: TextLine, below: Sequence[TextLine], depth: int) -> Draft:
     head, first = heading.end, below[0].start if below else end
     inner: list[Draft] = []
     if reader.text[head:first].strip():

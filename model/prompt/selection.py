@@ -7,17 +7,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .pieces import Group, Pieces
+from .pieces import LeastShare, PieceSet
 
 
 @dataclass
 class Selection:
     """Pieces that are kept so far, and how many tokens their mask has.
 
-    Least shares are not looked at: `size` is that of the mask which `Pieces.settle` would make without them.
+    Least shares are not looked at: `size` is that of the mask which `PieceSet.settle` would make without them.
     """
 
-    pieces: Pieces
+    pieces: PieceSet
     size: int = 0
     kept: list[bool] = field(default_factory=list)
     _stays: list[bool] = field(default_factory=list)
@@ -113,7 +113,7 @@ class _Offer(NamedTuple):
 
 
 def fill(
-    pieces: Pieces, scores: Sequence[float], budget: int, kept: Iterable[int] = (), dropped: Iterable[int] = ()
+    pieces: PieceSet, scores: Sequence[float], budget: int, kept: Iterable[int] = (), dropped: Iterable[int] = ()
 ) -> list[int]:
     """The pieces that a budget of tokens pays for, greedily by their scores.
 
@@ -123,7 +123,7 @@ def fill(
 
     >>> from model.prompt import parse
     >>> prompt = parse("One two three. Four five. Six.")
-    >>> pieces = Pieces.of(prompt, "unit")
+    >>> pieces = PieceSet.of(prompt, "unit")
     >>> prompt.render(pieces.settle(fill(pieces, [1.0, 3.0, 2.0], 5)))
     'Four five. Six.'
     """
@@ -141,7 +141,7 @@ def fill(
     return [p for p, is_kept in enumerate(selection.kept) if is_kept]
 
 
-def _offers(pieces: Pieces, scores: Sequence[float], kept: Sequence[bool], gone: set[int]) -> list[_Offer]:
+def _offers(pieces: PieceSet, scores: Sequence[float], kept: Sequence[bool], gone: set[int]) -> list[_Offer]:
     """What is offered first: single pieces, and groups with their least share. Inner groups come before outer ones."""
     offers = [_Offer(-scores[p], p, (p,)) for p in range(len(pieces)) if not kept[p] and p not in gone]
     for group in pieces.groups:
@@ -149,7 +149,7 @@ def _offers(pieces: Pieces, scores: Sequence[float], kept: Sequence[bool], gone:
     return offers
 
 
-def _grouped(pieces: Pieces, offers: list[_Offer], group: Group, kept: Sequence[bool]) -> list[_Offer]:
+def _grouped(pieces: PieceSet, offers: list[_Offer], group: LeastShare, kept: Sequence[bool]) -> list[_Offer]:
     """The offers with those of a group bound together; they lie side by side, in the order of their pieces."""
     low, high = _place(offers, group.first), _place(offers, group.last)
     have = sum(len(pieces.tokens[p]) for p in range(group.first, group.last) if kept[p])
@@ -171,7 +171,7 @@ def _grouped(pieces: Pieces, offers: list[_Offer], group: Group, kept: Sequence[
     return offers
 
 
-def _tokens(pieces: Pieces, chosen: Iterable[int]) -> int:
+def _tokens(pieces: PieceSet, chosen: Iterable[int]) -> int:
     return sum(len(pieces.tokens[p]) for p in chosen)
 
 

@@ -168,6 +168,6 @@ def word_edges(token: str) -> tuple[bool, bool]:
     return bool(_FUSES.match(token[0])), bool(_FUSES.match(token[-1]))
 
 
-def is_break(token: str) -> bool:
+def is_line_break(token: str) -> bool:
     """Whether a token is a run of line breaks; no other one begins with white space."""
     return token[0].isspace()

@@ -17,12 +17,12 @@ from .cues import waits
 from .drafts import Draft, Reader
 from .guards import is_guard
 from .languages import language_of
-from .lines import Line, Marker, Opaque, heading_level
+from .lines import Marker, Opaque, TextLine, heading_level
 from .sentences import paragraph_lines, sentences, trimmed
 from .structured import nodes
 from .tree import Node
 
-FRAME = "frame"  # the kind of a child that is frame: it stays exactly when something of the other children stays
+FRAME_KIND = "frame"  # the kind of a child that is frame: it stays exactly when something of the other children stays
 Named = tuple[int, int, bool]  # a unit that the caller named: characters [start, end), and whether it is whole
 
 _BULLET = regex.compile(
@@ -64,10 +64,10 @@ def _part(reader: Reader, draft: Draft, named: Sequence[Named]) -> Iterator[Node
     at = draft.head
     for start, end, whole in sorted(named):
         if start >= at:
-            yield from content(reader, at, start)
+            yield from content_nodes(reader, at, start)
             yield Node("unit", start, end, whole=whole)
             at = end
-    yield from content(reader, at, draft.tail)
+    yield from content_nodes(reader, at, draft.tail)
 
 
 def _waiting(text: str, children: tuple[Node, ...]) -> tuple[Node, ...]:
@@ -78,7 +78,7 @@ def _waiting(text: str, children: tuple[Node, ...]) -> tuple[Node, ...]:
     if last.children:
         return (*children[:-1], replace(last, children=_waiting(text, last.children)))
     label = len(children) > 1 and last.end - last.start < 40 and waits(text[last.start : last.end])
-    return (*children[:-1], Node(FRAME, last.start, last.end)) if label else children
+    return (*children[:-1], Node(FRAME_KIND, last.start, last.end)) if label else children
 
 
 # --- demonstrations --------------------------------------------------------------------------------------------
@@ -93,10 +93,10 @@ def _demonstration(reader: Reader, draft: Draft) -> Iterator[Node]:
         yield from _with_arrow(reader, draft)
         return
     if before := trimmed(reader.text, draft.head, fields[0].start):
-        yield from content(reader, *before)
+        yield from content_nodes(reader, *before)
     edges = [field.start for field in fields[1:]]
     for field, after in zip(fields, edges, strict=False):
-        if children := tuple(content(reader, field.end, after)):
+        if children := tuple(content_nodes(reader, field.end, after)):
             yield Node("field", *_span(reader.text, field.start, after), children)
     yield from _answer(reader, fields[-1], draft.tail)
 
@@ -110,28 +110,28 @@ def _answer(reader: Reader, label: Marker, end: int) -> Iterator[Node]:
     last = lines[-1][0] if len(lines) > 1 else label.start
     if stretch := reader.layout.inside(last):
         last = max(stretch.start, label.end)
-    earlier = tuple(content(reader, label.end, last)) if last > label.end else ()
+    earlier = tuple(content_nodes(reader, label.end, last)) if last > label.end else ()
     if earlier:
-        yield Node(FRAME, *_span(reader.text, label.start, label.end))
+        yield Node(FRAME_KIND, *_span(reader.text, label.start, label.end))
         yield from earlier
     else:
         last = label.start
-    yield Node(FRAME, *_span(reader.text, last, end))
+    yield Node(FRAME_KIND, *_span(reader.text, last, end))
 
 
 def _with_arrow(reader: Reader, draft: Draft) -> Iterator[Node]:
     """A demonstration such as "Text => label": what follows the last arrow is the answer."""
     arrows = [match.start() for match in _ARROW.finditer(reader.text, draft.head, draft.tail)]
     cut = arrows[-1] if arrows else draft.tail
-    yield from content(reader, draft.head, cut)
+    yield from content_nodes(reader, draft.head, cut)
     if arrows:
-        yield Node(FRAME, *_span(reader.text, cut, draft.tail))
+        yield Node(FRAME_KIND, *_span(reader.text, cut, draft.tail))
 
 
 # --- sections, blocks, lists -------------------------------------------------------------------------------------
 
 
-def content(reader: Reader, start: int, end: int, depth: int = _DEPTH) -> Iterator[Node]:
+def content_nodes(reader: Reader, start: int, end: int, depth: int = _DEPTH) -> Iterator[Node]:
     """The nodes of text[start:end], in order."""
     headings = [
         line
@@ -142,11 +142,11 @@ def content(reader: Reader, start: int, end: int, depth: int = _DEPTH) -> Iterat
         for block in blocks_of(reader, start, end):
             yield from _block(reader, block, depth)
         return
-    yield from content(reader, start, headings[0].start, 0)
+    yield from content_nodes(reader, start, headings[0].start, 0)
     top = min(heading_level(reader.text, line) for line in headings)
     tops = [line for i, line in enumerate(headings) if i == 0 or heading_level(reader.text, line) == top]
     for line, after in zip(tops, [*(t.start for t in tops[1:]), end], strict=True):
-        children = tuple(content(reader, line.end, after, depth - 1))
+        children = tuple(content_nodes(reader, line.end, after, depth - 1))
         yield Node("section", *_span(reader.text, line.start, after), children, whole=not children)
 
 
@@ -154,7 +154,7 @@ def _block(reader: Reader, block: Block, depth: int) -> Iterator[Node]:
     if block.kind == "opaque":
         yield from _opaque(reader, block)
     elif block.container is not None:
-        children = tuple(content(reader, block.container.head, block.container.tail, depth - 1)) if depth else ()
+        children = tuple(content_nodes(reader, block.container.head, block.container.tail, depth - 1)) if depth else ()
         yield Node("element", block.start, block.end, children, whole=not children)
     elif block.head > block.start:
         children = tuple(_lines(reader, block.head, block.end))
@@ -216,7 +216,7 @@ def _line_start(reader: Reader, at: int) -> int:
 
 
 def _items(
-    reader: Reader, lines: Sequence[Line], bullets: Sequence[bool], end: int, depth: int = _DEPTH
+    reader: Reader, lines: Sequence[TextLine], bullets: Sequence[bool], end: int, depth: int = _DEPTH
 ) -> Iterator[Node]:
     """Items with what is indented below them; `lines` begin with an item."""
     indents = [_indent(reader.text, line) if is_item else -1 for line, is_item in zip(lines, bullets, strict=True)]
@@ -240,7 +240,7 @@ def _items(
         yield Node("item", *_span(reader.text, lines[i].start, stop), tuple(children), whole=not children)
 
 
-def _indent(text: str, line: Line) -> int:
+def _indent(text: str, line: TextLine) -> int:
     body = text[line.start : line.end]
     return len(body[: len(body) - len(body.lstrip())].expandtabs(4))
 

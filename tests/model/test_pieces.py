@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from model.errors import InputError
 from model.prompt import Prompt, parse
-from model.prompt.pieces import GRANULARITIES, Pieces
+from model.prompt.pieces import GRANULARITIES, PieceSet
 from model.prompt.selection import Selection, fill
 from tests.support.prompts import CODE, prompts, records
 
@@ -28,7 +28,7 @@ rules = st.fixed_dictionaries(
 )
 
 
-def some(pieces: Pieces, seed: int) -> list[int]:
+def some(pieces: PieceSet, seed: int) -> list[int]:
     chance = random.Random(seed)
     share = chance.random()
     return [p for p in range(len(pieces)) if chance.random() < share]
@@ -46,7 +46,7 @@ def pins_for(prompt: Prompt, seed: int) -> dict[int, bool]:
 @given(prompts, rules)
 def test_pieces_frames_and_gaps_hold_every_token_once(text: str, asked: dict[str, Any]) -> None:
     prompt = parse(text)
-    pieces = Pieces.of(prompt, **asked)
+    pieces = PieceSet.of(prompt, **asked)
     if not pieces.rules.free:
         found = [i for each in (pieces.tokens, pieces.own, pieces.gap) for tokens in each for i in tokens]
         assert sorted(found) == list(range(len(prompt)))
@@ -59,7 +59,7 @@ def test_pieces_frames_and_gaps_hold_every_token_once(text: str, asked: dict[str
 @given(prompts)
 def test_without_rules_every_token_is_a_piece(text: str) -> None:
     prompt = parse(text)
-    pieces = Pieces.of(prompt, "token", guards=False)
+    pieces = PieceSet.of(prompt, "token", guards=False)
     assert pieces.tokens == [[i] for i in range(len(prompt))]
     assert pieces.settle(range(0, len(prompt), 2)) == [i % 2 == 0 for i in range(len(prompt))]
 
@@ -71,7 +71,7 @@ def test_without_rules_every_token_is_a_piece(text: str) -> None:
 @given(prompts, rules, seeds)
 def test_frames_stay_exactly_with_what_they_frame(text: str, asked: dict[str, Any], seed: int) -> None:
     prompt = parse(text)
-    pieces = Pieces.of(prompt, **{**asked, "least": 0.5})
+    pieces = PieceSet.of(prompt, **{**asked, "least": 0.5})
     mask = pieces.settle(some(pieces, seed))
     children: dict[int, list[int]] = {}
     for u, unit in enumerate(prompt.units):
@@ -93,7 +93,7 @@ def test_frames_stay_exactly_with_what_they_frame(text: str, asked: dict[str, An
 @given(prompts, st.sampled_from(GRANULARITIES), seeds)
 def test_guards_are_whole_or_gone(text: str, granularity: str, seed: int) -> None:
     prompt = parse(text)
-    pieces = Pieces.of(prompt, granularity)
+    pieces = PieceSet.of(prompt, granularity)
     mask = pieces.settle(some(pieces, seed))
     for unit in prompt.units:
         if unit.guard:
@@ -105,7 +105,7 @@ def test_guards_are_whole_or_gone(text: str, granularity: str, seed: int) -> Non
 @given(prompts, seeds)
 def test_brackets_and_quotes_go_in_pairs(text: str, seed: int) -> None:
     prompt = parse(text)
-    pieces = Pieces.of(prompt, "token")
+    pieces = PieceSet.of(prompt, "token")
     mask = pieces.settle(some(pieces, seed))
     for unit in prompt.units:
         if unit.leaf and unit.kind == "sentence":
@@ -121,7 +121,7 @@ def test_brackets_and_quotes_go_in_pairs(text: str, seed: int) -> None:
 def test_json_stays_json_and_no_value_moves(found: list[dict[str, Any]], indent: int | None, seed: int) -> None:
     prompt = parse("Which one is broken?\n\n" + json.dumps(found, indent=indent) + "\n\nAnswer:")
     part = next(part for part in prompt.parts if part.role == "data")
-    pieces = Pieces.of(prompt, "token")
+    pieces = PieceSet.of(prompt, "token")
     mask = pieces.settle(some(pieces, seed))
     out = prompt.render([keep and part.first <= i < part.last for i, keep in enumerate(mask)]).strip()
     if out:
@@ -134,7 +134,7 @@ def test_json_stays_json_and_no_value_moves(found: list[dict[str, Any]], indent:
 def test_lines_of_code_and_data_are_lines_of_the_prompt(text: str, granularity: str, seed: int) -> None:
     text = f"Review this.\n\n```python\n{CODE}\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n| 3 | 4 |\n\n{text}"
     prompt = parse(text)
-    pieces = Pieces.of(prompt, granularity)
+    pieces = PieceSet.of(prompt, granularity)
     mask = pieces.settle(some(pieces, seed))
     for part in prompt.parts:
         lines = set(text[part.start : part.end].splitlines())
@@ -147,7 +147,7 @@ def test_lines_of_code_and_data_are_lines_of_the_prompt(text: str, granularity: 
 @given(prompts, rules, seeds)
 def test_no_line_is_of_marks_that_are_left_over(text: str, asked: dict[str, Any], seed: int) -> None:
     prompt = parse(text)
-    pieces = Pieces.of(prompt, **{**asked, "least": 0.3})
+    pieces = PieceSet.of(prompt, **{**asked, "least": 0.3})
     out = prompt.render(pieces.settle(some(pieces, seed)))
     marks = {line.strip() for line in text.splitlines()}
     assert all(line.strip() in marks for line in out.splitlines() if not any(map(str.isalnum, line)))
@@ -159,7 +159,7 @@ def test_a_demonstration_keeps_its_answer() -> None:
         "Q: Four is here. Five is there.\nA: yes\n\nQ: Six?\nA:"
     )
     prompt = parse(text)
-    pieces = Pieces.of(prompt, "unit")
+    pieces = PieceSet.of(prompt, "unit")
     at = {prompt.tokens[tokens[0]].text: p for p, tokens in enumerate(pieces.tokens)}
     assert prompt.render(pieces.settle([at["Two"]])) == "Q: Two is there.\nA:\n#### 3"
     kept = [at["Then"], at["Four"]]
@@ -169,7 +169,7 @@ def test_a_demonstration_keeps_its_answer() -> None:
 def test_headings_labels_and_lead_ins_go_with_what_is_below() -> None:
     text = "# Guide\n\n## Rules\n\nYou must never:\n- guess names\n- print keys\n\n## Notes\n\nIt is small. It is old."
     prompt = parse(text)
-    pieces = Pieces.of(prompt, "unit")
+    pieces = PieceSet.of(prompt, "unit")
     at = {prompt.tokens[tokens[-1]].text: p for p, tokens in enumerate(pieces.tokens)}
     assert prompt.render(pieces.settle([at["keys"]])) == "# Guide\n\n## Rules\n\nYou must never:\n- print keys"
 
@@ -181,7 +181,7 @@ def test_headings_labels_and_lead_ins_go_with_what_is_below() -> None:
 @given(prompts, st.sampled_from([0.4, 0.7, 1.0]), seeds)
 def test_a_thinned_sentence_keeps_its_least_share(text: str, least: float, seed: int) -> None:
     prompt = parse(text)
-    pieces = Pieces.of(prompt, "token", least=least)
+    pieces = PieceSet.of(prompt, "token", least=least)
     mask = pieces.settle(some(pieces, seed))
     of = pieces.piece_of
     for unit in prompt.units:
@@ -199,7 +199,7 @@ def test_a_thinned_sentence_keeps_its_least_share(text: str, least: float, seed:
 def test_a_piece_costs_what_it_adds(text: str, asked: dict[str, Any], seed: int) -> None:
     prompt = parse(text)
     asked = {**asked, "least": 0.0, "least_demonstration": 0.0}
-    pieces = Pieces.of(prompt, **asked, pins=pins_for(prompt, seed))
+    pieces = PieceSet.of(prompt, **asked, pins=pins_for(prompt, seed))
     selection, kept = Selection(pieces), []
     assert selection.size == sum(pieces.settle([]))
     for p in random.Random(seed).sample(range(len(pieces)), min(len(pieces), 20)):
@@ -214,7 +214,7 @@ def test_a_piece_costs_what_it_adds(text: str, asked: dict[str, Any], seed: int)
 @given(prompts, rules, seeds, st.floats(0, 1))
 def test_a_budget_is_a_ceiling(text: str, asked: dict[str, Any], seed: int, share: float) -> None:
     prompt = parse(text)
-    pieces = Pieces.of(prompt, **asked, pins=pins_for(prompt, seed))
+    pieces = PieceSet.of(prompt, **asked, pins=pins_for(prompt, seed))
     chance = random.Random(seed)
     scores = [chance.random() for _ in range(len(pieces))]
     budget = round(share * len(prompt))
@@ -229,7 +229,7 @@ def test_a_budget_is_a_ceiling(text: str, asked: dict[str, Any], seed: int, shar
 @given(prompts, seeds, st.floats(0.1, 1))
 def test_a_budget_is_spent_to_within_a_piece(text: str, seed: int, share: float) -> None:
     prompt = parse(text)
-    pieces = Pieces.of(prompt, "unit")
+    pieces = PieceSet.of(prompt, "unit")
     chance = random.Random(seed)
     budget = round(share * len(prompt))
     kept = fill(pieces, [chance.random() for _ in range(len(pieces))], budget)
@@ -241,14 +241,14 @@ def test_a_budget_is_spent_to_within_a_piece(text: str, seed: int, share: float)
 
 def test_what_is_decided_stays_decided() -> None:
     prompt = parse("One is here. Two is there. Three is not. Four is away.")
-    pieces = Pieces.of(prompt, "unit")
+    pieces = PieceSet.of(prompt, "unit")
     assert fill(pieces, [0, 3, 2, 1], 8, kept=[0], dropped=[1]) == [0, 2]
     assert fill(pieces, [0, 3, 2, 1], 1, kept=[0]) == [0]  # what is kept already is paid for
 
 
 def test_the_mean_of_a_pieces_values() -> None:
     prompt = parse("One two. Three.")
-    assert Pieces.of(prompt, "unit").means([1, 2, 3, 4, 6]) == [2, 5]
+    assert PieceSet.of(prompt, "unit").means([1, 2, 3, 4, 6]) == [2, 5]
 
 
 # --- pins ---
@@ -259,7 +259,7 @@ def test_the_mean_of_a_pieces_values() -> None:
 def test_pins_are_obeyed(text: str, asked: dict[str, Any], seed: int) -> None:
     prompt = parse(text)
     pins = pins_for(prompt, seed)
-    pieces = Pieces.of(prompt, **asked, pins=pins)
+    pieces = PieceSet.of(prompt, **asked, pins=pins)
     for kept in (some(pieces, seed), [], range(len(pieces))):
         mask = pieces.settle(kept)
         assert all(mask[i] == keep for i, keep in pins.items())
@@ -268,12 +268,12 @@ def test_pins_are_obeyed(text: str, asked: dict[str, Any], seed: int) -> None:
 def test_a_pin_inside_a_guard_breaks_it_and_is_told() -> None:
     prompt = parse("Be kind. Do not guess names. Be brief.")
     word = next(i for i, token in enumerate(prompt.tokens) if token.text == "guess")
-    pieces = Pieces.of(prompt, "unit", pins={word: True})
+    pieces = PieceSet.of(prompt, "unit", pins={word: True})
     mask = pieces.settle([])
     assert prompt.render(mask) == "guess"
     assert [prompt.units[u].guard for u in pieces.broken(mask)] == [True]
     assert pieces.broken(pieces.settle(range(len(pieces)))) == []
-    dropped = Pieces.of(prompt, "unit", pins={word: False})
+    dropped = PieceSet.of(prompt, "unit", pins={word: False})
     mask = dropped.settle(range(len(dropped)))
     assert "Do not names." in prompt.render(mask) and len(dropped.broken(mask)) == 1
 
@@ -281,7 +281,7 @@ def test_a_pin_inside_a_guard_breaks_it_and_is_told() -> None:
 def test_a_pin_keeps_the_frames_around_it() -> None:
     prompt = parse("Sort.\n\nQ: one two\nA: yes\n\nQ: three four\nA: no\n\nQ: five\nA:")
     word = next(i for i, token in enumerate(prompt.tokens) if token.text == "three")
-    assert prompt.render(Pieces.of(prompt, "unit", pins={word: True}).settle([])) == "Q: three\nA: no"
+    assert prompt.render(PieceSet.of(prompt, "unit", pins={word: True}).settle([])) == "Q: three\nA: no"
 
 
 # --- mistakes ---
@@ -298,4 +298,4 @@ def test_a_pin_keeps_the_frames_around_it() -> None:
 )
 def test_wrong_settings(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        Pieces.of(parse("One two."), **wrong)
+        PieceSet.of(parse("One two."), **wrong)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 
 from model.prompt import Prompt, parse
 from model.prompt.languages import language_of
-from model.prompt.units import FRAME
+from model.prompt.units import FRAME_KIND
 from tests.support.prompts import prompts
 
 
@@ -157,7 +157,7 @@ def test_lists_nest_and_their_lead_in_is_frame() -> None:
 def test_a_demonstration_has_fields_and_its_answer_is_frame() -> None:
     text = "Q: One is here. Two is there.\nA: First this.\n#### 3\n\nQ: Four?\nA: yes\n\nQ: Six?\nA:"
     prompt = parse(text)
-    frames = [text[unit.start : unit.end] for unit in prompt.units if unit.kind == FRAME and unit.frame]
+    frames = [text[unit.start : unit.end] for unit in prompt.units if unit.kind == FRAME_KIND and unit.frame]
     assert frames == ["A:", "#### 3", "A: yes", "A:"]
     assert [kinds(prompt, u) for u, unit in enumerate(prompt.units) if unit.leaf and not unit.frame][:3] == [
         "demonstration/field/paragraph/sentence",
