@@ -14,6 +14,7 @@ from .lines import ITEM_LABEL, Layout, Marker, TextLine, is_rule
 from .sentences import trimmed
 
 _BULLET = regex.compile(r"\s*(?:(?:[-*+•‣◦]|\d{1,4}[.)])\s+|[・·]\s*)\S")
+_BLANK = regex.compile(r"\s*+")
 _LONG_FIELD = 150  # characters behind a label that make its paragraph more than a form
 _DATA = frozenset(
     "json jsonl yaml yml csv tsv table grid log trace listing ini toml env xml html text txt output".split()
@@ -58,7 +59,7 @@ def _belongs(text: str, before: Block, block: Block) -> bool:
     if before.container or block.container:
         return False
     near = text[before.end : block.start].count("\n") < 3
-    if before.label and not block.label and not text[before.head : before.end].strip():
+    if before.label and not block.label and _BLANK.fullmatch(text, before.head, before.end):
         return True
     if block.kind == "list" and before.kind == "list":
         return True
@@ -73,7 +74,9 @@ def _pieces(reader: Reader, start: int, end: int) -> Iterator[Block]:
     solid = [(c.start, c.end, _element(c)) for c in held]
     first = bisect_left(layout.opaque, start, key=lambda o: o.start)
     for stretch in layout.opaque[first : bisect_left(layout.opaque, end, key=lambda o: o.start)]:
-        if not any(c.start <= stretch.start < c.end for c in held) and _stands_alone(reader.text, stretch.start, start):
+        around = bisect_right(held, stretch.start, key=lambda c: c.start) - 1
+        free = around < 0 or held[around].end <= stretch.start
+        if free and _stands_alone(reader.text, stretch.start, start):
             role = "data" if stretch.kind in _DATA else "code"
             block = Block("opaque", stretch.start, min(stretch.end, end), stretch.start, "", role)
             solid.append((block.start, block.end, block))

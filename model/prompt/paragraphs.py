@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -140,9 +141,9 @@ def _has_list(reader: Reader, block: Block) -> bool:
 
 def _labelled_questions(reader: Reader, blocks: Sequence[Block], roles: list[str]) -> None:
     """Short paragraphs with a label of their own that ask: "Question: ..." in front of "Context: ..."."""
-    labels = [block.label for block in blocks]
+    labels = Counter(block.label for block in blocks)
     for i, block in enumerate(blocks):
-        if block.label and labels.count(block.label) == 1 and roles[i] == "document" and len(blocks) > 1:
+        if block.label and labels[block.label] == 1 and roles[i] == "document" and len(blocks) > 1:
             if block.end - block.start <= SHORT and _asks(reader, block):
                 roles[i] = "question"
 

@@ -74,7 +74,7 @@ class PieceSet:
             the tokens in front of it that stay if something before it in the same parent does, too.
         anchor: per node, whether it stays exactly when something else of its parent does.
         held: nodes that stay whatever is picked, because a pin keeps one of their tokens.
-        groups: the sentences and demonstrations that have a least share, inner ones first.
+        thinned: the sentences that have a least share; demonstrations: those that have one. Both in order.
         pins: token -> keep.
     """
 
@@ -88,7 +88,8 @@ class PieceSet:
     gap: list[list[int]] = field(default_factory=list)
     anchor: list[bool] = field(default_factory=list)
     held: list[int] = field(default_factory=list)
-    groups: list[LeastShare] = field(default_factory=list)
+    thinned: list[LeastShare] = field(default_factory=list)
+    demonstrations: list[LeastShare] = field(default_factory=list)
 
     @classmethod
     def of(
@@ -157,7 +158,7 @@ class PieceSet:
         return mask
 
     def _drop_remnants(self, chosen: list[bool]) -> None:
-        for group in self.groups:
+        for group in (*self.thinned, *self.demonstrations):
             size = sum(len(self.tokens[p]) for p in range(group.first, group.last) if chosen[p])
             if 0 < size < group.least:
                 chosen[group.first : group.last] = [False] * (group.last - group.first)
@@ -230,13 +231,13 @@ class _Builder:
             end = self.prompt.units[u].last
             while last < len(tokens) and tokens[last][0] < end:
                 last += 1
-            self._group(first, last, self.pieces.rules.least_demonstration)
+            self._share(self.pieces.demonstrations, first, last, self.pieces.rules.least_demonstration)
 
-    def _group(self, first: int, last: int, share: float) -> None:
+    def _share(self, shares: list[LeastShare], first: int, last: int, share: float) -> None:
         size = sum(len(tokens) for tokens in self.pieces.tokens[first:last])
         least = math.ceil(share * size - 1e-9)
         if last - first > 1 and least > 1:
-            self.pieces.groups.append(LeastShare(first, last, least))
+            shares.append(LeastShare(first, last, least))
 
     def _is_leaf(self, u: int, unit: Unit) -> bool:
         if unit.leaf:
@@ -299,7 +300,7 @@ class _Builder:
         self._frame(v, chunk.tokens)
         self._chunks(v, chunk)
         if rules.least:
-            self._group(first, len(self.pieces.tokens), rules.least)
+            self._share(self.pieces.thinned, first, len(self.pieces.tokens), rules.least)
 
     def _chunks(self, v: int, chunk: Chunk) -> None:
         for each in chunk.inner:

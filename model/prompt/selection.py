@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -142,42 +142,47 @@ def fill(
 
 
 def _offers(pieces: PieceSet, scores: Sequence[float], kept: Sequence[bool], gone: set[int]) -> list[_Offer]:
-    """What is offered first: single pieces, and groups with their least share. Inner groups come before outer ones."""
+    """What is offered first: single pieces, and what has a least share with as much as it needs."""
     offers = [_Offer(-scores[p], p, (p,)) for p in range(len(pieces)) if not kept[p] and p not in gone]
-    for group in pieces.groups:
-        offers = _grouped(pieces, offers, group, kept)
+    for shares in (pieces.thinned, pieces.demonstrations):
+        offers = list(_with_shares(pieces, offers, shares, kept))
     return offers
 
 
-def _grouped(pieces: PieceSet, offers: list[_Offer], group: LeastShare, kept: Sequence[bool]) -> list[_Offer]:
-    """The offers with those of a group bound together; they lie side by side, in the order of their pieces."""
-    low, high = _place(offers, group.first), _place(offers, group.last)
-    have = sum(len(pieces.tokens[p]) for p in range(group.first, group.last) if kept[p])
-    if have >= group.least or low == high:
+def _with_shares(
+    pieces: PieceSet, offers: Sequence[_Offer], shares: Sequence[LeastShare], kept: Sequence[bool]
+) -> Iterator[_Offer]:
+    """The offers in their order, those of each share bound together."""
+    i = 0
+    for share in shares:
+        while i < len(offers) and offers[i].order < share.first:
+            yield offers[i]
+            i += 1
+        first = i
+        while i < len(offers) and offers[i].order < share.last:
+            i += 1
+        yield from _bundled(pieces, offers[first:i], share, kept)
+    yield from offers[i:]
+
+
+def _bundled(pieces: PieceSet, offers: Sequence[_Offer], share: LeastShare, kept: Sequence[bool]) -> Sequence[_Offer]:
+    """One offer of the best that make up a least share, with the others behind it; none where they cannot."""
+    have = sum(len(pieces.tokens[p]) for p in range(share.first, share.last) if kept[p])
+    if have >= share.least:
         return offers
-    inside = sorted(offers[low:high])
-    bundle: list[_Offer] = []
-    while len(bundle) < len(inside) and have < group.least:
-        bundle.append(inside[len(bundle)])
-        have += _tokens(pieces, bundle[-1].pieces)
-    if have < group.least:
-        del offers[low:high]
-        return offers
+    best = sorted(offers)
+    count = 0
+    while count < len(best) and have < share.least:
+        have += _tokens(pieces, best[count].pieces)
+        count += 1
+    if have < share.least:
+        return ()
+    bundle = best[:count]
     size = sum(_tokens(pieces, offer.pieces) for offer in bundle)
     loss = sum(offer.loss * _tokens(pieces, offer.pieces) for offer in bundle) / size
-    then = (*inside[len(bundle) :], *(more for offer in bundle for more in offer.then))
-    first = tuple(p for offer in bundle for p in offer.pieces)
-    offers[low:high] = [_Offer(loss, group.first, first, then)]
-    return offers
+    then = (*best[count:], *(more for offer in bundle for more in offer.then))
+    return (_Offer(loss, share.first, tuple(p for offer in bundle for p in offer.pieces), then),)
 
 
 def _tokens(pieces: PieceSet, chosen: Iterable[int]) -> int:
     return sum(len(pieces.tokens[p]) for p in chosen)
-
-
-def _place(offers: Sequence[_Offer], piece: int) -> int:
-    low, high = 0, len(offers)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (middle + 1, high) if offers[middle].order < piece else (low, middle)
-    return low

@@ -30,12 +30,14 @@ _ORDINAL = regex.compile(r"(?<![\w.,])\d{1,2}\.\s*$")  # "3. OG", "14. März": w
 _ORDINALS = frozenset(("de", "pl", "tr", "nl", "cs", "da", "no", "fi", "hu"))
 _LABELLED = regex.compile(r"[^\s:：]{1,30}(?:\s[^\s:：]{1,20}){0,2}[:：](?:\s|$)")
 _GOES_ON = regex.compile(r"[\p{Ll}\p{Pe}\p{Pf},;:.!?%…—–]", _V)
+_LETTER = regex.compile(r"[\p{L}\p{N}]")
 _NO_CASE = regex.compile(r"[\p{Lo}]")
 _UNIT_END = regex.compile(r"/\p{L}{1,3}\.\s+(?=\p{Lu})")  # "at 50 km/h. It ..."
 _CJK_END = regex.compile(r"[。！？｡!?]++[」』”’）)》】]*+(?=[^\s。！？」』”’）)》】])")
 _AFTER_QUOTE = regex.compile(r"[」』”’）)》】»]$")
 _THAI_GAP = regex.compile(r"(?<=\p{Thai})[ ]+(?=\p{Thai})")
 _THAI_LEAST = 50  # characters of a Thai sentence, as far as spaces tell
+_WINDOW, _EDGE = 4000, 200  # characters that sentencex reads at once, and at their end those it may not have understood
 _WRAP_LEAST = 50  # characters of the shortest width that lines are wrapped at
 _BULLET = regex.compile(r"\s*(?:[-*+•‣◦·・–—✓✔✗☐☑▪►]|\d{1,4}[.)]|\p{L}[.)])\s")
 _ENDS = regex.compile(r"[.!?。！？…:：;]['\"”’»)\]]*$")
@@ -62,21 +64,40 @@ def _boundaries(text: str, start: int, end: int, language: str) -> list[int]:
     body = text[start:end]
     if "\n" not in body and len(body) < 12:
         return []
-    cuts = {start + found["end_index"] for found in get_sentence_boundaries(language, body)}
+    cuts = {start + cut for cut in _found(body, language)}
     cuts |= {start + match.end() for ends in (_CJK_END, _UNIT_END) for match in ends.finditer(body)}
     cuts |= set(_thai(text, start, end)) if language == "th" else set()
     kept: list[int] = []
+    letter = _next_letter(text, start, end)
     for cut in sorted(cuts - {end}):
         ordinal = language in _ORDINALS and _ORDINAL.search(text, max(start, cut - 8), cut)
-        if not ordinal and _is_boundary(text, kept[-1] if kept else start, cut, end):
+        if letter < cut and not ordinal and _is_boundary(text, kept[-1] if kept else start, cut, end):
             kept.append(cut)
+            letter = _next_letter(text, cut, end)
     return kept
+
+
+def _next_letter(text: str, start: int, end: int) -> int:
+    match = _LETTER.search(text, start, end)
+    return match.start() if match else end
+
+
+def _found(body: str, language: str) -> Iterator[int]:
+    """What sentencex says, window by window, for on Chinese it takes the square of the length."""
+    at = 0
+    while at < len(body):
+        window = body[at : at + _WINDOW]
+        ends = [found["end_index"] for found in get_sentence_boundaries(language, window)]
+        if at + _WINDOW < len(body):
+            ends = [end for end in ends if end <= _WINDOW - _EDGE]
+        yield from (at + end for end in ends)
+        at += ends[-1] if ends and at + _WINDOW < len(body) else _WINDOW
 
 
 def _is_boundary(text: str, begin: int, cut: int, end: int) -> bool:
     before = text[max(begin, cut - 40) : cut]
     after = text[cut : min(end, cut + 40)].lstrip()
-    if not after or not any(c.isalnum() for c in text[begin:cut]):
+    if not after:
         return False
     spaced = text[cut - 1].isspace() or text[cut].isspace()
     mark = before.rstrip()[-1:]
@@ -84,7 +105,7 @@ def _is_boundary(text: str, begin: int, cut: int, end: int) -> bool:
         return (mark in "。！？｡।॥؟۔" and after[0] not in "\"'") or (mark in "!?" and bool(_NO_CASE.match(after)))
     if _AFTER_QUOTE.search(before.rstrip()) and _NO_CASE.match(after) and text[cut - 1] not in " \n":
         return False
-    if mark == "." and (_NUMBERED.fullmatch(text[begin:cut]) or _SHORT.search(before)):
+    if mark == "." and (_NUMBERED.fullmatch(text, begin, cut) or _SHORT.search(before)):
         return False
     if mark == "." and after[0].isdigit() and _ABBREVIATED.search(before):
         return False
