@@ -22,14 +22,17 @@ import torch
 from .denoiser.cached import CacheConfig, CachedPredictor, known_layers
 from .denoiser.checkpoint import Checkpoint, load_checkpoint
 from .devices import pick_device
-from .diffusion.blocks import denoise_blocks
-from .diffusion.sampler import Predict
+from .diffusion.blocks import predict_in_blocks
+from .diffusion.sampler import EVERY_STEP, Predict, denoise
 from .diffusion.trace import SamplerConfig, Step, Trace
 from .errors import InputError
 from .integrations import lingua
 from .prompt import Prompt, parse
 from .prompt.limits import check_length
+from .prompt.pieces import PieceSet, Rules
 from .prompt.pins import pins_for_breaks, pins_for_digits, pins_for_task, pins_for_words, pins_from_regex
+from .reader import ReaderTokenizer, load_reader
+from .verdict import Verdict
 
 CACHE = CacheConfig()  # measured by `diffumask bench`
 
@@ -47,6 +50,15 @@ class CompressRequest:
         keep_task: keep the instruction before the demonstrations, and a last shot that waits for its answer, whole.
             They count towards the retention.
         pins: token index -> keep, as a person fixed them; over all rules.
+        target_tokens: how many tokens the result may have, instead of a retention.
+        tokenizer: of the language model that will read the result; lengths then count in its tokens (see
+            `model.reader.load_reader`). None: in prompt tokens.
+        granularity: how fine the pieces are that are kept or dropped: "unit" (sentences, items, lines, records),
+            "part" (documents, demonstrations) or "token" (words, as far as structure allows).
+        guards: a sentence with a negation, restriction or condition is one piece.
+        least: with granularity "token", the share of a sentence's words that stays if any does.
+        least_demonstration: the share of a demonstration that stays, besides its answer, if any does.
+            granularity "token" without guards, and with shares of 0, is the method of DiffuMask's paper.
         exact: compute everything in every step, instead of what the step needs (`model.denoiser.cached`); many times
             slower, and nearly the same mask.
     Raises InputError when the text is empty or too long, or a number is out of range.
@@ -64,15 +76,56 @@ class CompressRequest:
     keep_breaks: bool = False
     keep_task: bool = True
     pins: Mapping[int, bool] = field(default_factory=dict)
+    target_tokens: int | None = None
+    tokenizer: Any = None
+    granularity: str = "unit"
+    guards: bool = True
+    least: float = 0.7
+    least_demonstration: float = 0.5
     exact: bool = False
 
     def __post_init__(self) -> None:
-        assert self.config and self.prompt  # made here, so that a mistake is said at once
+        if self.target_tokens is not None and self.target_tokens < 1:
+            raise InputError(f"target_tokens {self.target_tokens} must be at least 1")
+        assert self.config and self.prompt and self.rules  # made here, so that a mistake is said at once
 
     @cached_property
     def config(self) -> SamplerConfig:
         """How to denoise."""
-        return SamplerConfig(self.retention, self.steps, self.threshold, self.temperature, self.seed)
+        retention = self.retention
+        if self.target_tokens is not None:
+            retention = min(self.target_tokens / max(sum(self.price), 1), 1.0)
+        return SamplerConfig(retention, self.steps, self.threshold, self.temperature, self.seed)
+
+    @cached_property
+    def reader(self) -> ReaderTokenizer | None:
+        """The tokenizer that lengths are counted with; None: prompt tokens."""
+        return None if self.tokenizer is None else load_reader(self.tokenizer)
+
+    @cached_property
+    def price(self) -> list[int]:
+        """[n] what each prompt token counts."""
+        return [1] * len(self.prompt) if self.reader is None else self.reader.counts(self.prompt)
+
+    @cached_property
+    def rules(self) -> Rules:
+        """How fine pieces are, and what protects them."""
+        least = self.least if self.granularity == "token" else 0.0
+        return Rules(self.granularity, self.guards, least, self.least_demonstration)
+
+    @cached_property
+    def pieces(self) -> PieceSet:
+        """What is decided at once."""
+        rules = self.rules
+        return PieceSet.of(
+            self.prompt,
+            rules.granularity,
+            guards=rules.guards,
+            least=rules.least,
+            least_demonstration=rules.least_demonstration,
+            pins=self.fixed,
+            price=self.price,
+        )
 
     @cached_property
     def prompt(self) -> Prompt:
@@ -86,7 +139,7 @@ class CompressRequest:
     def fixed(self) -> dict[int, bool]:
         """All pins: those of the rules, and those of the person over them. InputError when a pattern is not valid."""
         return {
-            **(pins_for_task(self.prompt) if self.keep_task else {}),
+            **(pins_for_task(self.prompt, breaks=self.rules.free) if self.keep_task else {}),
             **(pins_for_digits(self.prompt) if self.keep_digits else {}),
             **(pins_for_breaks(self.prompt) if self.keep_breaks else {}),
             **(pins_for_words(self.prompt, self.keep_words) if self.keep_words else {}),
@@ -101,17 +154,36 @@ class Compressed:
 
     Attributes:
         text: what is left of the prompt.
-        prompt: the prompt with its tokens and shots.
+        request: what was asked for.
         trace: how the mask came about; everything else is read from it.
         checkpoint: id of the model that decided.
         seconds: wall time of the denoising steps.
     """
 
     text: str
-    prompt: Prompt
+    request: CompressRequest = field(repr=False)
     trace: Trace = field(repr=False)
     checkpoint: str
     seconds: float
+
+    @property
+    def prompt(self) -> Prompt:
+        """The prompt with its tokens, units and parts."""
+        return self.request.prompt
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """What the mask costs."""
+        request, reader = self.request, self.request.reader
+        counted = reader and (reader.name, sum(request.price), reader.count(self.text))
+        asked, least = self.trace.config.retention, request.rules.least
+        pins = self.trace.pins
+        return Verdict.of(self.prompt, self.trace.keep, asked=asked, pins=pins, least=least, reader=counted)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should look at, a line each; () = nothing."""
+        return self.verdict.warnings
 
     @property
     def retention(self) -> float:
@@ -129,6 +201,7 @@ class Compressed:
             "kept_tokens": sum(trace.keep),
             "checkpoint": self.checkpoint,
             "seconds": round(self.seconds, 4),
+            "verdict": self.verdict.to_json(),
             "tokens": [
                 asdict(token) | {"keep": keep, "step": step, "confidence": round(confidence, 4)}
                 for token, keep, step, confidence in rows
@@ -170,8 +243,8 @@ class Run(Iterator[Step]):
 
     def result(self) -> Compressed:
         """The compressed prompt; steps that are left are taken first."""
-        prompt, trace = self.request.prompt, self.trace
-        return Compressed(prompt.render(trace.keep), prompt, trace, self.checkpoint, self.seconds)
+        trace = self.trace
+        return Compressed(self.request.prompt.render(trace.keep), self.request, trace, self.checkpoint, self.seconds)
 
 
 class Compressor:
@@ -207,17 +280,23 @@ class Compressor:
         return self.run(CompressRequest(text, retention, steps, **options)).result()
 
     def _steps(self, request: CompressRequest) -> Iterator[Step]:
-        prompt, config, pins = request.prompt, request.config, request.fixed
+        prompt, retention = request.prompt, request.retention
         if request.exact:
-            return denoise_blocks(self.checkpoint.predictor, prompt, config, pins)
-        return denoise_blocks(self.predictor, prompt, config, pins, self.cache, self.cache.block)
+            predict, policy = self.checkpoint.predictor(prompt, retention), EVERY_STEP
+        else:
+            remember = len(prompt) <= self.cache.block
+            predict = predict_in_blocks(
+                lambda part: self.predictor(part, retention, remember), prompt, self.cache.block
+            )
+            policy = self.cache
+        return denoise(predict, request.pieces, request.config, policy)
 
-    def predictor(self, prompt: Prompt, retention: float) -> Predict:
+    def predictor(self, prompt: Prompt, retention: float, remember: bool = True) -> Predict:
         """What answers the sampler, for one run: computing only what a step needs, where the encoder can."""
         if self.layers is None:
             return self.checkpoint.predictor(prompt, retention)
         batch = self.checkpoint.collator([prompt]).to(self.checkpoint.device)
-        return CachedPredictor(self.checkpoint.denoiser, self.layers, batch, retention, self.cache)
+        return CachedPredictor(self.checkpoint.denoiser, self.layers, batch, retention, self.cache, remember)
 
     def compress_prompt(
         self, context: str | Sequence[str], instruction: str = "", question: str = "", **options: Any

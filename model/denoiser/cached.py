@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..diffusion.sampler import RefreshPolicy
+from ..diffusion.sampler import Prediction, RefreshPolicy
 from ..diffusion.schedule import KEEP, MASK
 from .batching import PromptBatch
 from .layers import KNOWN_ENCODERS, KeyValueMemory, Layers
@@ -31,7 +31,7 @@ class CacheConfig(RefreshPolicy):
         band: undecided tokens within so many logits of the cut-off are active.
         refresh: all are computed once the decided tokens are more than so many times those of the last refresh: often
             at first, when each decision says much about the others.
-        block: a prompt of more tokens is decided block by block (see `model.diffusion.blocks`).
+        block: a prompt of more tokens is read block by block (see `model.diffusion.blocks`).
     """
 
     tolerance: float = 0.01
@@ -47,11 +47,23 @@ def known_layers(denoiser: Denoiser) -> Layers | None:
 
 
 class CachedPredictor:
-    """A `Predict` of one prompt that remembers keys, values and last hidden states between steps."""
+    """A `Predict` of one prompt that remembers keys, values and last hidden states between steps.
 
-    def __init__(self, denoiser: Denoiser, layers: Layers, encoded: PromptBatch, retention: float, cache: CacheConfig):
+    remember: False = compute everything in every pass and keep nothing, so that memory does not grow with the prompt.
+    """
+
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        layers: Layers,
+        encoded: PromptBatch,
+        retention: float,
+        cache: CacheConfig,
+        remember: bool = True,
+    ):
         self.denoiser, self.layers, self.encoded, self.cache = denoiser, layers, encoded, cache
         self.asked = torch.tensor([retention], device=encoded.ids.device)
+        self.remember = remember
         self.budget = max(1, round(retention * encoded.real.shape[1]))
         self.real = None if bool(encoded.attention.all()) else encoded.attention
         self.memory = KeyValueMemory()
@@ -61,8 +73,8 @@ class CachedPredictor:
         self.logits = torch.empty(0)
         self.computed = 0  # subwords
 
-    def __call__(self, states: Tensor) -> tuple[Tensor, Tensor]:
-        """states [n] -> (logits to keep [n], shot logits [shots]), on the CPU."""
+    def __call__(self, states: Tensor) -> Prediction:
+        """states [n] -> what the model says of them."""
         given = states.to(self.encoded.ids.device)
         embeds, level = self.denoiser.embed(self.encoded, given[None], self.asked)
         active = self._active(given)
@@ -72,8 +84,12 @@ class CachedPredictor:
             self._compute_some(embeds, active)
             self.seen = torch.where(active, given, self.seen)
         token, shot = self.denoiser.judge(self.hidden, self.encoded, level)
-        self.logits = keep_logits(token, shot, self.encoded.shot)[0].float()
-        return self.logits.cpu(), shot[0].float().cpu()
+        logits = keep_logits(token, shot, self.encoded.shot)[0].float()
+        if self.remember:
+            self.logits = logits
+        else:
+            self.memory, self.hidden = KeyValueMemory(), torch.empty(0)
+        return Prediction(logits.cpu(), shot[0].float().cpu())
 
     def _active(self, states: Tensor) -> Tensor | None:
         """[n] which tokens to compute; None = all."""

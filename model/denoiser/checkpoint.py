@@ -25,7 +25,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerFast
 
-from ..diffusion.sampler import Predict
+from ..diffusion.sampler import Predict, Prediction
 from ..errors import InputError, program
 from ..pretrained import ENCODERS, fetch_encoder
 from ..prompt import Prompt
@@ -65,16 +65,17 @@ class Checkpoint:
         return device
 
     def predictor(self, prompt: Prompt, retention: float) -> Predict:
-        """What the sampler asks about one prompt: states [n] -> (logits to keep [n], shot logits), on the CPU.
+        """What the sampler asks about one prompt.
 
         Everything is computed, each time; `model.denoiser.cached` computes less.
         """
         encoded = self.collator([prompt]).to(self.device)
         asked = torch.tensor([retention], device=self.device)
 
-        def predict(states: Tensor) -> tuple[Tensor, Tensor]:
+        def predict(states: Tensor) -> Prediction:
             token, shot = self.denoiser(encoded, states[None].to(self.device), asked)
-            return keep_logits(token, shot, encoded.shot)[0].float().cpu(), shot[0].float().cpu()
+            keep = keep_logits(token, shot, encoded.shot)[0]
+            return Prediction(keep.float().cpu(), shot[0].float().cpu())
 
         return predict
 

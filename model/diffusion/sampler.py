@@ -1,177 +1,306 @@
-"""The sampler: from all-MASK to a finished mask in a few denoising steps, exactly as long as asked.
+"""The sampler: from all-MASK to a finished mask in a few denoising steps, never longer than asked.
 
-Its only output is the trace. Everything shown to a person or handed to a program is read from it.
+It decides pieces (`model.prompt.pieces`): words, sentences or parts, as fine as the caller wants and the structure of
+the prompt allows. Its only output is the trace. Everything shown to a person or handed to a program is read from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..errors import InputError
+from ..prompt.pieces import PieceSet
+from ..prompt.selection import Selection, fill
+from .piece_states import PieceStates
 from .schedule import DROP, KEEP, MASK, commits
 from .trace import SamplerConfig, Step
 
 CERTAIN = 8.0  # margin, in logits, of a decision that the budget leaves no choice in
 
-# states [n] -> (logits to keep [n], shot logits [shots]), on the CPU: all that the sampler knows of a model
-Predict = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+class Prediction(NamedTuple):
+    """What a model says about a half-decided mask, on the CPU.
+
+    Attributes:
+        tokens: [n] logits to keep; all levels of the hierarchy together.
+        parts: [parts] logits of each part on its own.
+        units: [units] logits of each unit on its own; None = the model has no such level.
+    """
+
+    tokens: Tensor
+    parts: Tensor
+    units: Tensor | None = None
+
+
+Predict = Callable[[Tensor], Prediction]  # states [n] -> Prediction: all that the sampler knows of a model
 
 
 @dataclass(frozen=True)
 class RefreshPolicy:
     """How long a prediction serves. By default no longer than until something is decided.
 
-    The model is asked again when a step would decide something, and has a choice, and either
-    - of the decisions since the last prediction, that one would have expected so many to be otherwise that, weighted by
-      the share of tokens that they can still steer, they are more than `tolerance` * n; or
-    - the step would decide a token, say the first of another shot, that the last prediction was unsure of.
-    So many tokens are decided at once where the model is sure, few where it is not, and an unsure decision always rests
-    on all that was decided before.
+    The model predicts anew when a step would decide something, and has a choice, and either
+    - the decisions since the last prediction may be wrong by too much: the expected number of tokens among them that
+      this prediction would decide otherwise, weighted by the share of tokens they can still influence, is more than
+      `tolerance` * n; or
+    - the step would decide something that the last prediction was unsure of.
+    So many pieces are decided at once where the model is sure and few where it is not, and an unsure decision always
+    rests on everything that was decided before it.
 
     Attributes:
         tolerance: share of the tokens.
-        unsure: decisions that the prediction gives more than this chance to be otherwise are unsure.
+        unsure: a decision is unsure if the prediction gives it more than this chance to be otherwise.
+        most: predictions in a run at the most; the last one then serves to the end.
     """
 
     tolerance: float = 0.0
     unsure: float = 0.0
+    most: int = 64
 
 
 EVERY_STEP = RefreshPolicy()
 
 
-def budget(n: int, retention: float, pins: Mapping[int, bool]) -> int:
-    """How many of n tokens to keep: round(retention * n), at least 1, as far as the pins allow."""
-    pinned_keep = sum(pins.values())
-    return min(max(round(retention * n), 1, pinned_keep), n - len(pins) + pinned_keep)
+def budget(pieces: PieceSet, retention: float) -> int:
+    """What the mask may cost: floor(retention * all tokens), at least 1, and more only where pins need more.
+
+    In prompt tokens, or in those of a reader (`PieceSet.price`).
+
+    >>> from model.prompt import parse
+    >>> budget(PieceSet.of(parse("one two three four five"), "token"), 0.5)
+    2
+    """
+    ceiling = math.floor(retention * sum(pieces.price) + 1e-6)
+    return max(ceiling, 1, Selection(pieces).size)
 
 
 @torch.inference_mode()
 def denoise(
     predict: Predict,
-    shots: Sequence[int],
+    pieces: PieceSet,
     config: SamplerConfig,
-    pins: Mapping[int, bool] | None = None,
-    patience: RefreshPolicy = EVERY_STEP,
+    policy: RefreshPolicy = EVERY_STEP,
     total: int | None = None,
 ) -> Iterator[Step]:
     """Yield the steps of one run, each as soon as it is decided.
 
-    Every step: predict; put the cut-off where the budget that is left would be used up; commit the most confident
-    undecided tokens, as many as the schedule allows and only those above the threshold. The last step commits the
-    rest. Keeps lie above the cut-off and drops below it, so the budget is met exactly at the end.
+    Every step: predict; choose the pieces with the highest logits (the mean of their tokens') that the budget pays for,
+    frames and gaps included; commit the most confident undecided pieces, as many as the schedule allows and only those
+    above the threshold. Confidence is the distance to the cut-off, which lies between what was chosen and what was not.
+    The last step commits the rest. Kept tokens are never more than the budget, which pins alone may exceed.
 
-    Shots compete for the budget, so what is likely in each of them is not likely in all of them together. Who is not
-    sure therefore waits, but for the tokens to keep in the leading shot; once they are kept, the next prediction is
-    surer of the others. The first prediction ranks the shots, and the next one leads when nothing of the one before
-    waits to be kept. Keeps are decided before drops, for many drops and few keeps would tell the model that more is to
-    come. So the mask hardly hangs on the number of steps. How sure one must be falls from step to step, and a step may
-    decide less than the schedule allows; what it leaves is made up for later.
-
-    Not every step asks the model (see `RefreshPolicy`), and none does once all that may be kept is kept.
+    Parts compete for the budget, so what is likely in each of them is not likely in all of them together. Unsure
+    pieces therefore wait, except the ones to keep in the leading part; once they are kept, the next prediction is surer
+    of the other parts. The first prediction ranks the parts, and the next part leads when nothing of the one before
+    waits to be kept. Keeps are decided before drops, because many drops and few keeps would tell the model that more is
+    to come. So the mask hardly depends on the number of steps. How sure a piece must be falls from step to step, and a
+    step may decide less than the schedule allows; later steps make up for it.
 
     Args:
-        shots: [n] the shot of each token.
-        patience: how long a prediction serves; by default every step that has a choice asks the model.
-        total: how many tokens to keep; None = as `budget` says.
+        policy: when the model predicts anew; by default in every step that has a choice.
+        total: what the mask may cost; None = as `budget` says.
     """
-    n, shot_of = len(shots), torch.tensor(shots)
-    pins = check_pins(pins or {}, n)
-    noise = config.temperature * _gumbel(n, config.seed)
-    states = torch.full((n,), MASK)
-    for i, keep in pins.items():
-        states[i] = KEEP if keep else DROP
-    left = (budget(n, config.retention, pins) if total is None else total) - sum(pins.values())
-    quota, risk = 0, 0.0  # risk: of the decisions since the last prediction, how many it expects to be otherwise
-    token, likely, rank = torch.empty(0), torch.empty(0), torch.empty(0)
-    probability: tuple[float, ...] = ()
-    of_shots: tuple[float, ...] = ()
-    for index, count in enumerate(commits(n - len(pins), config.steps), start=1):
+    total = budget(pieces, config.retention) if total is None else total
+    run = _Run(predict, pieces, config, total)
+    n = len(pieces.prompt)
+    quota, risk, passes = 0, 0.0, 0  # risk: of the tokens decided since the last pass, how many it expects otherwise
+    for index, count in enumerate(commits(n - len(pieces.pins), config.steps), start=1):
         quota += count  # what earlier steps were too unsure to decide is made up for
-        undecided = int((states == MASK).sum())
-        choice = 0 < left < undecided  # or else the budget decides the rest
-        harm = risk * undecided / n  # a mistake steers what is still open
-        asked = not len(token) or (choice and harm > patience.tolerance * n)
+        choice = run.has_choice()
+        harm = risk * run.undecided / n  # a mistake influences what is still open
+        wanted = not passes or (choice and harm > policy.tolerance * n and passes < policy.most)
+        predicted = False
         while True:
-            if asked:
-                token, shot = predict(states)
-                likely = torch.sigmoid(token)
-                probability, of_shots = tuple(likely.tolist()), tuple(torch.sigmoid(shot).tolist())
-                risk = 0.0
-            if index == 1:
-                rank = _shot_means(likely, states == MASK, shot_of)
-            decided, margin = _rank(token + noise, states, left)
-            confidence = torch.sigmoid(margin.abs()).clamp_max(1 - 1e-6)  # 1 is for pins alone
-            if index < config.steps:
-                sure = 1 - 0.5 * index / config.steps
-                ready = (confidence >= config.threshold) & _in_turn(decided, margin > 0, likely, shot_of, rank, sure)
-                keeps_first = [(ready & (margin > 0)).nonzero(), (ready & (margin < 0)).nonzero()]
-                first = torch.cat(keeps_first)[:quota, 0].sort().values
-                decided, margin, confidence = decided[first], margin[first], confidence[first]
-            keeps = margin > 0
-            otherwise = torch.where(keeps, 1 - likely[decided], likely[decided]).clamp_min(1e-9)  # nothing is certain
-            if not (choice and risk and bool((otherwise > patience.unsure).any())):
+            if wanted:
+                run.predict()
+                predicted, risk, passes = True, 0.0, passes + 1
+                choice = run.has_choice()
+            decided = run.ready(quota, index) if index < config.steps else run.open_pieces()
+            otherwise = run.chance_otherwise(decided)
+            stale = choice and risk > 0 and passes < policy.most
+            if not (stale and bool((otherwise > policy.unsure).any())):
                 break
-            asked = True
-        states[decided] = torch.where(keeps, KEEP, DROP)
-        left -= int(keeps.sum())
-        quota -= len(decided)
-        risk += float(otherwise.sum())
-        yield Step(
+            wanted = True
+        step = run.commit(index, decided, predicted)
+        quota -= len(step.decided)
+        risk += float((otherwise * run.sizes[decided]).sum())
+        yield step
+
+
+class _Run:
+    """One run: the pieces with their states, and the last prediction.
+
+    Attributes:
+        sizes: [pieces] tokens in each.
+        undecided: tokens.
+    """
+
+    def __init__(self, predict: Predict, pieces: PieceSet, config: SamplerConfig, total: int):
+        self.model, self.pieces, self.config, self.total = predict, pieces, config, total
+        self.states = PieceStates(pieces)
+        self.same_price = set(pieces.price) == {1}
+        owner = torch.tensor(pieces.piece_of)
+        self.inside = (owner >= 0).nonzero()[:, 0]  # tokens that belong to a piece
+        self.owner = owner[self.inside]
+        self.sizes = torch.tensor([float(len(tokens)) for tokens in pieces.tokens])
+        self.part = torch.tensor([pieces.prompt.tokens[tokens[0]].part for tokens in pieces.tokens], dtype=torch.long)
+        self.noise = config.temperature * _gumbel(len(pieces.prompt), config.seed)
+        self.noise = self.noise[torch.tensor([tokens[0] for tokens in pieces.tokens], dtype=torch.long)]
+        self.rank = torch.empty(0)  # [parts], by the first prediction
+        self.likely = torch.empty(0)  # [pieces] keep probability
+        self.margin = torch.empty(0)  # [pieces] to the cut-off; above 0 = chosen
+        self.prediction: Prediction | None = None
+
+    @property
+    def undecided(self) -> int:
+        return sum(state == MASK for state in self.states.tokens)
+
+    def open_pieces(self) -> Tensor:
+        """The undecided pieces, most confident first."""
+        open_ = self._open().nonzero()[:, 0]
+        if not len(self.margin):
+            return open_
+        return open_[self.margin[open_].abs().sort(descending=True, stable=True).indices]
+
+    def has_choice(self) -> bool:
+        """Whether some undecided pieces are chosen and others are not; else the budget decides the rest."""
+        if not len(self.margin):
+            return True
+        chosen = self.margin[self._open()] > 0
+        return bool(chosen.any()) and not bool(chosen.all())
+
+    def predict(self) -> None:
+        """Ask the model, and choose what the budget pays for."""
+        self.prediction = Prediction(*self.model(torch.tensor(self.states.tokens)))
+        tokens = self.prediction.tokens[self.inside]
+        scores = torch.zeros(len(self.sizes)).index_add(0, self.owner, tokens) / self.sizes.clamp_min(1)
+        self.likely = torch.sigmoid(scores)
+        if not len(self.rank):
+            self.rank = self._part_means()
+        self.margin = self._margins(scores + self.noise)
+
+    def _margins(self, scores: Tensor) -> Tensor:
+        open_ = self._open()
+        chosen = self._chosen(scores)
+        took, left = scores[open_ & chosen], scores[open_ & ~chosen]
+        if len(took) and len(left):
+            best_left = left.max()
+            above = took[took >= best_left]
+            cut = (above.min() + best_left) / 2 if len(above) else best_left
+        elif len(took):  # nothing to weigh
+            cut = took.min() - CERTAIN
+        else:
+            cut = left.max() + CERTAIN if len(left) else torch.tensor(0.0)
+        margin = (scores - cut).abs().clamp_min(1e-6)  # ties with the cut-off must fall on their side, too
+        return torch.where(chosen, margin, -margin)
+
+    def _chosen(self, scores: Tensor) -> Tensor:
+        """[pieces] Those that are kept, and the best others that the budget pays for."""
+        states = torch.tensor(self.states.pieces)
+        chosen = states == KEEP
+        if not len(states):
+            return chosen
+        if self.pieces.rules.free and self.same_price:  # every piece is a token: the best, as many as are left
+            left = self.total - self.states.tokens.count(KEEP)
+            open_ = (states == MASK).nonzero()[:, 0]
+            order = scores[open_].sort(descending=True, stable=True).indices
+            chosen[open_[order[: max(left, 0)]]] = True
+            return chosen
+        kept, dropped = chosen.nonzero()[:, 0].tolist(), (states == DROP).nonzero()[:, 0].tolist()
+        chosen[fill(self.pieces, scores.tolist(), self.total, kept, dropped)] = True
+        if not bool(chosen.any()) and KEEP not in self.states.tokens and not dropped:
+            chosen[self._shortest(scores)] = True
+        return chosen
+
+    def _shortest(self, scores: Tensor) -> list[int]:
+        """Where not even one piece fits: the best one, with as much of its sentence or demonstration as must stay."""
+        best = int(scores.argmax())
+        together = {best}
+        for group in self.pieces.shares:  # inner ones first
+            if group.first <= best < group.last:
+                together = set(range(group.first, group.last))
+        others = set(range(len(scores))) - together
+        return fill(self.pieces, scores.tolist(), len(self.pieces.prompt), (), others) if len(together) > 1 else [best]
+
+    def ready(self, quota: int, index: int) -> Tensor:
+        """The pieces that a step may decide: sure and in turn, keeps first, as many as the quota has room for."""
+        ranked = self.open_pieces()
+        confidence = self._confidence(ranked)
+        sure = 1 - 0.5 * index / self.config.steps
+        may = (confidence >= self.config.threshold) & self._in_turn(ranked, sure)
+        keeps = self.margin[ranked] > 0
+        first = torch.cat([(may & keeps).nonzero(), (may & ~keeps).nonzero()])[:, 0]
+        sizes = self.sizes[ranked[first]]
+        within = first[sizes.cumsum(0) - sizes < quota]
+        return self._with_their_groups(ranked[within.sort().values])
+
+    def _in_turn(self, ranked: Tensor, sure: float) -> Tensor:
+        """Which of the ranked pieces may be decided now: those that are sure, and those to keep in the leading part."""
+        keeps, part, likely = self.margin[ranked] > 0, self.part[ranked], self.likely[ranked]
+        waits = torch.where(keeps, likely, 1 - likely) < sure
+        waiting = torch.zeros_like(self.rank).index_add(0, part, (waits & keeps).float())
+        return ~waits | (keeps & (part == torch.where(waiting > 0, self.rank, -1.0).argmax()))
+
+    def _with_their_groups(self, decided: Tensor) -> Tensor:
+        """The pieces, and with the first of a sentence or demonstration to be kept all others that are chosen of it:
+        what has a least share is decided at once."""
+        if not self.pieces.shares or not len(decided):
+            return decided
+        keeps = set(decided[self.margin[decided] > 0].tolist())
+        more = [
+            p
+            for group in self.pieces.shares
+            if any(p in keeps for p in range(group.first, group.last))
+            for p in range(group.first, group.last)
+            if self.states.pieces[p] == MASK and self.margin[p] > 0 and p not in keeps
+        ]
+        return torch.cat([decided, torch.tensor(sorted(set(more)), dtype=torch.long)])
+
+    def chance_otherwise(self, decided: Tensor) -> Tensor:
+        """The probability, by the last prediction, that each piece should have been decided the other way."""
+        likely = self.likely[decided]
+        return torch.where(self.margin[decided] > 0, 1 - likely, likely).clamp_min(1e-9)  # nothing is certain
+
+    def commit(self, index: int, decided: Tensor, predicted: bool) -> Step:
+        """Decide pieces; frames and gaps follow."""
+        assert self.prediction is not None
+        confidence = dict(zip(decided.tolist(), self._confidence(decided).tolist(), strict=True))
+        keeps = (self.margin[decided] > 0).tolist()
+        for piece, keep in zip(confidence, keeps, strict=True):
+            self.states.decide([piece], keep)
+        tokens = [(sure, i) for piece, sure in confidence.items() for i in self.pieces.tokens[piece]]
+        least = min(confidence.values(), default=0.5)
+        tokens += [(least, i) for i in self.states.settle()]
+        tokens.sort(key=lambda pair: -pair[0])
+        units = self.prediction.units
+        return Step(
             index,
-            tuple(decided.tolist()),
-            tuple(confidence.tolist()),
-            probability,
-            of_shots,
-            tuple(states.tolist()),
-            asked,
+            tuple(i for _, i in tokens),
+            tuple(sure for sure, _ in tokens),
+            tuple(torch.sigmoid(self.prediction.tokens).tolist()),
+            tuple(torch.sigmoid(self.prediction.parts).tolist()),
+            tuple(self.states.tokens),
+            predicted,
+            () if units is None else tuple(torch.sigmoid(units).tolist()),
         )
 
+    def _confidence(self, pieces: Tensor) -> Tensor:
+        return torch.sigmoid(self.margin[pieces].abs()).clamp_max(1 - 1e-6)  # 1 is for pins alone
 
-def _rank(logits: Tensor, states: Tensor, left: int) -> tuple[Tensor, Tensor]:
-    """Undecided tokens and their margins to the cut-off, largest absolute margin first.
+    def _open(self) -> Tensor:
+        return torch.tensor([state == MASK for state in self.states.pieces], dtype=torch.bool)
 
-    The cut-off lies between the `left`-th and the next highest undecided logit; exactly `left` margins are > 0.
-    """
-    undecided = (states == MASK).nonzero()[:, 0]
-    values, order = logits[undecided].sort(descending=True, stable=True)
-    if not len(values):
-        return undecided, values
-    if 0 < left < len(values):
-        cut = (values[left - 1] + values[left]) / 2
-    else:  # all of them are kept, or none: nothing to weigh
-        cut = values[-1] - CERTAIN if left else values[0] + CERTAIN
-    margin = (values - cut).abs().clamp_min(1e-6)  # ties with the cut-off must fall on their side, too
-    margin[left:] *= -1
-    by_confidence = margin.abs().sort(descending=True, stable=True).indices
-    return undecided[order[by_confidence]], margin[by_confidence]
-
-
-def _in_turn(ranked: Tensor, keeps: Tensor, likely: Tensor, shot_of: Tensor, rank: Tensor, sure: float) -> Tensor:
-    """Which of the ranked tokens may be decided now: those that are sure, and those to keep in the leading shot."""
-    shot = shot_of[ranked]
-    waits = torch.where(keeps, likely[ranked], 1 - likely[ranked]) < sure
-    waiting = torch.zeros_like(rank).index_add(0, shot, (waits & keeps).float())
-    return ~waits | (keeps & (shot == torch.where(waiting > 0, rank, -1.0).argmax()))
-
-
-def _shot_means(values: Tensor, which: Tensor, shot_of: Tensor) -> Tensor:
-    """Mean over those tokens of each shot that `which` picks, 0 where it picks none: [shots]."""
-    zeros = values.new_zeros(int(shot_of.max()) + 1)
-    total = zeros.index_add(0, shot_of, values * which)
-    return total / zeros.index_add(0, shot_of, which.to(values.dtype)).clamp_min(1)
-
-
-def check_pins(pins: Mapping[int, bool], n: int) -> dict[int, bool]:
-    """A copy of the pins. InputError when one is not a token of a prompt of n tokens."""
-    for i in pins:
-        if not 0 <= i < n:
-            raise InputError(f"pin {i} is not a token of this prompt; it has tokens 0 to {n - 1}")
-    return {int(i): bool(keep) for i, keep in pins.items()}
+    def _part_means(self) -> Tensor:
+        """Mean keep probability of the open pieces of each part, by tokens: [parts]."""
+        weight = self.sizes * self._open()
+        zeros = torch.zeros(len(self.pieces.prompt.parts))
+        total = zeros.index_add(0, self.part, self.likely * weight)
+        return total / zeros.index_add(0, self.part, weight).clamp_min(1)
 
 
 def _gumbel(n: int, seed: int) -> Tensor:

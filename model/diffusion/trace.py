@@ -54,7 +54,8 @@ class Step:
         probability: [n] keep probability of every token, as predicted in this step.
         shots: [shots] keep probability of every shot on its own.
         states: [n] MASK, KEEP or DROP after this step.
-        asked: whether the model was asked; if not, the last prediction still held.
+        predicted: whether the model predicted anew; if not, its last prediction still served.
+        units: [units] keep probability of every unit on its own; () where the model has no such level.
     """
 
     index: int
@@ -63,7 +64,8 @@ class Step:
     probability: tuple[float, ...]
     shots: tuple[float, ...]
     states: tuple[int, ...]
-    asked: bool = True
+    predicted: bool = True
+    units: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..prompt import Prompt, parse
-from .metrics.token_kinds import is_break
+from ..prompt.token_kinds import is_break
 
 MOST_EQUAL_PAIRS = 25_000_000  # of equal tokens in two texts that are aligned: some seconds
 

@@ -76,6 +76,7 @@ class PieceSet:
         held: nodes that stay whatever is picked, because a pin keeps one of their tokens.
         thinned: the sentences that have a least share; demonstrations: those that have one. Both in order.
         pins: token -> keep.
+        price: per token of the prompt, what keeping it costs: 1, or how many tokens it is for a reader.
     """
 
     prompt: Prompt
@@ -90,6 +91,7 @@ class PieceSet:
     held: list[int] = field(default_factory=list)
     thinned: list[LeastShare] = field(default_factory=list)
     demonstrations: list[LeastShare] = field(default_factory=list)
+    price: Sequence[int] = ()
 
     @classmethod
     def of(
@@ -101,6 +103,7 @@ class PieceSet:
         least: float = 0.0,
         least_demonstration: float = 0.0,
         pins: Mapping[int, bool] | None = None,
+        price: Sequence[int] | None = None,
     ) -> PieceSet:
         """The pieces of a prompt; see `Rules` for what can be asked.
 
@@ -109,7 +112,8 @@ class PieceSet:
         pins = dict(pins or {})
         if wrong := [i for i in pins if not 0 <= i < len(prompt)]:
             raise InputError(f"Token {wrong[0]} is pinned, but the prompt has {len(prompt)} tokens: correct the pin.")
-        pieces = cls(prompt, Rules(granularity, guards, least, least_demonstration), pins)
+        rules = Rules(granularity, guards, least, least_demonstration)
+        pieces = cls(prompt, rules, pins, price=price or [1] * len(prompt))
         if pieces.rules.free or not prompt.units:
             pieces.tokens = [[i] for i in range(len(prompt)) if i not in pins]
             pieces.node = [-1] * len(pieces.tokens)
@@ -128,6 +132,15 @@ class PieceSet:
             for i in tokens:
                 of[i] = p
         return of
+
+    @property
+    def shares(self) -> list[LeastShare]:
+        """All sentences and demonstrations that have a least share."""
+        return [*self.thinned, *self.demonstrations]
+
+    def cost_of(self, tokens: Iterable[int]) -> int:
+        """What some tokens cost together."""
+        return sum(self.price[i] for i in tokens)
 
     def means(self, values: Sequence[float]) -> list[float]:
         """The mean of each piece's tokens' values, such as logits."""

@@ -63,8 +63,10 @@ def pins_for_breaks(prompt: Prompt) -> dict[int, bool]:
     return {i: True for i, token in enumerate(prompt.tokens) if token.text[0].isspace()}
 
 
-def pins_for_task(prompt: Prompt) -> dict[int, bool]:
+def pins_for_task(prompt: Prompt, breaks: bool = False) -> dict[int, bool]:
     """Pin what says what is to be done: the instruction, the open question, and sentences with a template's variable.
+
+    breaks: pin the line breaks at the end of these parts, too. Otherwise they stay where something follows.
 
     Where a prompt is nothing else, only the first sentence of the instruction, or there would be nothing to compress.
 
@@ -78,7 +80,14 @@ def pins_for_task(prompt: Prompt) -> dict[int, bool]:
         first = next(unit for unit in prompt.units if unit.leaf and prompt.parts[unit.part].role == "instruction")
         told = [(first.first, first.last), *asked]
     told += _templates(prompt)
-    return {i: True for first, last in told for i in range(first, last)}
+    spans = [(first, last if breaks else _before_breaks(prompt, last)) for first, last in told]
+    return {i: True for first, last in spans for i in range(first, last)}
+
+
+def _before_breaks(prompt: Prompt, last: int) -> int:
+    while last and prompt.tokens[last - 1].text.isspace():
+        last -= 1
+    return last
 
 
 def _templates(prompt: Prompt) -> Iterator[tuple[int, int]]:

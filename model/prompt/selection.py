@@ -12,7 +12,7 @@ from .pieces import LeastShare, PieceSet
 
 @dataclass
 class Selection:
-    """Pieces that are kept so far, and how many tokens their mask has.
+    """Pieces that are kept so far, and what their mask costs: in tokens, or in a reader's (`Pieces.price`).
 
     Least shares are not looked at: `size` is that of the mask which `PieceSet.settle` would make without them.
     """
@@ -32,7 +32,7 @@ class Selection:
         for v, anchor in enumerate(self.pieces.anchor):
             if anchor:
                 self._anchors.setdefault(self.pieces.parent[v], []).append(v)
-        self.size = sum(self.pieces.pins.values())
+        self.size = self.pieces.cost_of(i for i, keep in self.pieces.pins.items() if keep)
         for v in self.pieces.held:
             self.size += self._enter(v)
         self._log.clear()
@@ -42,7 +42,7 @@ class Selection:
         if self.kept[piece]:
             return 0
         mark = len(self._log)
-        size = len(self.pieces.tokens[piece]) + self._enter(self.pieces.node[piece])
+        size = self.pieces.cost_of(self.pieces.tokens[piece]) + self._enter(self.pieces.node[piece])
         self._undo(mark)
         return size
 
@@ -66,7 +66,7 @@ class Selection:
     def _add(self, piece: int) -> None:
         if not self.kept[piece]:
             self._set(self.kept, piece, True)
-            self.size += len(self.pieces.tokens[piece]) + self._enter(self.pieces.node[piece])
+            self.size += self.pieces.cost_of(self.pieces.tokens[piece]) + self._enter(self.pieces.node[piece])
 
     def _set(self, values: list[Any], at: int, value: Any) -> None:
         self._log.append((values, at, values[at]))
@@ -83,10 +83,10 @@ class Selection:
         pieces = self.pieces
         while v >= 0 and not self._stays[v]:
             self._set(self._stays, v, True)
-            total += len(pieces.own[v])
+            total += pieces.cost_of(pieces.own[v])
             for anchor in self._anchors.get(v, ()):
                 self._set(self._stays, anchor, True)
-                total += len(pieces.own[anchor]) + self._arrive(anchor)
+                total += pieces.cost_of(pieces.own[anchor]) + self._arrive(anchor)
             total += self._arrive(v)
             v = pieces.parent[v]
         return total
@@ -99,8 +99,8 @@ class Selection:
         first = self._first[parent]
         if first < 0 or v < first:
             self._set(self._first, parent, v)
-            return len(self.pieces.gap[first]) if first >= 0 else 0
-        return len(self.pieces.gap[v])
+            return self.pieces.cost_of(self.pieces.gap[first]) if first >= 0 else 0
+        return self.pieces.cost_of(self.pieces.gap[v])
 
 
 class _Offer(NamedTuple):

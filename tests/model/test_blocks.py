@@ -9,10 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import model.diffusion.blocks
-from model.diffusion.blocks import denoise_blocks, part, shares, split_blocks
-from model.diffusion.sampler import Predict, RefreshPolicy, budget, denoise
-from model.diffusion.schedule import MASK
-from model.diffusion.trace import SamplerConfig, Step, Trace
+from model.diffusion.blocks import block, predict_in_blocks, split_blocks
+from model.diffusion.sampler import Predict, Prediction
 from model.prompt import Prompt, parse
 from tests.support.scripted_predictions import scripted
 
@@ -22,9 +20,8 @@ def few_shot(count: int, words: int) -> Prompt:
     return parse("".join(f"Question: {i} {body}?\nAnswer: {i}.\n\n" for i in range(count)))
 
 
-def predictor(prompt: Prompt, retention: float) -> Predict:
-    made = scripted(len(prompt), len(prompt) % 7)
-    return lambda states: (made(states)[0], torch.zeros(len(prompt.shots)))
+def predictor(prompt: Prompt) -> Predict:
+    return scripted(len(prompt), len(prompt) % 7, parts=len(prompt.parts))
 
 
 @st.composite
@@ -50,54 +47,39 @@ def test_ranges_cover_the_prompt_and_cut_no_shot_that_fits(case: tuple[Prompt, i
 def test_a_part_is_a_prompt(case: tuple[Prompt, int, dict[int, bool]]) -> None:
     prompt, size, _ = case
     for first, last in split_blocks(prompt, size):
-        block = part(prompt, first, last)
-        assert [t.text for t in block.tokens] == [t.text for t in prompt.tokens[first:last]]
-        assert [s for i, shot in enumerate(block.shots) for s in [i] * (shot.last - shot.first)] == block.shot_of
-        assert all(prompt.text[t.start : t.end] == t.text for t in block.tokens)
+        cut = block(prompt, first, last)
+        assert [t.text for t in cut.tokens] == [t.text for t in prompt.tokens[first:last]]
+        assert [s for i, shot in enumerate(cut.shots) for s in [i] * (shot.last - shot.first)] == cut.shot_of
+        assert all(prompt.text[t.start : t.end] == t.text for t in cut.tokens)
 
 
-@given(prompts(), st.floats(0, 1, exclude_min=True))
-def test_shares_add_up_and_leave_room_for_the_pins(case: tuple[Prompt, int, dict[int, bool]], retention: float) -> None:
-    prompt, size, pins = case
-    ranges, total = split_blocks(prompt, size), budget(len(prompt), retention, pins)
-    found = shares(ranges, total, pins)
-    assert sum(found) == total
-    for (a, b), share in zip(ranges, found, strict=True):
-        pinned = [pins[i] for i in range(a, b) if i in pins]
-        assert sum(pinned) <= share <= b - a - (len(pinned) - sum(pinned))
+def test_blocks_are_read_apart_and_put_together() -> None:
+    prompt = few_shot(5, 6)
+    ranges = split_blocks(prompt, 30)
+    states = torch.arange(len(prompt)) % 3
+    whole = predict_in_blocks(predictor, prompt, 30)(states)
+    assert len(ranges) > 1 and len(whole.tokens) == len(prompt) and len(whole.parts) == len(prompt.parts)
+    for first, last in ranges:
+        alone = predictor(block(prompt, first, last))(states[first:last])
+        assert torch.equal(whole.tokens[first:last], alone.tokens)
 
 
-@given(prompts(), st.floats(0, 1, exclude_min=True), st.integers(1, 9), st.sampled_from([0.0, 0.02]))
-def test_a_run_is_a_run_of_the_whole_prompt(
-    case: tuple[Prompt, int, dict[int, bool]], retention: float, count: int, tolerance: float
-) -> None:
-    prompt, size, pins = case
-    config = SamplerConfig(retention, count)
-    steps: list[Step] = list(denoise_blocks(predictor, prompt, config, pins, RefreshPolicy(tolerance, 0.2), size))
-    assert [step.index for step in steps] == list(range(1, count + 1))
-    decided = [i for step in steps for i in step.decided]
-    assert sorted([*decided, *pins]) == list(range(len(prompt)))
-    trace = Trace.of(steps, config, pins)
-    assert sum(trace.keep) == budget(len(prompt), retention, pins)
-    assert all(trace.keep[i] == keep for i, keep in pins.items())
-    for step in steps:
-        assert list(step.confidence) == sorted(step.confidence, reverse=True)
-        assert len(step.states) == len(step.probability) == len(prompt) and len(step.shots) == len(prompt.shots)
+def test_a_part_in_several_blocks_gets_their_mean() -> None:
+    prompt = parse("word " * 50)
+    counts = iter((1.0, 3.0))
+
+    def halves(prompt: Prompt) -> Predict:
+        value = next(counts)
+        return lambda states: Prediction(torch.zeros(len(states)), torch.tensor([value]))
+
+    assert predict_in_blocks(halves, prompt, 25)(torch.zeros(50)).parts.tolist() == [2.0]
 
 
-def test_the_first_shots_are_decided_while_the_last_are_far() -> None:
-    prompt = few_shot(8, 10)
-    steps = list(denoise_blocks(predictor, prompt, SamplerConfig(0.5, 4), {}, size=len(prompt) // 4 + 1))
-    half = len(prompt) // 2
-    assert MASK not in steps[1].states[: half - 10]
-    assert set(steps[1].states[half + 10 :]) == {MASK}
-    assert set(steps[1].probability[half + 10 :]) == {0.5}
-
-
-def test_one_block_is_the_plain_sampler() -> None:
-    prompt, config = few_shot(3, 5), SamplerConfig(0.4, 6)
-    blocks = list(denoise_blocks(predictor, prompt, config, {1: False}))
-    assert blocks == list(denoise(predictor(prompt, 0.4), prompt.shot_of, config, {1: False}))
+def test_one_block_is_read_as_it_is() -> None:
+    prompt = few_shot(3, 5)
+    seen: list[Prompt] = []
+    predict_in_blocks(lambda whole: seen.append(whole) or predictor(whole), prompt, len(prompt))
+    assert seen == [prompt]
 
 
 def test_documented_ranges() -> None:

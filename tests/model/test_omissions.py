@@ -15,16 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import model.evaluation.align
-import model.evaluation.metrics.token_kinds
+import model.prompt.token_kinds
 from model.errors import InputError
 from model.evaluation.align import Masked, _common, mask_of
-from model.evaluation.metrics.token_kinds import KINDS, kinds_of_tokens
 from model.evaluation.omissions.dropped import EVERYTHING, Drop, costly_omissions, dropped_more_than_chance
 from model.evaluation.result_cache import ResultCache
 from model.evaluation.tasks.task import Demonstrations, Query, Task
 from model.evaluation.text_score import TextScore, score_text
 from model.llm.causal import Target
 from model.prompt import parse
+from model.prompt.token_kinds import KINDS, kinds_of_tokens
 from tests.support.small_task import NEWS, SUMS, small_task
 
 WORDS = ("World", "Sports")
@@ -270,7 +270,7 @@ def test_nothing_to_put_back_is_an_input_error(tiny_target: Target) -> None:
             costly_omissions(small_task(True), tiny_target, [half(NEWS)], **options)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("module", [model.evaluation.align, model.evaluation.metrics.token_kinds])
+@pytest.mark.parametrize("module", [model.evaluation.align, model.prompt.token_kinds])
 def test_examples(module: Any) -> None:
     names = vars(module) | {"parse": parse}
     assert doctest.testmod(module, extraglobs=names).failed == 0

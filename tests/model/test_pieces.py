@@ -1,4 +1,4 @@
-"""Pieces: whatever is picked, what is left is something that one would send."""
+"""PieceSet: whatever is picked, what is left is something that one would send."""
 
 from __future__ import annotations
 

@@ -11,17 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+import model.diffusion.sampler
 import model.diffusion.schedule
-from model.diffusion.sampler import Predict, RefreshPolicy, budget, denoise
+from model.diffusion.piece_states import PieceStates
+from model.diffusion.sampler import Predict, Prediction, RefreshPolicy, budget, denoise
 from model.diffusion.schedule import DROP, KEEP, MASK, commits
 from model.diffusion.trace import MAX_STEPS, SamplerConfig, Step, Trace
 from model.errors import InputError
-from tests.support.scripted_predictions import scripted
-
-
-def shots_of(n: int) -> list[int]:
-    """Shots of four tokens; the last one is longer."""
-    return [min(i // 4, max(n // 4, 1) - 1) for i in range(n)]
+from model.prompt import parse
+from model.prompt.pieces import GRANULARITIES, PieceSet
+from model.prompt.selection import Selection, fill
+from tests.support.prompts import prompts as mixed_prompts
+from tests.support.scripted_predictions import free, scripted, words
 
 
 @st.composite
@@ -39,17 +40,18 @@ def runs(draw: st.DrawFn) -> tuple[int, SamplerConfig, dict[int, bool], Predict]
 
 
 def run(n: int, config: SamplerConfig, pins: dict[int, bool], predict: Predict) -> tuple[list[Step], Trace]:
-    steps = list(denoise(predict, shots_of(n), config, pins))
+    steps = list(denoise(predict, free(n, pins), config))
     return steps, Trace.of(steps, config, pins)
 
 
 @given(runs())
-def test_budget_is_met_exactly(case: tuple[int, SamplerConfig, dict[int, bool], Predict]) -> None:
+def test_budget_is_met_to_the_token(case: tuple[int, SamplerConfig, dict[int, bool], Predict]) -> None:
     n, config, pins, _ = case
     _, trace = run(*case)
     must, may_not = sum(pins.values()), len(pins) - sum(pins.values())
-    asked = max(round(config.retention * n), 1)
-    assert sum(trace.keep) == budget(n, config.retention, pins) == min(max(asked, must), n - may_not)
+    asked = max(math.floor(config.retention * n + 1e-6), 1)
+    assert budget(free(n, pins), config.retention) == max(asked, must)
+    assert sum(trace.keep) == min(max(asked, must), n - may_not)
 
 
 @given(runs())
@@ -123,9 +125,9 @@ def test_one_step_is_a_ranking(n: int, seed: int, retention: float) -> None:
 def test_later_steps_see_earlier_decisions() -> None:
     """Token 3 is wanted only once token 0 is kept."""
 
-    def predict(states: Tensor) -> tuple[Tensor, Tensor]:
+    def predict(states: Tensor) -> Prediction:
         bonus = 10.0 if states[0] == KEEP else -1.0
-        return torch.tensor([5.0, 1.0, 0.0, bonus]), torch.zeros(1)
+        return Prediction(torch.tensor([5.0, 1.0, 0.0, bonus]), torch.zeros(1))
 
     assert run(4, SamplerConfig(0.5, steps=1), {}, predict)[1].keep == (True, True, False, False)
     assert run(4, SamplerConfig(0.5, steps=4), {}, predict)[1].keep == (True, False, False, True)
@@ -133,17 +135,19 @@ def test_later_steps_see_earlier_decisions() -> None:
     assert pinned.keep == (False, True, True, False)
 
 
-def competing(states: Tensor) -> tuple[Tensor, Tensor]:
+def competing(states: Tensor) -> Prediction:
     """Four shots of five tokens, equally likely; a shot is sure once one of its tokens is kept, and two are enough."""
     kept = (states.view(4, 5) == KEEP).any(1)
     pull = 6.0 * kept.float() - (0.0 if kept.sum() < 2 else 6.0) * (~kept).float()
     own = torch.tensor([0.4, 0.3, 0.2, 0.1, 0.0])
-    return (pull[:, None] + own).flatten(), pull
+    return Prediction((pull[:, None] + own).flatten(), pull)
 
 
 def test_steps_agree_on_shots_where_one_pass_mixes_them() -> None:
     def kept_shots(steps: int) -> int:
-        decided = list(denoise(competing, [i // 5 for i in range(20)], SamplerConfig(0.5, steps)))
+        text = " ".join("abcdefghijklmnopqrst")
+        pieces = PieceSet.of(parse(text, [0, 10, 20, 30]), "token", guards=False)
+        decided = list(denoise(competing, pieces, SamplerConfig(0.5, steps)))
         return sum(any(s == KEEP for s in decided[-1].states[i : i + 5]) for i in range(0, 20, 5))
 
     assert kept_shots(1) == 4
@@ -151,14 +155,14 @@ def test_steps_agree_on_shots_where_one_pass_mixes_them() -> None:
 
 
 @given(runs())
-def test_who_is_not_sure_waits_for_the_shot_to_lead(case: tuple[int, SamplerConfig, dict[int, bool], Predict]) -> None:
+def test_unsure_tokens_wait_for_their_part_to_lead(case: tuple[int, SamplerConfig, dict[int, bool], Predict]) -> None:
     n, config, _, _ = case
     steps, _ = run(*case)
     for step in steps[:-1]:
         sure = 1 - 0.5 * step.index / config.steps
         keeps = [i for i in step.decided if step.states[i] == KEEP and step.probability[i] < sure - 1e-6]
         drops = [i for i in step.decided if step.states[i] == DROP and 1 - step.probability[i] < sure - 1e-6]
-        assert len({shots_of(n)[i] for i in keeps}) <= 1 and not drops
+        assert len({words(n).shot_of[i] for i in keeps}) <= 1 and not drops
 
 
 @given(runs(), st.sampled_from([0.0, 0.05, 1.0]), st.sampled_from([0.0, 0.2, 0.7]))
@@ -169,17 +173,17 @@ def test_unsure_decisions_rest_on_all_that_was_decided_before(
     n, config, pins, predict = case
     seen: list[Tensor] = []
 
-    def watched(states: Tensor) -> tuple[Tensor, Tensor]:
+    def watched(states: Tensor) -> Prediction:
         seen.append(states.clone())
         return predict(states)
 
     before = torch.full((n,), MASK)
     for i, keep in pins.items():
         before[i] = KEEP if keep else DROP
-    for step in denoise(watched, shots_of(n), config, pins, RefreshPolicy(tolerance, unsure)):
-        left = budget(n, config.retention, pins) - int((before == KEEP).sum())
+    for step in denoise(watched, free(n, pins), config, RefreshPolicy(tolerance, unsure)):
+        left = budget(free(n, pins), config.retention) - int((before == KEEP).sum())
         choice = 0 < left < int((before == MASK).sum())
-        assert step.index == 1 or choice or not step.asked
+        assert step.index == 1 or choice or not step.predicted
         fresh = torch.equal(seen[-1], before)
         keeps = torch.tensor(step.states) == KEEP
         likely = torch.tensor(step.probability)
@@ -190,7 +194,7 @@ def test_unsure_decisions_rest_on_all_that_was_decided_before(
 
 def test_trace_reports_the_predictions() -> None:
     steps, _ = run(8, SamplerConfig(0.5, steps=2), {}, scripted(8, 1))
-    token, shot = scripted(8, 1)(torch.full((8,), MASK))
+    token, shot, _ = scripted(8, 1)(torch.full((8,), MASK))
     assert steps[0].probability == pytest.approx(torch.sigmoid(token).tolist())
     assert steps[0].shots == pytest.approx(torch.sigmoid(shot).tolist())
 
@@ -204,6 +208,7 @@ def test_commits_add_up_and_begin_with_few(undecided: int, steps: int) -> None:
 
 def test_documented_commits() -> None:
     assert doctest.testmod(model.diffusion.schedule).failed == 0
+    assert doctest.testmod(model.diffusion.sampler).failed == 0
 
 
 @pytest.mark.parametrize(
@@ -227,7 +232,66 @@ def test_wrong_settings(wrong: dict[str, float], message: str) -> None:
         SamplerConfig(**wrong)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("pin", [-1, 5])
-def test_pin_outside_the_prompt(pin: int) -> None:
-    with pytest.raises(InputError, match=f"pin {pin} is not a token of this prompt; it has tokens 0 to 4"):
-        list(denoise(scripted(5, 0), [0] * 5, SamplerConfig(), {pin: True}))
+# --- pieces ------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def piece_runs(draw: st.DrawFn) -> tuple[PieceSet, SamplerConfig, Predict]:
+    """Prompts of all kinds, at any granularity, with pins."""
+    prompt = parse(draw(mixed_prompts))
+    n = len(prompt)
+    pins = draw(st.dictionaries(st.integers(0, n - 1), st.booleans(), max_size=4))
+    pieces = PieceSet.of(
+        prompt,
+        draw(st.sampled_from(GRANULARITIES)),
+        guards=draw(st.booleans()),
+        least=draw(st.sampled_from([0.0, 0.7])),
+        least_demonstration=draw(st.sampled_from([0.0, 0.5])),
+        pins=pins,
+    )
+    config = SamplerConfig(draw(st.floats(0.05, 1)), draw(st.integers(1, 16)), draw(st.sampled_from([0.0, 0.7])))
+    return pieces, config, scripted(n, draw(st.integers(0, 99)), parts=len(prompt.parts))
+
+
+@given(piece_runs())
+def test_a_mask_is_sound_and_never_longer_than_asked(case: tuple[PieceSet, SamplerConfig, Predict]) -> None:
+    pieces, config, predict = case
+    steps = list(denoise(predict, pieces, config))
+    trace = Trace.of(steps, config, pieces.pins)
+    kept = [p for p, tokens in enumerate(pieces.tokens) if trace.keep[tokens[0]]]
+    assert list(trace.keep) == pieces.settle(kept)
+    assert all(trace.keep[i] == keep for i, keep in pieces.pins.items())
+    fits = budget(pieces, config.retention)
+    assert sum(trace.keep) <= fits or (kept and not fill(pieces, [0.0] * len(pieces), fits))
+
+
+@given(piece_runs())
+def test_tokens_are_decided_once_and_frames_with_their_pieces(
+    case: tuple[PieceSet, SamplerConfig, Predict],
+) -> None:
+    pieces, config, predict = case
+    steps = list(denoise(predict, pieces, config))
+    before = PieceStates(pieces).tokens
+    for step in steps:
+        changed = {i for i, state in enumerate(step.states) if state != before[i]}
+        assert changed == set(step.decided) and all(before[i] == MASK for i in changed)
+        assert list(step.confidence) == sorted(step.confidence, reverse=True)
+        for tokens in pieces.tokens:
+            assert len({step.states[i] for i in tokens}) == 1
+        before = list(step.states)
+    assert MASK not in before
+
+
+@given(piece_runs())
+def test_no_room_is_left_for_a_piece_that_was_dropped(case: tuple[PieceSet, SamplerConfig, Predict]) -> None:
+    """A ceiling is used: where least shares do not hold it back, no dropped piece would still fit in one step."""
+    pieces, config, predict = case
+    if pieces.shares:
+        return
+    steps = list(denoise(predict, pieces, SamplerConfig(config.retention, 1)))
+    selection = Selection(pieces)
+    for p, tokens in enumerate(pieces.tokens):
+        if steps[-1].states[tokens[0]] == KEEP:
+            selection.add(p)
+    left = budget(pieces, config.retention) - selection.size
+    assert all(selection.cost(p) > left for p in range(len(pieces)) if not selection.kept[p])

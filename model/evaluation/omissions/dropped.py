@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ...llm.causal import Target
+from ...prompt.token_kinds import KINDS, kinds_of_tokens
 from ..align import Masked
 from ..metrics.bootstrap import LEVEL, RESAMPLES, Bootstrap, Interval
 from ..metrics.figures import Figure, draws, figure, markdown, show
-from ..metrics.token_kinds import KINDS, kinds_of_tokens
 from ..progress import Progress, silent
 from ..result_cache import ResultCache
 from ..tasks.task import Task

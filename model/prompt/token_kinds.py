@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import regex
 
-from ...prompt import Prompt
-from ...prompt.lines import layout_of
+from .lines import layout_of
+from .parse import Prompt
 
 KINDS = (
     *("number", "name", "negation", "operator", "connective", "frame", "label"),
