@@ -53,7 +53,7 @@ def main() -> None:
         seconds = time.perf_counter() - start
         pairs = [list(zip(t.keep, keep, strict=True)) for t, keep in zip(traces, exact, strict=True)]
         equal = [statistics.mean(a == b for a, b in pair) for pair in pairs]
-        asked = statistics.mean(sum(step.asked for step in t.steps) for t in traces)
+        asked = statistics.mean(sum(step.predicted for step in t.steps) for t in traces)
         agreed = f"{statistics.mean(equal):6.3f} {statistics.median(equal):7.3f} {min(equal):6.3f}"
         print(f"{steps:5} {unsure:7} {tolerance:10} {refresh:8} {agreed} {asked:6.1f} {seconds:8.1f}", flush=True)
 

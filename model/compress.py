@@ -34,6 +34,8 @@ from .prompt.pins import pins_for_breaks, pins_for_digits, pins_for_task, pins_f
 from .reader import ReaderTokenizer, load_reader
 from .verdict import Verdict
 
+# Tokens alone, whatever they belong to, exactly as many as asked: the method of DiffuMask's paper (arXiv 2604.06627).
+PAPER: Mapping[str, Any] = {"granularity": "token", "guards": False, "least": 0.0, "least_demonstration": 0.0}
 CACHE = CacheConfig()  # measured by `diffumask bench`
 
 
@@ -58,7 +60,7 @@ class CompressRequest:
         guards: a sentence with a negation, restriction or condition is one piece.
         least: with granularity "token", the share of a sentence's words that stays if any does.
         least_demonstration: the share of a demonstration that stays, besides its answer, if any does.
-            granularity "token" without guards, and with shares of 0, is the method of DiffuMask's paper.
+            `PAPER` names the settings of these four that are the method of DiffuMask's paper.
         exact: compute everything in every step, instead of what the step needs (`model.denoiser.cached`); many times
             slower, and nearly the same mask.
     Raises InputError when the text is empty or too long, or a number is out of range.

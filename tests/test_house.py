@@ -39,7 +39,9 @@ FLOORS = (
     {"model.integrations"},  # they are handed a compressor
     {"model.denoiser"},
     {"model.diffusion"},
-    {"model.data", "model.devices", "model.pretrained", "model.relevance"},
+    {"model.data", "model.devices", "model.relevance"},
+    {"model.verdict", "model.reader"},
+    {"model.pretrained"},
     {"model.record"},
     {"model.fields"},
     {"model.prompt"},
@@ -50,6 +52,7 @@ TORCH_FREE = (
     "model.fields",
     "model.record",
     "model.prompt",
+    "model.verdict",
     "annotations",
 )  # those that are there, and all below
 

@@ -1,12 +1,13 @@
 """The shape of a text: what is inside of what. Tokens, masks and the model know nothing of it; pieces are made from it.
 
-A node is a stretch of the text. What of it may go is said by its children, in four rules that hold for every mask:
+A node is a stretch of the text. What of it may go is said by its children, in five rules that hold for every mask:
 
 - a leaf's tokens are decided one by one, unless it is `whole`: then it stands or falls;
 - the frame of a node is what stands before its first and behind its last child: a heading, a label, a brace, a table's
   header, a demonstration's answer. It stays exactly when something of the children stays;
 - a gap is what stands between two children: a line break, a comma. The gap in front of a child stays exactly when that
   child stays and something before it in the same node stays, too;
+- a child of the kind "frame" is frame as well, though it stands among the others: a demonstration's answer;
 - so whatever stays of a list is a list, and of JSON is JSON.
 
 >>> text = '{"a": 1, "b": 2}'

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ..compress import Compressor
+from ..compress import PAPER, Compressor
 from ..data.fewshot import Dataset, draw
 from ..prompt import Prompt, parse
 from .score import Case
@@ -89,7 +89,7 @@ def denoised(case: Case, retention: float, compressor: Compressor, rng: random.R
             if left - (last - first) >= retention * len(prompt):
                 left -= last - first
                 pins |= dict.fromkeys(range(first, last), False)
-    trace = compressor.compress(prompt, retention, keep_task=False, pins=pins).trace
+    trace = compressor.compress(prompt, retention, keep_task=False, pins=pins, **PAPER).trace
     return "denoiser" if not pins else "denoiser, some shots", list(trace.keep)
 
 

@@ -19,7 +19,7 @@ from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from ..compress import Compressor, CompressRequest
+from ..compress import PAPER, Compressor, CompressRequest
 from ..denoiser.checkpoint import save_checkpoint
 from ..errors import InputError
 from ..prompt.pins import pins_for_task
@@ -244,6 +244,6 @@ def _mask(
     task, asked = pins_for_task(correction.prompt), correction.asked
     request = CompressRequest(
         correction.prompt, retention, asked.steps, asked.threshold, asked.temperature, asked.seed,
-        keep_task=all(correction.model[i] for i in task), pins=pins,
+        keep_task=all(correction.model[i] for i in task), pins=pins, **PAPER,
     )  # fmt: skip
     return compressor.run(request).trace.keep

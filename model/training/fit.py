@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..compress import Compressor, CompressRequest
+from ..compress import PAPER, Compressor, CompressRequest
 from ..denoiser.batching import PromptCollator
 from ..denoiser.checkpoint import Checkpoint
 from ..denoiser.network import Denoiser
@@ -228,7 +228,7 @@ def mask_agreement(checkpoint: Checkpoint, items: Sequence[Item], steps: int) ->
     """Share of prompt tokens on which the sampler, given the item's own retention, decides like the item's mask."""
     compressor, same, total = Compressor(checkpoint), 0, 0
     for item in items:
-        request = CompressRequest(item.prompt, item.retention, steps, keep_task=False, exact=True)
+        request = CompressRequest(item.prompt, item.retention, steps, keep_task=False, exact=True, **PAPER)
         same += sum(a == b for a, b in zip(compressor.run(request).trace.keep, item.keep, strict=True))
         total += len(item.keep)
     return same / total

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.compress import Compressor
+from model.compress import PAPER, Compressor
 from model.denoiser.cached import CacheConfig, CachedPredictor
 from model.denoiser.layers import Layers
 from model.diffusion.schedule import DROP, KEEP, MASK
@@ -43,7 +43,7 @@ def test_refreshed_in_every_step_it_is_the_exact_prediction(width: int) -> None:
     exact = tiny_checkpoint(window=width, overlap=width // 4).predictor(PROMPT, 0.4)
     made = windowed(CacheConfig(refresh=0.0), width=width)
     for states in path(5):
-        for mine, other in zip(made(states), exact(states), strict=True):
+        for mine, other in zip(made(states)[:2], exact(states)[:2], strict=True):
             assert torch.allclose(mine, other, atol=1e-5)
 
 
@@ -68,7 +68,7 @@ def test_only_what_changed_and_what_is_close_is_computed() -> None:
     before = made(states[0])
     everything = made.computed
     again = made(states[0])
-    assert made.computed == everything and all(torch.equal(a, b) for a, b in zip(before, again, strict=True))
+    assert made.computed == everything and all(torch.equal(a, b) for a, b in zip(before[:2], again[:2], strict=True))
     after = made(states[1])
     assert 3 <= made.computed - everything < everything // 4
     assert not torch.equal(before[0][:3], after[0][:3])
@@ -91,17 +91,17 @@ def test_budget_and_pins_hold(steps: int) -> None:
     compressor = Compressor(tiny_checkpoint())
     pins = {0: True, 5: False, N - 1: True}
     for exact in (False, True):
-        trace = compressor.compress(PROMPT, 0.3, steps, keep_task=False, pins=pins, exact=exact).trace
-        assert sum(trace.keep) == round(0.3 * N)
+        trace = compressor.compress(PROMPT, 0.3, steps, keep_task=False, pins=pins, exact=exact, **PAPER).trace
+        assert sum(trace.keep) == int(0.3 * N)
         assert all(trace.keep[i] == keep for i, keep in pins.items())
-        assert trace.steps[0].asked and [step.index for step in trace.steps] == list(range(1, steps + 1))
+        assert trace.steps[0].predicted and [step.index for step in trace.steps] == list(range(1, steps + 1))
 
 
 def test_the_model_is_asked_less_often_and_the_same_run_gives_the_same_mask() -> None:
     compressor = Compressor(tiny_checkpoint(), CacheConfig(tolerance=0.05))
-    traces = [compressor.compress(PROMPT, 0.3, 64, keep_task=False).trace for _ in range(2)]
+    traces = [compressor.compress(PROMPT, 0.3, 64, keep_task=False, **PAPER).trace for _ in range(2)]
     assert traces[0] == traces[1]
-    assert 1 <= sum(step.asked for step in traces[0].steps) < 64
+    assert 1 <= sum(step.predicted for step in traces[0].steps) < 64
 
 
 def test_the_shipped_model_decides_fast_what_it_decides_exactly() -> None:
@@ -109,8 +109,8 @@ def test_the_shipped_model_decides_fast_what_it_decides_exactly() -> None:
     equal = []
     for name in ("agent", "documents", "review"):
         text = (EXAMPLES / f"{name}.txt").read_text("utf-8")
-        fast, exact = (compressor.compress(text, 0.5, 64, exact=exact).trace for exact in (False, True))
-        asked = [sum(step.asked for step in trace.steps) for trace in (fast, exact)]
+        fast, exact = (compressor.compress(text, 0.5, 64, exact=exact, **PAPER).trace for exact in (False, True))
+        asked = [sum(step.predicted for step in trace.steps) for trace in (fast, exact)]
         assert 2 * asked[0] <= asked[1]
         equal += [a == b for a, b in zip(fast.keep, exact.keep, strict=True)]
     assert sum(equal) >= 0.97 * len(equal)
@@ -121,5 +121,5 @@ def test_an_encoder_without_such_layers_is_run_whole() -> None:
     checkpoint.denoiser.config.encoder["model_type"] = "distilbert"
     compressor = Compressor(checkpoint, CacheConfig(tolerance=0.0))
     assert compressor.layers is None
-    kept = [compressor.compress(PROMPT, 0.3, 4, exact=exact).trace.keep for exact in (False, True)]
+    kept = [compressor.compress(PROMPT, 0.3, 4, exact=exact, **PAPER).trace.keep for exact in (False, True)]
     assert kept[0] == kept[1]

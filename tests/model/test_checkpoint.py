@@ -16,7 +16,7 @@ from transformers import GPT2Config, GPT2Model, T5Config, T5Model
 
 import model.denoiser.checkpoint
 import model.pretrained
-from model.compress import Compressor
+from model.compress import PAPER, Compressor
 from model.denoiser.checkpoint import from_encoder, load_checkpoint, save_checkpoint
 from model.errors import InputError
 from model.pretrained import ENCODER_FILES, WheelEncoder, fetch_encoder
@@ -214,7 +214,7 @@ def test_from_encoder(encoder_folder: Path, tmp_path: Path) -> None:
     assert torch.equal(state[f"backbone.{embeddings}"], tiny_bert(40).state_dict()[embeddings])
     prompt = " ".join(["word"] * 60)  # 240 subwords: several windows
     save_checkpoint(tmp_path / "new", new.denoiser, new.collator.tokenizer, new.meta)
-    kept = Compressor(load_checkpoint(tmp_path / "new")).compress(prompt, 0.25, 2).trace.keep
+    kept = Compressor(load_checkpoint(tmp_path / "new")).compress(prompt, 0.25, 2, **PAPER).trace.keep
     assert sum(kept) == 15
 
 

@@ -79,7 +79,8 @@ def test_json(prompt: str, checkpoint: str, capfd: pytest.CaptureFixture[str]) -
     record = json.loads(capfd.readouterr().out)
     tokens = record["tokens"]
     assert len(tokens) == record["prompt_tokens"]
-    assert sum(token["keep"] for token in tokens) == record["kept_tokens"] == round(0.75 * len(tokens))
+    assert sum(token["keep"] for token in tokens) == record["kept_tokens"] <= 0.75 * len(tokens)
+    assert record["verdict"]["kept"] == record["kept_tokens"]
     assert all(PROMPT[t["start"] : t["end"]] == t["text"] for t in tokens)
     assert record["retention"] == record["kept_tokens"] / len(tokens)
 

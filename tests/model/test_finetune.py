@@ -14,7 +14,7 @@ import pytest
 
 import model.training.finetune
 from model.cli import main
-from model.compress import Compressor
+from model.compress import PAPER, Compressor
 from model.denoiser.checkpoint import load_checkpoint, save_checkpoint
 from model.errors import InputError
 from model.prompt import Prompt, Token, parse
@@ -117,7 +117,7 @@ def test_of_what_is_rehearsed_nothing_is_taught() -> None:
 
 def corrected(compressor: Compressor, prompt: Prompt, rule: Rule, retention: float = 0.5, query: bool = True) -> dict:
     """What the model proposes, corrected by a rule, whatever length comes out."""
-    trace = compressor.compress(prompt, retention, 4, keep_task=query).trace
+    trace = compressor.compress(prompt, retention, 4, keep_task=query, **PAPER).trace
     return fields_for(prompt, trace.keep, [rule(t) for t in prompt.tokens], retention=retention, seed=0)
 
 
@@ -136,7 +136,7 @@ def test_agreement_asks_for_a_mask_as_long_as_the_persons(tmp_path: Path) -> Non
     records = []
     for seed in range(3):
         prompt = parse(text_for(seed))
-        mask = compressor.compress(prompt, round(0.4 * len(prompt)) / len(prompt), 4).trace.keep
+        mask = compressor.compress(prompt, round(0.4 * len(prompt)) / len(prompt), 4, **PAPER).trace.keep
         records.append(fields_for(prompt, mask, mask, retention=0.8, seed=0))
     corrections = read(tmp_path, *records)
     assert agreement_with_people(compressor, corrections) == 1

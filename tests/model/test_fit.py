@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.compress import Compressor
+from model.compress import PAPER, Compressor
 from model.data.fewshot import Dataset, FewShot, draw
 from model.denoiser.checkpoint import Checkpoint
 from model.diffusion.schedule import DROP, KEEP, MASK
@@ -270,13 +270,15 @@ def test_a_checkpoint_agrees_with_its_own_masks(loaded: Dataset, steps: int) -> 
     compressor = Compressor(checkpoint)
     items = []
     for item in items_for(loaded):
-        found = compressor.compress(item.prompt, item.retention, steps, keep_task=False, exact=True)
+        found = compressor.compress(item.prompt, item.retention, steps, keep_task=False, exact=True, **PAPER)
         items.append(Item(item.prompt, list(found.trace.keep)))
     assert mask_agreement(checkpoint, items, steps) == 1
     flipped = [replace(i, keep=[not items[0].keep[0], *i.keep[1:]]) if i is items[0] else i for i in items]
     wrong = mask_agreement(checkpoint, flipped, steps)
     assert 0 < wrong < 1
     prompt = items[0].prompt
-    half = compressor.compress(prompt, (len(prompt) // 2) / len(prompt), steps, keep_task=False, exact=True).trace.keep
+    half = compressor.compress(
+        prompt, (len(prompt) // 2) / len(prompt), steps, keep_task=False, exact=True, **PAPER
+    ).trace.keep
     if len(prompt) % 2 == 0:
         assert mask_agreement(checkpoint, [Item(prompt, [not k for k in half])], steps) == 0

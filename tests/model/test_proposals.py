@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from model.compress import Compressor
+from model.compress import PAPER, Compressor
 from model.data.fewshot import draw, load_dataset
 from model.teacher.pairs import TeachConfig, proposals
 from model.teacher.proposals import coherent, denoised, self_information, shots_for
@@ -57,7 +57,9 @@ def test_the_denoiser_proposes_its_own_mask_and_what_it_makes_of_some_shots(data
     compressor = Compressor(tiny_checkpoint())
     case = case_of(data, "sst-2")
     source, own = denoised(case, retention, compressor, None)
-    assert source == "denoiser" and own == list(compressor.compress(case.prompt, retention, keep_task=False).trace.keep)
+    assert source == "denoiser" and own == list(
+        compressor.compress(case.prompt, retention, keep_task=False, **PAPER).trace.keep
+    )
     spared = 0
     for seed in range(20):
         _, keep = denoised(case, retention, compressor, random.Random(seed))

@@ -9,7 +9,7 @@ import torch
 
 from model.compress import Compressor
 from model.denoiser.cached import CacheConfig
-from model.diffusion.sampler import Predict
+from model.diffusion.sampler import Predict, Prediction
 from model.diffusion.schedule import DROP, KEEP
 from model.prompt import Prompt
 
@@ -22,15 +22,15 @@ class ScriptedCompressor(Compressor):
         self.checkpoint: Any = SimpleNamespace(id="scripted", collator=SimpleNamespace(tokenizer=tokenizer), meta={})
         self.cache = CacheConfig(tolerance=0.0, unsure=0.0, block=1_000_000)
 
-    def predictor(self, prompt: Prompt, retention: float) -> Predict:
+    def predictor(self, prompt: Prompt, retention: float, remember: bool = True) -> Predict:
         """Logits that depend on a token's length and on what was decided beside it."""
         length = torch.tensor([float(len(token.text)) for token in prompt.tokens])
         own = (length - 4) / 2 + torch.arange(len(prompt)) % 7 / 10
         shots = torch.linspace(-1, 1, len(prompt.shots))
 
-        def predict(states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        def predict(states: torch.Tensor) -> Prediction:
             pull = (states == KEEP).float() - (states == DROP).float()
             near = torch.roll(pull, 1) + torch.roll(pull, -1)
-            return own + near, shots
+            return Prediction(own + near, shots)
 
         return predict

@@ -226,7 +226,7 @@ def _counted(results: list[Any], reference: list[Any]) -> tuple[float | None, fl
     """Of compressed prompts, means: how often the model was asked; share of tokens as in the reference, F1 on kept."""
     if not isinstance(results[0], Compressed):
         return None, None, None
-    passes = statistics.mean(sum(step.asked for step in result.trace.steps) for result in results)
+    passes = statistics.mean(sum(step.predicted for step in result.trace.steps) for result in results)
     pairs = [(a.trace.keep, b.trace.keep) for a, b in zip(results, reference, strict=False)]
     if not pairs:
         return passes, None, None
