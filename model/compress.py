@@ -177,7 +177,7 @@ class Compressed:
     def verdict(self) -> Verdict:
         """What the mask costs."""
         request, reader = self.request, self.request.reader
-        counted = reader and (reader.name, sum(request.price), reader.count(self.text))
+        counted = (reader.name, sum(request.price), reader.count(self.text)) if reader else None
         asked, least = self.trace.config.retention, request.rules.least
         pins = self.trace.pins
         return Verdict.of(self.prompt, self.trace.keep, asked=asked, pins=pins, least=least, reader=counted)
