@@ -21,6 +21,7 @@ import torch
 
 from .denoiser.cached import CacheConfig, CachedPredictor, known_layers
 from .denoiser.checkpoint import Checkpoint, load_checkpoint
+from .denoiser.hierarchy import HierarchicalPredict, needs_tokens
 from .devices import pick_device
 from .diffusion.blocks import predict_in_blocks
 from .diffusion.sampler import EVERY_STEP, Predict, denoise
@@ -32,10 +33,14 @@ from .prompt.limits import check_length
 from .prompt.pieces import PieceSet, Rules
 from .prompt.pins import pins_for_breaks, pins_for_digits, pins_for_task, pins_for_words, pins_from_regex
 from .reader import ReaderTokenizer, load_reader
+from .relevance.encoder import SentenceEncoder
+from .relevance.features import Relevance
+from .relevance.prompt_reading import UnitsOf
 from .verdict import Verdict
 
 # Tokens alone, whatever they belong to, exactly as many as asked: the method of DiffuMask's paper (arXiv 2604.06627).
 PAPER: Mapping[str, Any] = {"granularity": "token", "guards": False, "least": 0.0, "least_demonstration": 0.0}
+SHIPPED_ENCODER = "e5-small"  # stands for the sentence encoder in model/checkpoints
 CACHE = CacheConfig()  # measured by `diffumask bench`
 
 
@@ -260,6 +265,18 @@ class Compressor:
         self.checkpoint, self.cache = checkpoint, cache
         self.layers = known_layers(checkpoint.denoiser)
 
+    @cached_property
+    def encoder(self) -> SentenceEncoder | None:
+        """Reads units and questions, loaded on first use; None where the checkpoint has no unit head.
+
+        Raises InputError when it is missing or damaged.
+        """
+        head = self.checkpoint.unit_head
+        if head is None:
+            return None
+        name = head.config.encoder
+        return SentenceEncoder.load(None if name == SHIPPED_ENCODER else name, self.checkpoint.device)
+
     @classmethod
     def load(cls, checkpoint: str | Path | None = None, device: str | torch.device | None = None) -> Compressor:
         """The checkpoint in a folder (None: the one that is shipped), on the given or the best device.
@@ -282,16 +299,26 @@ class Compressor:
         return self.run(CompressRequest(text, retention, steps, **options)).result()
 
     def _steps(self, request: CompressRequest) -> Iterator[Step]:
-        prompt, retention = request.prompt, request.retention
-        if request.exact:
-            predict, policy = self.checkpoint.predictor(prompt, retention), EVERY_STEP
-        else:
-            remember = len(prompt) <= self.cache.block
-            predict = predict_in_blocks(
-                lambda part: self.predictor(part, retention, remember), prompt, self.cache.block
-            )
-            policy = self.cache
-        return denoise(predict, request.pieces, request.config, policy)
+        policy = EVERY_STEP if request.exact else self.cache
+        yield from denoise(self._predict(request), request.pieces, request.config, policy)
+
+    def _predict(self, request: CompressRequest) -> Predict:
+        """What answers the sampler: the unit head, and the token denoiser where it has to read the prompt."""
+        prompt, retention = request.prompt, request.config.retention
+        head, encoder = self.checkpoint.unit_head, None if request.rules.free else self.encoder
+        if head is None or encoder is None:
+            return self._token_predict(prompt, retention, request.exact)
+        units = UnitsOf.of(prompt)
+        relevance = Relevance.of(encoder, units.texts, units.part_of, units.parts, units.questions, units.instructions)
+        needed = needs_tokens(prompt, request.granularity)
+        tokens = self._token_predict(prompt, retention, request.exact) if needed else None
+        return HierarchicalPredict(prompt, units, relevance, head, tokens, retention)
+
+    def _token_predict(self, prompt: Prompt, retention: float, exact: bool) -> Predict:
+        if exact:
+            return self.checkpoint.predictor(prompt, retention)
+        remember = len(prompt) <= self.cache.block
+        return predict_in_blocks(lambda part: self.predictor(part, retention, remember), prompt, self.cache.block)
 
     def predictor(self, prompt: Prompt, retention: float, remember: bool = True) -> Predict:
         """What answers the sampler, for one run: computing only what a step needs, where the encoder can."""

@@ -1,6 +1,7 @@
 """Checkpoints: a folder with weights, tokenizer and meta.json; written whole or not at all, never overwritten.
 
-    model.safetensors      state dict of the whole denoiser, fp16
+    model.safetensors      state dict of the token denoiser, fp16
+    units.safetensors      state dict of the unit head, fp32; a checkpoint may have none
     tokenizer.json         and tokenizer_config.json, as `PreTrainedTokenizerFast` reads them
     meta.json              format, config, sha256 of the files above, lineage
 
@@ -32,10 +33,11 @@ from ..prompt import Prompt
 from .batching import PromptCollator
 from .config import DenoiserConfig
 from .network import Denoiser, keep_logits
+from .unit_head import UnitHead, UnitHeadConfig
 
 FORMAT = 2
 SHIPPED = Path(__file__).parents[1] / "checkpoints" / "diffumask-minilm"
-WEIGHTS, TOKENIZER, META = "model.safetensors", "tokenizer.json", "meta.json"
+WEIGHTS, UNITS, TOKENIZER, META = "model.safetensors", "units.safetensors", "tokenizer.json", "meta.json"
 UNTRAINED = "untrained"
 WINDOW = 512  # subwords read at once, where the encoder has positions for as many
 # Entries of an encoder's config that name code, files or kernels rather than a shape.
@@ -47,9 +49,10 @@ class Checkpoint:
     """A denoiser with all that is needed to run it.
 
     Attributes:
-        id: first 12 hex digits of the sha256 of its weights file; "untrained" for a new one.
+        id: first 12 hex digits of the sha256 of its weights files; "untrained" for a new one.
         denoiser: in fp32, in eval mode; nobody changes it (training works on a copy).
         collator: prompts -> subwords, with the checkpoint's own tokenizer.
+        unit_head: the level above tokens, on the CPU in eval mode; None: this checkpoint knows tokens and parts alone.
         meta: what meta.json says: config, parent, data, metrics, base, licence, created_at.
     """
 
@@ -57,6 +60,7 @@ class Checkpoint:
     denoiser: Denoiser
     collator: PromptCollator
     meta: dict[str, Any]
+    unit_head: UnitHead | None = None
 
     @property
     def device(self) -> torch.device:
@@ -94,9 +98,23 @@ def load_checkpoint(folder: str | Path | None = None, device: torch.device | Non
         denoiser.load_state_dict(_weights(load(weights)))
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
         collator = PromptCollator(_prepared(tokenizer, folder), denoiser.config)
+        units, head = _read_units(folder, meta)
     except (SafetensorError, RuntimeError, ValueError, TypeError, KeyError, AttributeError, OSError) as error:
         raise _damaged(folder, f"weights, tokenizer and config do not fit together ({_line(error)})") from error
-    return Checkpoint(hashlib.sha256(weights).hexdigest()[:12], denoiser.to(device).eval(), collator, meta)
+    return Checkpoint(_id(weights, units), denoiser.to(device).eval(), collator, meta, head)
+
+
+def _read_units(folder: Path, meta: Mapping[str, Any]) -> tuple[bytes, UnitHead | None]:
+    if meta.get("units") is None:
+        return b"", None
+    data = _read_checked(folder, UNITS, meta)
+    head = UnitHead(UnitHeadConfig(**meta["units"]))
+    head.load_state_dict(load(data))
+    return data, head.eval()
+
+
+def _id(*weights: bytes) -> str:
+    return hashlib.sha256(b"".join(weights)).hexdigest()[:12]
 
 
 def save_checkpoint(
@@ -105,13 +123,14 @@ def save_checkpoint(
     tokenizer: Any,
     meta: Mapping[str, Any],
     dtype: torch.dtype = torch.float16,
+    unit_head: UnitHead | None = None,
 ) -> str:
     """Write a new checkpoint and return its id.
 
     Args:
         meta: its lineage, for meta.json: `parent` (id or None), `data` (sha256 of the training data), `metrics`,
             `base`, `licence`; what is left out is null, and more may be added.
-        dtype: of the weights in the file.
+        dtype: of the denoiser's weights in the file.
     Raises InputError when the folder exists already or cannot be written; nothing is left behind then.
     """
     folder = Path(folder)
@@ -119,14 +138,18 @@ def save_checkpoint(
         raise InputError(f"{folder} exists already, and a checkpoint is never overwritten: choose a new folder")
     state = {k: v.detach().to("cpu", dtype).contiguous() for k, v in denoiser.state_dict().items()}
     weights = save(state, metadata={"format": "pt"})
+    units = b"" if unit_head is None else save({k: v.cpu() for k, v in unit_head.state_dict().items()})
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
             ready = Path(scratch) / "ready"
             ready.mkdir()
             (ready / WEIGHTS).write_bytes(weights)
+            if unit_head is not None:
+                (ready / UNITS).write_bytes(units)
             _without_limits(tokenizer).save_pretrained(ready)
-            record = _meta(denoiser.config, meta, {name: _sha256(ready / name) for name in (WEIGHTS, TOKENIZER)})
+            hashes = {name: _sha256(ready / name) for name in (WEIGHTS, UNITS, TOKENIZER) if (ready / name).exists()}
+            record = _meta(denoiser.config, unit_head, meta, hashes)
             (ready / META).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
             for path in (*ready.iterdir(), ready):
                 _fsync(path)
@@ -134,7 +157,7 @@ def save_checkpoint(
         _fsync(folder.parent)
     except OSError as error:
         raise InputError(f"cannot write the checkpoint {folder}: {error.strerror or error}") from error
-    return hashlib.sha256(weights).hexdigest()[:12]
+    return _id(weights, units)
 
 
 def from_encoder(source: str | Path, device: torch.device | None = None) -> Checkpoint:
@@ -221,10 +244,17 @@ def _prepared(tokenizer: Any, source: str | Path) -> Any:
 # --- files -------------------------------------------------------------------------------------------------
 
 
-def _meta(config: DenoiserConfig, lineage: Mapping[str, Any], sha256: Mapping[str, str]) -> dict[str, Any]:
+def _meta(
+    config: DenoiserConfig, units: UnitHead | None, lineage: Mapping[str, Any], sha256: Mapping[str, str]
+) -> dict[str, Any]:
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     blank = dict.fromkeys(("parent", "data", "metrics", "base", "licence"))
-    own = {"format": FORMAT, "sha256": dict(sha256), "config": config.to_json()}
+    own = {
+        "format": FORMAT,
+        "sha256": dict(sha256),
+        "config": config.to_json(),
+        "units": units.config.to_json() if units else None,
+    }
     return {"created_at": now} | blank | dict(lineage) | own
 
 

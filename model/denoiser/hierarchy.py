@@ -1,0 +1,98 @@
+"""Token, unit and part: three levels whose logits are added.
+
+The token denoiser knows which words of demonstrations and of plain text small language models need, but not what a
+prompt asks. The unit head knows the question. So in demonstrations the token denoiser decides, elsewhere the unit head
+does, and the token denoiser only says which words of a unit go first where a unit may be thinned.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..diffusion.sampler import Predict, Prediction
+from ..diffusion.schedule import DROP, KEEP, MASK
+from ..prompt import Prompt
+from ..relevance.features import Relevance
+from ..relevance.prompt_reading import UnitsOf
+from .unit_head import UnitHead
+
+BY_TOKENS = ("demonstration",)  # roles of parts that the token denoiser decides
+
+
+def needs_tokens(prompt: Prompt, granularity: str) -> bool:
+    """Whether the token denoiser has to read a prompt: not where whole units of other parts are decided alone."""
+    return granularity == "token" or any(part.role in BY_TOKENS for part in prompt.parts)
+
+
+class HierarchicalPredict:
+    """A `Predict` of one prompt, of the unit head and, where it has to read the prompt, the token denoiser.
+
+    Args:
+        tokens: the token denoiser's; None = it need not read the prompt.
+        budget: share of the tokens that may be kept.
+    """
+
+    def __init__(
+        self,
+        prompt: Prompt,
+        units: UnitsOf,
+        relevance: Relevance,
+        head: UnitHead,
+        tokens: Predict | None,
+        budget: float,
+    ):
+        self.prompt, self.relevance, self.head, self.tokens, self.budget = prompt, relevance, head, tokens, budget
+        self.unit_of = torch.tensor(units.unit_of)
+        self.inside = self.unit_of >= 0
+        self.owner = self.unit_of[self.inside]
+        self.size = torch.bincount(self.owner, minlength=len(units.units)).clamp_min(1)
+        self.units = torch.tensor(units.units)
+        by_tokens = torch.tensor([part.role in BY_TOKENS for part in prompt.parts])
+        self.part = torch.tensor([token.part for token in prompt.tokens])
+        self.by_tokens = by_tokens[self.part]
+
+    @torch.inference_mode()
+    def __call__(self, states: Tensor) -> Prediction:
+        """states [n] -> what both levels say of them."""
+        unit = self._unit_logits(states)
+        of_token = torch.zeros(len(states))
+        of_token[self.inside] = unit[self.owner]
+        every = torch.zeros(len(self.prompt.units))
+        every[self.units] = unit
+        if self.tokens is None:
+            return Prediction(of_token, self._part_logits(of_token), every)
+        token, parts, _ = self.tokens(states)
+        within = token - self._unit_means(token)
+        keep = torch.where(self.by_tokens | ~self.inside, token, of_token + within)
+        decided = self._part_logits(of_token)
+        roles = torch.zeros(len(parts), dtype=torch.bool).index_fill_(0, self.part[self.by_tokens].unique(), True)
+        return Prediction(keep, torch.where(roles, parts, decided), every)
+
+    def _unit_logits(self, states: Tensor) -> Tensor:
+        """[units] given what is kept, dropped and still to be spent."""
+        if not len(self.units):
+            return torch.zeros(0)
+        kept, dropped = self._all(states == KEEP), self._all(states == DROP)
+        spent = float((states == KEEP).float().mean())
+        left = max(self.budget - spent, 0.0) if bool((states == MASK).any()) else 0.0
+        features = torch.cat([self.relevance.static, self.relevance.dynamic(kept, dropped, left)], 1)
+        logits: Tensor = self.head(features, self.relevance.vectors, self.relevance.asked)
+        return logits
+
+    def _all(self, which: Tensor) -> Tensor:
+        """[units] whether most tokens of a unit are such."""
+        count = torch.zeros(len(self.units)).index_add(0, self.owner, which[self.inside].float())
+        return count > self.size / 2
+
+    def _unit_means(self, token: Tensor) -> Tensor:
+        """[n] the mean of each token's unit."""
+        total = torch.zeros(len(self.units)).index_add(0, self.owner, token[self.inside])
+        means = torch.zeros_like(token)
+        means[self.inside] = (total / self.size)[self.owner]
+        return means
+
+    def _part_logits(self, of_token: Tensor) -> Tensor:
+        """[parts] the best unit of each: one sentence that is wanted makes its part wanted."""
+        best = torch.full((len(self.prompt.parts),), -8.0)
+        return best.scatter_reduce(0, self.part[self.inside], of_token[self.inside], "amax")

@@ -1,0 +1,82 @@
+"""What of a prompt is read for relevance: its units, what is asked, and what it says to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..prompt import Prompt
+
+RECORD_CHARACTERS = 600  # a record of at most so many is read as one unit, with all of its members
+
+
+@dataclass(frozen=True)
+class UnitsOf:
+    """The units of a prompt that are read, and what they may answer.
+
+    Attributes:
+        units: [units] indices into `prompt.units`, in order: sentences, items, lines, rows, and whole records.
+        texts: [units].
+        part_of: [units] which of `parts` each lies in.
+        parts: texts of the parts that they lie in, headings included.
+        part_index: [parts] indices into `prompt.parts`.
+        questions, instructions: what is asked, and what is to be done.
+        unit_of: [n] of each prompt token, its place in `units`; -1 of others.
+    """
+
+    units: list[int]
+    texts: list[str]
+    part_of: list[int]
+    parts: list[str]
+    part_index: list[int]
+    questions: list[str]
+    instructions: list[str]
+    unit_of: list[int]
+
+    @classmethod
+    def of(cls, prompt: Prompt) -> UnitsOf:
+        """Read instruction and question as what is asked; where a prompt is nothing else, the instruction's units."""
+        told = {"question", "instruction"}
+        if all(part.role in told for part in prompt.parts):
+            told = {"question"}
+        units = [u for u in _scored(prompt) if prompt.parts[prompt.units[u].part].role not in told]
+        part_index = sorted({prompt.units[u].part for u in units})
+        place = {part: i for i, part in enumerate(part_index)}
+        unit_of = [-1] * len(prompt)
+        for i, u in enumerate(units):
+            unit = prompt.units[u]
+            unit_of[unit.first : unit.last] = [i] * (unit.last - unit.first)
+        return cls(
+            units,
+            [prompt.text[prompt.units[u].start : prompt.units[u].end] for u in units],
+            [place[prompt.units[u].part] for u in units],
+            [_part_text(prompt, part) for part in part_index],
+            part_index,
+            [_part_text(prompt, i) for i, part in enumerate(prompt.parts) if part.role == "question"],
+            [_part_text(prompt, i) for i, part in enumerate(prompt.parts) if part.role == "instruction"],
+            unit_of,
+        )
+
+
+def _scored(prompt: Prompt) -> list[int]:
+    """The leaves, but of a record its whole: alone, a member says too little."""
+    records = {u for u, unit in enumerate(prompt.units) if _is_record(prompt, u) and unit.part >= 0}
+    chosen, inside = [], -1
+    for u, unit in enumerate(prompt.units):
+        if unit.first < inside or unit.first == unit.last or unit.part < 0:
+            continue
+        if u in records or (unit.leaf and not unit.frame):
+            chosen.append(u)
+            inside = unit.last
+    return chosen
+
+
+def _is_record(prompt: Prompt, u: int) -> bool:
+    unit = prompt.units[u]
+    if unit.kind != "object" or unit.leaf or unit.end - unit.start > RECORD_CHARACTERS:
+        return False
+    return unit.parent >= 0 and prompt.units[unit.parent].kind in ("member", "array", "element", "line")
+
+
+def _part_text(prompt: Prompt, index: int) -> str:
+    part = prompt.parts[index]
+    return prompt.text[part.start : part.end].strip()

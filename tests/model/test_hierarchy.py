@@ -1,0 +1,170 @@
+"""The unit level: what is read of a prompt, the unit head's place in a checkpoint, and the three levels together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from model.compress import PAPER, Compressor, CompressRequest
+from model.denoiser.checkpoint import UNITS, load_checkpoint, save_checkpoint
+from model.denoiser.hierarchy import HierarchicalPredict, needs_tokens
+from model.denoiser.unit_head import UnitHead, UnitHeadConfig
+from model.diffusion.sampler import Prediction
+from model.diffusion.schedule import DROP, KEEP, MASK
+from model.errors import InputError
+from model.prompt import parse
+from model.relevance.features import Relevance
+from model.relevance.prompt_reading import UnitsOf
+from tests.support.tiny import tiny_checkpoint
+from tests.support.tiny_encoder import tiny_encoder
+
+DOCUMENTS = (
+    "Answer from the documents.\n\nDocument 1: The pump is quiet. It costs 44 euros.\n\n"
+    "Document 2: The harbour opens at seven. Dogs stay on a lead.\n\nQuestion: When does the harbour open?\nAnswer:"
+)
+FEW_SHOT = "Q: 2+2?\nA: 4\n\nQ: 3-1?\nA: 2\n\nQ: 3+4?\nA:"
+
+
+def head_of(width: int = 16) -> UnitHead:
+    torch.manual_seed(0)
+    return UnitHead(UnitHeadConfig(width=width)).eval()
+
+
+def test_units_are_read_with_the_question_and_the_instruction() -> None:
+    units = UnitsOf.of(parse(DOCUMENTS))
+    assert units.texts == [
+        *("The pump is quiet.", "It costs 44 euros."),
+        *("The harbour opens at seven.", "Dogs stay on a lead."),
+    ]
+    assert units.part_of == [0, 0, 1, 1] and units.part_index == [1, 2]
+    assert units.questions == ["Question: When does the harbour open?\nAnswer:"]
+    assert units.instructions == ["Answer from the documents."]
+    assert units.parts[1].startswith("Document 2: The harbour")
+
+
+def test_every_token_of_a_unit_points_to_it() -> None:
+    prompt = parse(DOCUMENTS)
+    units = UnitsOf.of(prompt)
+    for i, u in enumerate(units.units):
+        inside = range(prompt.units[u].first, prompt.units[u].last)
+        assert {units.unit_of[token] for token in inside} == {i}
+    assert sum(place >= 0 for place in units.unit_of) == sum(
+        prompt.units[u].last - prompt.units[u].first for u in units.units
+    )
+
+
+def test_a_record_is_read_whole() -> None:
+    units = UnitsOf.of(
+        parse('Days:\n\n[{"day": "Monday", "min": 3}, {"day": "Tuesday", "min": -1}]\n\nWhen is it cold?')
+    )
+    assert units.texts == ['{"day": "Monday", "min": 3}', '{"day": "Tuesday", "min": -1}']
+
+
+def test_of_a_prompt_that_only_tells_the_instruction_is_read() -> None:
+    units = UnitsOf.of(parse("Translate the text to German. Do not translate product names. Keep line breaks."))
+    assert len(units.texts) == 3 and units.questions == []
+
+
+def predict_for(text: str, tokens: bool, budget: float = 0.5) -> tuple[HierarchicalPredict, int]:
+    prompt = parse(text)
+    units = UnitsOf.of(prompt)
+    encoder = tiny_encoder()
+    relevance = Relevance.of(encoder, units.texts, units.part_of, units.parts, units.questions, units.instructions)
+    base = (
+        (lambda states: Prediction(torch.arange(len(states)).float(), torch.ones(len(prompt.parts))))
+        if tokens
+        else None
+    )
+    return HierarchicalPredict(prompt, units, relevance, head_of(), base, budget), len(prompt)
+
+
+def test_a_unit_says_the_same_for_all_of_its_tokens_and_sees_what_is_decided() -> None:
+    predict, n = predict_for(DOCUMENTS, tokens=False)
+    open_ = predict(torch.full((n,), MASK))
+    prompt, units = parse(DOCUMENTS), UnitsOf.of(parse(DOCUMENTS))
+    for u in units.units:
+        unit = prompt.units[u]
+        assert len(set(open_.tokens[unit.first : unit.last].tolist())) == 1
+        assert open_.units is not None and open_.units[u] == open_.tokens[unit.first]
+    states = torch.full((n,), MASK)
+    first = prompt.units[units.units[0]]
+    for state in (KEEP, DROP):
+        states[first.first : first.last] = state
+        assert not torch.equal(predict(states).tokens, open_.tokens)
+    assert open_.parts.shape == (len(prompt.parts),)
+
+
+def test_demonstrations_are_the_token_denoisers_and_units_are_thinned_by_it() -> None:
+    predict, n = predict_for(FEW_SHOT, tokens=True)
+    assert torch.equal(predict(torch.full((n,), MASK)).tokens, torch.arange(n).float())
+    predict, n = predict_for(DOCUMENTS, tokens=True)
+    found, units = predict(torch.full((n,), MASK)), UnitsOf.of(parse(DOCUMENTS))
+    for u in units.units:
+        unit = parse(DOCUMENTS).units[u]
+        inside = found.tokens[unit.first : unit.last]
+        assert found.units is not None
+        torch.testing.assert_close(inside.mean(), found.units[u])
+        assert inside.tolist() == sorted(inside.tolist()) and len(set(inside.tolist())) == len(inside)
+
+
+def test_the_token_denoiser_reads_only_what_it_has_to() -> None:
+    assert needs_tokens(parse(FEW_SHOT), "unit") and needs_tokens(parse(DOCUMENTS), "token")
+    assert not needs_tokens(parse(DOCUMENTS), "unit")
+
+
+# --- checkpoints -------------------------------------------------------------------------------------------
+
+
+def test_a_unit_head_is_saved_with_its_checkpoint_and_changes_its_id(tmp_path: Path) -> None:
+    made, head = tiny_checkpoint(), head_of()
+    plain = save_checkpoint(tmp_path / "plain", made.denoiser, made.collator.tokenizer, {})
+    both = save_checkpoint(tmp_path / "both", made.denoiser, made.collator.tokenizer, {}, unit_head=head)
+    back = load_checkpoint(tmp_path / "both")
+    assert back.id == both != plain and load_checkpoint(tmp_path / "plain").unit_head is None
+    assert back.unit_head is not None and back.unit_head.config == head.config
+    for name, weight in head.state_dict().items():
+        assert torch.equal(back.unit_head.state_dict()[name], weight)
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "other"])
+def test_a_damaged_unit_head_is_refused(tmp_path: Path, damage: str) -> None:
+    made = tiny_checkpoint()
+    save_checkpoint(tmp_path / "a", made.denoiser, made.collator.tokenizer, {}, unit_head=head_of())
+    file = tmp_path / "a" / UNITS
+    if damage == "missing":
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:-9] if damage == "cut" else b"x" * 99)
+    with pytest.raises(InputError, match=f"damaged or incomplete: {UNITS}"):
+        load_checkpoint(tmp_path / "a")
+
+
+# --- the real flow -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Compressor:
+    return Compressor.load(device="cpu")
+
+
+def test_the_shipped_model_keeps_the_sentence_that_answers(shipped: Compressor) -> None:
+    for question, answer, other in (
+        ("When does the harbour open?", "opens at seven", "44 euros"),
+        ("How many euros is the pump?", "44 euros", "opens at seven"),
+        ("Wann öffnet der Hafen?", "opens at seven", "44 euros"),
+    ):
+        text = DOCUMENTS.replace("When does the harbour open?", question)
+        result = shipped.compress(text, 0.65)
+        assert answer in result.text and other not in result.text and question in result.text
+
+
+def test_the_same_request_gives_the_same_trace(shipped: Compressor) -> None:
+    runs = [shipped.run(CompressRequest(DOCUMENTS, 0.5)).trace for _ in range(2)]
+    assert runs[0] == runs[1] and runs[0].steps[0].units
+
+
+def test_the_papers_method_has_no_unit_level(shipped: Compressor) -> None:
+    """It asks the token denoiser alone."""
+    assert shipped.compress(DOCUMENTS, 0.5, **PAPER).trace.steps[0].units == ()
