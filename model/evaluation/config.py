@@ -7,8 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from .methods.budget import UNITS
 from .methods.registry import METHODS, split_name
-from .tasks.kinds import TASKS
+from .readers import NOBODY, is_endpoint
+from .tasks.kinds import FEW_SHOT
+from .tasks.layouts import LAYOUTS
+from .tasks.load import TASKS
+from .tasks.request import DOCUMENTS, TaskOptions
 from .tasks.sources import Data
 
 
@@ -17,12 +22,12 @@ class EvaluateConfig:
     """What to evaluate; a mistake raises InputError.
 
     Attributes:
-        task: one of tasks.TASKS.
-        data: the task's folder or file, or "hub:OWNER/NAME" (see `tasks.load_task`; for llmlingua2 without a model the
-            folder also holds llmlingua2_xlmr_1shot.jsonl).
-        target: "smollm2", "gemma3", or a Hugging Face name or folder.
+        task: one of tasks.load.TASKS.
+        data: the task's folder or file, or "hub:OWNER/NAME" (see `tasks.load`; for llmlingua2 without a model the
+            folder also holds llmlingua2_xlmr_1shot.jsonl); None for a task that needs none.
+        target: who reads: "smollm2", "gemma3", a Hugging Face name or folder, an endpoint as MODEL@URL, or "none".
         methods: any of methods.METHODS, in the order of the table; NAME@LLM has its masks made by another LLM.
-        retention: shares of prompt tokens to keep, each above 0 and below 1, for the methods with a budget.
+        retention: shares of the context to keep, each above 0 and below 1, for the methods with a budget.
         prompts, queries: how many of each; every prompt meets every query.
         seed: of the queries, the drawn prompts, the random baseline, the sampler and the bootstrap.
         json: where the report goes. None keeps nothing.
@@ -37,10 +42,16 @@ class EvaluateConfig:
         llmlingua_model: folder of the small LM of llmlingua and longllmlingua; None: SmolLM2's.
         llmlingua2_model: folder of a token classifier for llmlingua2; None: recorded outputs (agnews).
         evaluations: masks of a prompt that ta-pruning may score.
+        encoder: sentence encoder of dense, by Hugging Face name or folder; None: the shipped one.
+        budget: what the retention is a share of, at most: "words", "tokens" (prompt tokens; each method counts as it
+            does) or "reader" (the target's subwords). None: "tokens" for tasks of demonstrations with shared queries,
+            else "reader" where the target is a model of this machine, and "words" where not.
+        chat: the target reads each prompt in its chat template.
+        documents, layout, place, question_first, language, split: see `tasks.request.TaskOptions`.
     """
 
     task: str
-    data: Data
+    data: Data | None
     target: str
     methods: tuple[str, ...]
     retention: tuple[float, ...] = (0.2, 0.35, 0.5)
@@ -59,16 +70,26 @@ class EvaluateConfig:
     llmlingua_model: Path | None = None
     llmlingua2_model: Path | None = None
     evaluations: int = 200
+    encoder: str | None = None
+    budget: str | None = None
+    chat: bool = False
+    documents: int = DOCUMENTS
+    layout: str = ""
+    place: int | None = None
+    question_first: bool = False
+    language: str = "en"
+    split: str = ""
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
             raise InputError(f"unknown task {self.task!r}; known: {', '.join(TASKS)}")
         self._check_methods()
-        if TASKS[self.task].labels and self.generate:
+        self._check_reading()
+        if self.task in FEW_SHOT and FEW_SHOT[self.task].labels and self.generate:
             raise InputError(f"{self.task} has labels and no answers to generate; leave --generate out")
         if not all(0 < r < 1 for r in self.retention) or len(set(self.retention)) < len(self.retention):
             raise InputError("each retention must lie between 0 and 1 and be given once; 'full' keeps all")
-        for name in ("prompts", "queries", "shots", "evaluations"):
+        for name in ("prompts", "queries", "shots", "evaluations", "documents", "place"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise InputError(f"{name} must be at least 1, not {value}")
         if self.seed < 0:
@@ -86,6 +107,39 @@ class EvaluateConfig:
             raise InputError(f"{people} needs --human FILE: corrections, as `python -m annotations export` writes them")
         if any(METHODS[base].budget for base in bases) and not self.retention:
             raise InputError("give at least one retention")
+
+    def _check_reading(self) -> None:
+        if self.layout and self.layout not in LAYOUTS:
+            raise InputError(f"unknown layout {self.layout!r}; known: {', '.join(LAYOUTS)}")
+        if self.budget not in (None, *UNITS):
+            raise InputError(f"budget is {', '.join(UNITS[:-1])} or {UNITS[-1]}, not {self.budget!r}")
+        if self.local:
+            return
+        if self.budget == "reader":
+            raise InputError(f"nobody knows how {self.target} counts; give --budget words, or a local --target")
+        for name in self.methods:
+            base, makers = split_name(name)
+            if METHODS[base].llms and not makers:
+                raise InputError(f"{base} needs an LLM that makes its masks, such as {base}@smollm2")
+
+    @property
+    def local(self) -> bool:
+        """Whether the target is a model in this process."""
+        return self.target != NOBODY and not is_endpoint(self.target)
+
+    @property
+    def unit(self) -> str:
+        """What budgets are counted in."""
+        if self.budget:
+            return self.budget
+        if self.task in FEW_SHOT:
+            return "tokens"
+        return "reader" if self.local else "words"
+
+    @property
+    def options(self) -> TaskOptions:
+        c = self
+        return TaskOptions(c.documents, c.layout, c.place, c.question_first, c.language, c.split)
 
     @property
     def cells_file(self) -> Path | None:

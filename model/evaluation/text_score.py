@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..llm.causal import Target
 from .metrics.bootstrap import calibrate, correct, gold_nll
 from .result_cache import ResultCache
-from .tasks.task import Demonstrations, Task
+from .tasks.task import EvaluationPrompt, Task
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,13 @@ class TextScore:
     right: NDArray[np.float64] | None
 
 
-def score_text(task: Task, target: Target, text: str, prompt: Demonstrations | None, cells: ResultCache) -> TextScore:
+def score_text(task: Task, target: Target, text: str, prompt: EvaluationPrompt | None, cells: ResultCache) -> TextScore:
     """The queries after the demonstrations `text` (may be empty); `prompt`: whose queries, where each has its own."""
     queries = task.queries_of(prompt)
     asked = json.dumps([[asdict(query) for query in queries], task.labels])
     key = {
         "scored": target.name,
+        "instruction": prompt.instruction if prompt else "",
         "dtype": str(target.model.dtype),
         "queries_sha256": sha256(asked),
         "text_sha256": sha256(text.strip()),
@@ -52,9 +53,9 @@ def score_text(task: Task, target: Target, text: str, prompt: Demonstrations | N
     return TextScore(gold_nll(calibrated, gold)[0], correct(calibrated, gold)[0])
 
 
-def prompt_of(task: Task, text: str) -> Demonstrations | None:
+def prompt_of(task: Task, text: str) -> EvaluationPrompt | None:
     """The task's prompt with this text; None where any prompt will do. InputError where each has queries of its own."""
-    found = next((prompt for prompt in task.prompts if prompt.text.strip() == text.strip()), None)
+    found = next((prompt for prompt in task.prompts if prompt.context.strip() == text.strip()), None)
     if found is None and not task.queries:
         raise InputError(f"the prompt {text[:40]!r}... is none of the task's and has no queries: give the task's own")
     return found

@@ -22,7 +22,7 @@ from model.data.fewshot import (
     load_test,
 )
 from model.errors import InputError
-from model.evaluation.tasks.task import load_task
+from model.evaluation.tasks.load import load_task
 from tests.support.toy_rows import news, reviews, sums, write_data
 
 KINDS = ("sst-2", "gsm8k", "agnews")

@@ -7,7 +7,6 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,9 @@ from model.evaluation.config import EvaluateConfig
 from model.evaluation.evaluate import evaluate
 from model.evaluation.methods.baselines import random_tokens
 from model.evaluation.metrics.bootstrap import Bootstrap, calibrate, correct, gold_nll, log_softmax
+from model.evaluation.tasks.load import load_task
 from model.evaluation.tasks.sources import QUERY
-from model.evaluation.tasks.task import Demonstrations, Task
+from model.evaluation.tasks.task import EvaluationPrompt, Task
 from model.llm.answers import cut, final_number, greedy_answers, same_final_number
 from model.llm.causal import Target
 from model.prompt import parse
@@ -196,9 +196,9 @@ def test_agnews_report(tiny_target: Target, agnews: Path, tmp_path: Path) -> Non
 
 def test_scores_are_those_of_the_joined_text(tiny_target: Target, agnews: Path) -> None:
     report = evaluate(config_for(agnews, methods=("full", "zero")), silent, target=tiny_target)
-    task = model.evaluation.evaluate.load_task("agnews", agnews, 2, 8, 4, 0)
+    task = load_task("agnews", agnews, 2, 8, 4, 0)
     first = [tiny_target.encode(f" {word}")[0] for word in WORDS]
-    texts = [f"{prompt.text}\n\n" for prompt in task.prompts]
+    texts = [f"{prompt.context}\n\n" for prompt in task.prompts]
     for row, prefixes in zip(report.rows, (texts, [""]), strict=True):
         tables = [
             tiny_target.label_log_probs(
@@ -215,7 +215,7 @@ def test_scores_are_those_of_the_joined_text(tiny_target: Target, agnews: Path) 
 
 
 def test_gsm8k_report_with_generated_answers(tiny_target: Target, gsm8k: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model.evaluation.tasks.task, "greedy_answers", partial(greedy_answers, new_tokens=5))
+    monkeypatch.setattr(model.evaluation.tasks.task, "greedy_answers", lambda *args: greedy_answers(*args[:3], 5))
     config = config_for(gsm8k, generate=True, shots=3)
     report = evaluate(config, silent, target=tiny_target, **RUN)
     rows = {(row.method, row.retention): row for row in report.rows}
@@ -228,17 +228,16 @@ def test_gsm8k_report_with_generated_answers(tiny_target: Target, gsm8k: Path, m
 
 
 def test_prompts_and_queries_are_the_same_each_time(agnews: Path, gsm8k: Path) -> None:
-    load = model.evaluation.evaluate.load_task
-    task = load("agnews", agnews, 2, 8, 4, 0)
-    assert task == load("agnews", agnews, 2, 8, 4, 0)
+    task = load_task("agnews", agnews, 2, 8, 4, 0)
+    assert task == load_task("agnews", agnews, 2, 8, 4, 0)
     assert sorted(q.label or 0 for q in task.queries) == [0, 0, 1, 1, 2, 2, 3, 3]
-    assert task.queries != load("agnews", agnews, 2, 8, 4, 1).queries
+    assert task.queries != load_task("agnews", agnews, 2, 8, 4, 1).queries
     assert all(q.text.startswith("Article: ") and q.text.endswith("\nAnswer:") for q in task.queries)
-    assert task.prompts[0].text.endswith("Answer: Tech")
-    task = load("gsm8k", gsm8k, 2, 8, 3, 0)
-    assert task == load("gsm8k", gsm8k, 2, 8, 3, 0)
-    assert len(parse(task.prompts[0].text).shots) == 3
-    assert task.prompts[0] != task.prompts[1] and "test:" not in task.prompts[0].text
+    assert task.prompts[0].context.endswith("Answer: Tech")
+    task = load_task("gsm8k", gsm8k, 2, 8, 3, 0)
+    assert task == load_task("gsm8k", gsm8k, 2, 8, 3, 0)
+    assert len(parse(task.prompts[0].context).shots) == 3
+    assert task.prompts[0] != task.prompts[1] and "test:" not in task.prompts[0].context
 
 
 # --- resuming ----------------------------------------------------------------------------------------------
@@ -302,9 +301,9 @@ def test_another_compressed_text_is_measured_anew(
 def test_the_teacher_is_asked_once_per_prompt(tiny_target: Target, agnews: Path, tmp_path: Path) -> None:
     asked: list[int] = []
 
-    def teacher(text: str, retentions: Any, case: Demonstrations) -> dict[float, str]:
+    def teacher(text: str, retentions: Any, case: EvaluationPrompt) -> dict[float, str]:
         asked.append(case.index)
-        assert text == case.text and case.labels == WORDS
+        assert text == case.context and case.labels == WORDS
         return {r: random_tokens(text, r, 9) for r in retentions}
 
     config = config_for(agnews, json=tmp_path / "report.json", methods=("teacher", "zero"))

@@ -18,9 +18,11 @@ from model.errors import InputError
 from model.evaluation.config import EvaluateConfig
 from model.evaluation.evaluate import evaluate
 from model.evaluation.methods.baselines import random_tokens
-from model.evaluation.methods.registry import METHODS, Method, each, split_name
+from model.evaluation.methods.method import Method, each
+from model.evaluation.methods.registry import METHODS, split_name
 from model.evaluation.methods.texts import Methods
-from model.evaluation.tasks.task import Task, load_task
+from model.evaluation.tasks.load import load_task
+from model.evaluation.tasks.task import EvaluationPrompt, Task
 from model.llm.causal import Target
 from model.prompt import parse
 from model.teacher.search import Scorer
@@ -44,6 +46,10 @@ def config(tmp_path: Path) -> EvaluateConfig:
 
 def task_of(config: EvaluateConfig) -> Task:
     return load_task(config.task, config.data, config.prompts, config.queries, config.shots, config.seed)
+
+
+def texts(study: Methods, name: str, case: EvaluationPrompt) -> list[tuple[float | None, str]]:
+    return [(retention, made.text) for retention, made in study.compressions(name, case)]
 
 
 def test_examples() -> None:
@@ -111,7 +117,7 @@ def test_other_llms_are_loaded_once_and_when_they_are_needed(
     study.prepare()
     assert loaded == []
     case = study.task.prompts[0]
-    own, other, both = (study.texts(name, case) for name in names)
+    own, other, both = (texts(study, name, case) for name in names)
     assert loaded == ["other"] and own == other == both  # all three are the same LLM here
 
 
@@ -132,14 +138,14 @@ def test_the_teacher_and_ta_pruning_run_on_tasks_of_all_kinds(
     for some in (config, replace(config, task="jsonl", data=own, queries=2)):
         study = Methods(replace(some, evaluations=12), target=tiny_target)
         case = study.task.prompts[0]
-        n = len(parse(case.text))
-        for (retention, text), wanted in zip(study.texts("teacher", case), RETENTION, strict=True):
+        n = len(parse(case.context))
+        for (retention, text), wanted in zip(texts(study, "teacher", case), RETENTION, strict=True):
             assert retention == wanted and len(parse(text)) == pytest.approx(wanted * n, abs=3)
         scored.clear()
-        short, long = (text for _, text in study.texts("ta-pruning", case))
+        short, long = (text for _, text in texts(study, "ta-pruning", case))
         assert len(scored) <= 12 and 0 < len(parse(short)) < len(parse(long)) < n
         again = Methods(replace(some, evaluations=12), target=tiny_target)
-        assert [text for _, text in again.texts("ta-pruning", case)] == [short, long]
+        assert [text for _, text in texts(again, "ta-pruning", case)] == [short, long]
 
 
 def test_a_teacher_needs_queries_that_the_test_does_not_use(
@@ -168,7 +174,7 @@ def test_human_masks_of_some_prompts(
     config: EvaluateConfig, tiny_target: Target, tmp_path: Path, which: tuple[int, ...]
 ) -> None:
     prompts = task_of(config).prompts
-    human = correct(tmp_path / "c.jsonl", "Of another task.", *(prompts[i].text + "\n" for i in which))
+    human = correct(tmp_path / "c.jsonl", "Of another task.", *(prompts[i].context + "\n" for i in which))
     names = ("full", "zero", "human", "uncorrected")
     report = evaluate(replace(config, methods=names, human=human), silent, target=tiny_target)
     full, zero, people, before = report.rows
@@ -178,7 +184,7 @@ def test_human_masks_of_some_prompts(
     alone = []
     task = task_of(config)
     for i in which:
-        text = prompts[i].text
+        text = prompts[i].context
         kept = parse(text).render([j >= len(parse(text)) // 2 for j in range(len(parse(text)))])
         whole, half = (task.score(tiny_target, t).log_probs for t in (text, kept))
         alone += [w[0] - h[0] for w, h in zip(whole, half, strict=True)]
@@ -245,7 +251,7 @@ def test_what_each_method_makes_of_any_text(config: EvaluateConfig, tiny_target:
 
 
 def test_a_text_that_nobody_corrected(config: EvaluateConfig, tmp_path: Path) -> None:
-    mine = task_of(config).prompts[0].text
+    mine = task_of(config).prompts[0].context
     study = Methods(replace(config, human=correct(tmp_path / "c.jsonl", mine)))
     kept = study.compress_with("human", mine)
     assert kept and mine.endswith(kept)

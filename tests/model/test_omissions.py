@@ -20,7 +20,7 @@ from model.errors import InputError
 from model.evaluation.align import Masked, _common, mask_of
 from model.evaluation.omissions.dropped import EVERYTHING, Drop, costly_omissions, dropped_more_than_chance
 from model.evaluation.result_cache import ResultCache
-from model.evaluation.tasks.task import Demonstrations, Query, Task
+from model.evaluation.tasks.task import EvaluationPrompt, Query, Task
 from model.evaluation.text_score import TextScore, score_text
 from model.llm.causal import Target
 from model.prompt import parse
@@ -252,7 +252,7 @@ def test_a_limit_leaves_the_last_groups_out_and_a_rerun_goes_on(
 
 def test_prompts_with_queries_of_their_own_are_asked_those(tiny_target: Target) -> None:
     own = [(Query("Who won?\nAnswer:", "Ann", None),), (Query("How many?\nAnswer:", "7", None),)]
-    prompts = [Demonstrations(i, text, queries=own[i]) for i, text in enumerate((NEWS, SUMS))]
+    prompts = [EvaluationPrompt(i, text, queries=own[i]) for i, text in enumerate((NEWS, SUMS))]
     task = Task("jsonl", tuple(prompts), (), ())
     row = next(r for r in costly_omissions(task, tiny_target, [half(SUMS)]).rows if r.group == EVERYTHING)
     short = half(SUMS).prompt.render(half(SUMS).keep)

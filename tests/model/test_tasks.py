@@ -13,8 +13,10 @@ from tokenizers import Tokenizer
 
 import model.evaluation.tasks.sources
 from model.errors import InputError
-from model.evaluation.tasks.kinds import TASKS
-from model.evaluation.tasks.task import Demonstrations, Task, _right, load_task
+from model.evaluation.metrics.answers import right_or_wrong
+from model.evaluation.tasks.kinds import FEW_SHOT
+from model.evaluation.tasks.load import load_task
+from model.evaluation.tasks.task import EvaluationPrompt, Task
 from model.llm.causal import Target
 from model.pretrained import cache_dir
 from model.prompt import parse
@@ -26,7 +28,7 @@ DRAWN = ("yelp", "yahoo")
 def labelled(folder: Path, task: str, splits: tuple[str, ...] = ("train", "dev")) -> Path:
     """48 rows per split, every class of the task in each; no text stands in two splits."""
     for split in splits:
-        rows = [(f"{split} {text}", i % len(TASKS[task].labels)) for i, (text, _) in enumerate(reviews())]
+        rows = [(f"{split} {text}", i % len(FEW_SHOT[task].labels)) for i, (text, _) in enumerate(reviews())]
         write_tsv(folder / task / f"{split}.tsv", rows)
     return folder / task
 
@@ -45,16 +47,16 @@ def capitals(prompt: str, count: int, **more: Any) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_one_demonstration_of_each_class_unless_fewer_are_asked_for(name: str, tmp_path: Path) -> None:
-    folder, labels = labelled(tmp_path, name), TASKS[name].labels
-    frame = TASKS[name].frame
+    folder, labels = labelled(tmp_path, name), FEW_SHOT[name].labels
+    frame = FEW_SHOT[name].frame
     assert frame is not None
     for shots in (None, 3):
         task = load_task(name, folder, 4, 20, shots, 0)
         assert task == load_task(name, folder, 4, 20, shots, 0) != load_task(name, folder, 4, 20, shots, 1)
-        assert len({prompt.text for prompt in task.prompts}) == 4
+        assert len({prompt.context for prompt in task.prompts}) == 4
         for prompt in task.prompts:
-            answers = [line.removeprefix(frame[1].strip() + " ") for line in prompt.text.split("\n")[1::3]]
-            assert len(parse(prompt.text).shots) == len(answers) == (shots or len(labels))
+            answers = [line.removeprefix(frame[1].strip() + " ") for line in prompt.context.split("\n")[1::3]]
+            assert len(parse(prompt.context).shots) == len(answers) == (shots or len(labels))
             assert len(set(answers)) == len(answers) and set(answers) <= set(labels)
         assert {query.label for query in task.queries} == set(range(len(labels)))
         assert all(query.row.startswith("dev:") for query in task.queries)
@@ -78,7 +80,7 @@ def test_labels_begin_with_subwords_of_their_own() -> None:
         pytest.skip("the targets are not in the cache")
     for folder in folders:
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        for kind in TASKS.values():
+        for kind in FEW_SHOT.values():
             first = [tokenizer.encode(f" {label}", add_special_tokens=False).ids[0] for label in kind.labels]
             assert len(set(first)) == len(kind.labels)
 
@@ -96,7 +98,7 @@ def test_a_summary_file_gives_demonstrations_and_other_queries(tmp_path: Path) -
     task = load_task("summary", path, 3, 5, 3, 0)
     asked = {query.row for query in task.queries}
     for prompt in task.prompts:
-        assert len(parse(prompt.text).shots) == len(prompt.rows) == 3 and not asked & set(prompt.rows)
+        assert len(parse(prompt.context).shots) == len(prompt.rows) == 3 and not asked & set(prompt.rows)
         assert not {query.row for query in task.held_out(prompt)} & (asked | set(prompt.rows))
     assert task.queries[0].text.startswith("Document: On day ") and task.queries[0].text.endswith("\nSummary:")
     with pytest.raises(InputError, match="8 shots asked for, but summary has 7 rows"):
@@ -112,11 +114,11 @@ def test_generated_answers_are_kept_and_scored(
     task = load_task("summary", jsonl(tmp_path / "a.jsonl", *documents(6)), 1, 3, 2, 0)
     said = ["nothing", *(query.answer for query in task.queries[1:])]
     monkeypatch.setattr("model.evaluation.tasks.task.greedy_answers", lambda *_: said)
-    scores = task.score(tiny_target, task.prompts[0].text, True)
-    assert scores.answers == said and scores.rouge == [0.0, 1.0, 1.0] and scores.exact == []
+    scores = task.score(tiny_target, task.prompts[0].context, True)
+    assert scores.answers == said and scores.graded == {"ROUGE-L": [0.0, 1.0, 1.0]}
     own = load_task("jsonl", jsonl(tmp_path / "b.jsonl", *capitals("Towns.", 3)), 1, 3, None, 0)
     monkeypatch.setattr("model.evaluation.tasks.task.greedy_answers", lambda *_: ["town 0.", "Town 2", "TOWN  2"])
-    assert own.score(tiny_target, "", True).exact == [True, False, True]
+    assert own.score(tiny_target, "", True).graded == {"exact match": [1, 0, 1]}
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,7 @@ def test_generated_answers_are_kept_and_scored(
     ],
 )
 def test_what_counts_as_right(answer: str, gold: str, right: bool) -> None:
-    assert _right(answer, gold) is right
+    assert right_or_wrong(answer, gold) is right
 
 
 # --- a user's own ------------------------------------------------------------------------------------------
@@ -141,11 +143,11 @@ def test_what_counts_as_right(answer: str, gold: str, right: bool) -> None:
 def test_rows_that_share_a_prompt_are_its_queries(tmp_path: Path) -> None:
     rows = [*capitals("First.", 6), *({**row, "query": f"Other {row['query']}"} for row in capitals("Second.", 4))]
     task = load_task("jsonl", jsonl(tmp_path / "mine.jsonl", *rows), 10, 3, None, 0)
-    assert [prompt.text for prompt in task.prompts] == ["First.", "Second."] and task.asked == 3
+    assert [prompt.context for prompt in task.prompts] == ["First.", "Second."] and task.asked == 3
     for prompt, count in zip(task.prompts, (6, 4), strict=True):
         asked, other = task.queries_of(prompt), task.held_out(prompt)
         assert (len(asked), len(other)) == (3, count - 3)
-        assert {query.text for query in (*asked, *other)} == {r["query"] for r in rows if r["prompt"] == prompt.text}
+        assert {query.text for query in (*asked, *other)} == {r["query"] for r in rows if r["prompt"] == prompt.context}
     assert load_task("jsonl", tmp_path / "mine.jsonl", 10, 100, None, 0).asked == 4  # as many of each prompt
     assert len(load_task("jsonl", tmp_path / "mine.jsonl", 1, 100, None, 0).prompts) == 1
 
@@ -213,12 +215,12 @@ def test_gsm8k_and_labels_from_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = hub(monkeypatch, train=sums("train"), test=sums("test"))
     task = load_task("gsm8k", "hub:openai/gsm8k", 2, 5, 3, 0)
     assert asked == [("openai/gsm8k", "main", "train"), ("openai/gsm8k", "main", "test")]
-    assert "In train box" in task.prompts[0].text and all("In test box" in query.text for query in task.queries)
+    assert "In train box" in task.prompts[0].context and all("In test box" in query.text for query in task.queries)
     rows = [{"text": f"Shop\n\n{i}", "label": i % 5} for i in range(20)]
     asked = hub(monkeypatch, train=rows, validation=rows)
     task = load_task("yelp", "hub:some/reviews/small:validation", 1, 5, None, 0)
     assert [a[1:] for a in asked] == [("small", "train"), ("small", "validation")]
-    assert len(parse(task.prompts[0].text).shots) == 5  # blank lines inside a text do not part it
+    assert len(parse(task.prompts[0].context).shots) == 5  # blank lines inside a text do not part it
 
 
 def test_a_users_task_from_the_hub_and_a_field_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,7 +267,7 @@ def test_without_the_package_or_the_network(monkeypatch: pytest.MonkeyPatch) -> 
 def test_every_task_has_a_question_in_words(tmp_path: Path) -> None:
     own = load_task("jsonl", jsonl(tmp_path / "mine.jsonl", *capitals("Towns.", 1)), 1, 1, None, 0)
     assert own.question(own.prompts[0]) == "Capital 0?"
-    for name, kind in TASKS.items():
+    for name, kind in FEW_SHOT.items():
         if name != "jsonl":
-            task = Task(name, (Demonstrations(0, "x"),), (), kind.labels)
+            task = Task(name, (EvaluationPrompt(0, "x"),), (), kind.labels)
             assert task.question(task.prompts[0]).endswith("?")

@@ -24,7 +24,8 @@ from ...llm.masked_diffusion import DiffusionTarget
 from ...pretrained import fetch
 from ...prompt import Prompt, parse
 
-Baseline = Callable[[str, float], str]  # demonstrations text, share of prompt tokens to keep -> compressed text
+Baseline = Callable[[str, float], str]  # context, share of prompt tokens to keep -> compressed text
+Texts = str | Sequence[str]  # a context, or the parts of one
 
 POSITIONS_PER_CHUNK = 128  # logits of so many positions at once: 128 x 262k floats are 130 MB
 LLMLINGUA_MISSING = f"the LLMLingua methods need their package: {install('eval')}"
@@ -113,33 +114,33 @@ def _self_information(prompt: Prompt, target: Target) -> list[float]:
 # --- LLMLingua ---------------------------------------------------------------------------------------------
 
 
-def llmlingua(folder: Path | None = None) -> Baseline:
+def llmlingua(folder: Path | None = None) -> Callable[[Texts, float], str]:
     """LLMLingua (Jiang et al. 2023): the real package, its small LM the one in `folder` (None: SmolLM2).
 
-    The shots of the text are its list of contexts and its defaults hold: whole shots go first, down to the budget
-    plus 100 subwords, then tokens in windows of 200. What remains after the last whole window is left as it is, so a
-    short prompt keeps more than asked (recorded runs with gpt2 show the same uncut end). Raises InputError when the
-    package is not installed or the folder holds no model.
+    The texts, or the shots of a single one, are its list of contexts and its defaults hold: whole ones go first, down
+    to the budget plus 100 subwords, then tokens in windows of 200. What remains after the last whole window is left as
+    it is, so a short prompt keeps more than asked (recorded runs with gpt2 show the same uncut end). Raises InputError
+    when the package is not installed or the folder holds no model.
     """
     compressor = _causal(folder)
 
-    def compress(text: str, retention: float) -> str:
+    def compress(text: Texts, retention: float) -> str:
         return str(compressor.compress_prompt(_contexts(text), rate=retention)["compressed_prompt"])
 
     return compress
 
 
-def longllmlingua(folder: Path | None = None) -> Callable[[str, float, str], str]:
-    """LongLLMLingua (Jiang et al. 2023, arXiv 2310.06839): text, retention, question -> compressed text.
+def longllmlingua(folder: Path | None = None) -> Callable[[Texts, float, str], str]:
+    """LongLLMLingua (Jiang et al. 2023, arXiv 2310.06839): texts, retention, question -> compressed text.
 
-    The same package and small LM as `llmlingua`, with the settings that its README gives: shots ranked by how likely
+    The same package and small LM as `llmlingua`, with the settings that its README gives: texts ranked by how likely
     they make the question and put in that order, the budget shared out by rank, tokens ranked by how much the
     question changes their likelihood. The question only steers: it takes nothing from the budget and is not in the
     result. As with `llmlingua`, a prompt of less than a window of 200 subwords is hardly shortened.
     """
     compressor = _causal(folder)
 
-    def compress(text: str, retention: float, question: str) -> str:
+    def compress(text: Texts, retention: float, question: str) -> str:
         contexts = _contexts(text)
         result = compressor.compress_prompt(
             contexts,
@@ -180,7 +181,9 @@ def llmlingua2(folder: Path) -> Baseline:
     return compress
 
 
-def _contexts(text: str) -> list[str]:
+def _contexts(text: Texts) -> list[str]:
+    if not isinstance(text, str):
+        return list(text)
     return [text[shot.start : shot.end].strip() for shot in parse(text).shots]
 
 

@@ -14,8 +14,8 @@ from ...llm.causal import Target
 from ...prompt import parse
 from ...teacher.score import Case
 from ...teacher.search import Scorer, TeacherConfig, label, left_to_right_pruning
-from ..tasks.kinds import TASKS
-from ..tasks.task import Demonstrations, Task
+from ..tasks.kinds import FEW_SHOT
+from ..tasks.task import EvaluationPrompt, Task
 
 SWEEPS = 3  # of TA-Pruning that a bound should allow for
 LEAST = 4  # queries to ask; labels are calibrated over them
@@ -28,7 +28,7 @@ class _Written(FewShot):
         return example.text
 
 
-def held_out_examples(task: Task, prompt: Demonstrations) -> list[Example]:
+def held_out_examples(task: Task, prompt: EvaluationPrompt) -> list[Example]:
     """The queries that a mask for the prompt may be chosen by. InputError when there are too few."""
     found = [Example(query.row, query.text, query.answer, query.label) for query in task.held_out(prompt)]
     if len(found) < LEAST:
@@ -40,7 +40,7 @@ def held_out_examples(task: Task, prompt: Demonstrations) -> list[Example]:
 
 
 def taught(
-    task: Task, prompt: Demonstrations, retentions: Sequence[float], targets: Sequence[Target]
+    task: Task, prompt: EvaluationPrompt, retentions: Sequence[float], targets: Sequence[Target]
 ) -> dict[float, str]:
     """The teacher's masks (`model.teacher.search`), rendered. The ceiling of an evaluation: it sees the task's
     answers."""
@@ -50,7 +50,7 @@ def taught(
 
 
 def ta_pruning(
-    task: Task, prompt: Demonstrations, retentions: Sequence[float], targets: Sequence[Target], evaluations: int
+    task: Task, prompt: EvaluationPrompt, retentions: Sequence[float], targets: Sequence[Target], evaluations: int
 ) -> dict[float, str]:
     """Classic TA-Pruning (arXiv 2506.17930), rendered, with about `evaluations` masks scored.
 
@@ -75,17 +75,18 @@ class _Bounded:
 
 
 def _scorer(
-    task: Task, prompt: Demonstrations, retentions: Sequence[float], targets: Sequence[Target]
+    task: Task, prompt: EvaluationPrompt, retentions: Sequence[float], targets: Sequence[Target]
 ) -> tuple[Scorer, random.Random]:
-    rng = random.Random(prompt.text)
+    rng = random.Random(prompt.context)
     config = replace(TeacherConfig(), retentions=tuple(retentions))
     return Scorer(targets, _case(task.name, prompt), held_out_examples(task, prompt), config, rng), rng
 
 
-def _case(task: str, prompt: Demonstrations) -> Case:
+def _case(task: str, prompt: EvaluationPrompt) -> Case:
     """The prompt with where each demonstration's text and answer lie; of a text that no known template wrote the last
     line of each shot counts as the answer."""
-    labels, frame, text = prompt.labels, TASKS[task].frame, prompt.text
+    labels, text = prompt.labels, prompt.context
+    frame = FEW_SHOT[task].frame if task in FEW_SHOT else None
     shot = _Written(task, (), 0, tuple(range(len(labels))))
     if frame in TEMPLATES:
         try:

@@ -2,7 +2,7 @@
 
 A new one is a function under `@method`. It gets the study (its config, its task, `llm(name)`) and, for a method whose
 masks LLMs make, a function that loads them; it checks what can be checked before long work begins, and returns a
-`MethodRun`:
+`MethodRun` (`model.evaluation.methods.method`):
 
     @method("every-other")
     def _every_other(study: Study, makers: Makers) -> MethodRun:
@@ -15,86 +15,34 @@ masks LLMs make, a function that loads them; it checks what can be checked befor
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
 
-from ...compress import Compressor
 from ...errors import InputError
-from ...llm.causal import Target
 from ...training.corrections import CorrectedPrompt
 from ..tasks.sources import recorded
-from ..tasks.task import Demonstrations, Task
-from . import baselines
+from ..tasks.task import EvaluationPrompt
+from . import baselines, extractive
+from .denoised import denoised
+from .method import Compression, Compressions, Makers, Method, MethodRun, Study, each, fixed, of_prompts
 from .pruning import held_out_examples, ta_pruning, taught
 
 STEPS = 8  # of diffumask and exact
 RECORDED = "llmlingua2_xlmr_1shot.jsonl"
 
-Texts = Mapping[Any, str]  # retention (None: a method without a budget) -> compressed text
-MethodRun = Callable[[Demonstrations, Sequence[float]], Texts]
-Makers = Callable[[], list[Target]]
-
-
-class Study(Protocol):
-    """What a method may ask of the study that it takes part in.
-
-    Attributes:
-        config: a `model.evaluation.config.EvaluateConfig`.
-        compressor: the denoiser, loaded on first use.
-        corrected: people's corrections of the task's prompts, by text.
-    """
-
-    config: Any
-
-    @property
-    def task(self) -> Task: ...
-
-    @property
-    def compressor(self) -> Compressor: ...
-
-    @property
-    def corrected(self) -> Mapping[str, CorrectedPrompt]: ...
-
-
-@dataclass(frozen=True)
-class Method:
-    """An entry of the registry.
-
-    Attributes:
-        make: from the study and the makers of the masks to what compresses.
-        budget: whether it is asked for each retention; else it has one length of its own.
-        llms: whether LLMs make its masks.
-        slow: its texts are remembered with the finished cells.
-        people: whether it knows only the prompts that people corrected.
-    """
-
-    make: Callable[[Study, Makers], MethodRun]
-    budget: bool = True
-    llms: bool = False
-    slow: bool = False
-    people: bool = False
-
+Make = Callable[[Study, Makers], MethodRun]
 
 METHODS: dict[str, Method] = {}
 
 
-def method(
-    name: str, *, budget: bool = True, llms: bool = False, slow: bool = False, people: bool = False
-) -> Callable[[Callable[[Study, Makers], MethodRun]], Callable[[Study, Makers], MethodRun]]:
-    """Put a function into METHODS."""
+def method(name: str, **attributes: bool) -> Callable[[Make], Make]:
+    """Put a function into METHODS; attributes: those of `Method`."""
 
-    def register(make: Callable[[Study, Makers], MethodRun]) -> Callable[[Study, Makers], MethodRun]:
-        METHODS[name] = Method(make, budget, llms, slow, people)
+    def register(make: Make) -> Make:
+        METHODS[name] = Method(make, **attributes)
         return make
 
     return register
-
-
-def each(baseline: baselines.Baseline) -> MethodRun:
-    """What compresses one text to one length, as a `MethodRun`."""
-    return lambda case, retentions: {r: baseline(case.text, r) for r in retentions}
 
 
 def split_name(name: str) -> tuple[str, tuple[str, ...]]:
@@ -120,12 +68,12 @@ def split_name(name: str) -> tuple[str, tuple[str, ...]]:
 
 @method("full", budget=False)
 def _full(study: Study, makers: Makers) -> MethodRun:
-    return lambda case, _: {None: case.text}
+    return lambda case, _: {None: Compression(case.context, (True,) * len(case.parsed))}
 
 
 @method("zero", budget=False)
 def _zero(study: Study, makers: Makers) -> MethodRun:
-    return lambda case, _: {None: ""}
+    return lambda case, _: {None: Compression("", (False,) * len(case.parsed))}
 
 
 @method("random")
@@ -133,9 +81,45 @@ def _random(study: Study, makers: Makers) -> MethodRun:
     return each(partial(baselines.random_tokens, seed=study.config.seed))
 
 
+@method("random-sentences", counts=True)
+def _random_sentences(study: Study, makers: Makers) -> MethodRun:
+    return extractive.keep_best(extractive.by_chance(study.config.seed), study.counter)
+
+
+@method("random-parts", counts=True)
+def _random_parts(study: Study, makers: Makers) -> MethodRun:
+    """Whole demonstrations or documents that fit."""
+    return extractive.keep_best(extractive.by_chance(study.config.seed), study.counter, extractive.whole_parts)
+
+
 @method("first")
 def _first(study: Study, makers: Makers) -> MethodRun:
     return each(baselines.first_tokens)
+
+
+@method("bm25", counts=True)
+def _bm25(study: Study, makers: Makers) -> MethodRun:
+    return extractive.keep_best(extractive.by_bm25(study.task.question), study.counter)
+
+
+@method("bm25-smoothed", counts=True)
+def _bm25_smoothed(study: Study, makers: Makers) -> MethodRun:
+    return extractive.keep_best(extractive.smoothed(extractive.by_bm25(study.task.question)), study.counter)
+
+
+@method("dense", counts=True)
+def _dense(study: Study, makers: Makers) -> MethodRun:
+    return extractive.keep_best(_likeness(study), study.counter)
+
+
+@method("dense-smoothed", counts=True)
+def _dense_smoothed(study: Study, makers: Makers) -> MethodRun:
+    return extractive.keep_best(extractive.smoothed(_likeness(study)), study.counter)
+
+
+def _likeness(study: Study) -> extractive.Score:
+    encoder = extractive.sentence_encoder(study.config.encoder, study.config.device)
+    return extractive.by_likeness(study.task.question, encoder)
 
 
 @method("selective-context", llms=True)
@@ -143,19 +127,25 @@ def _selective_context(study: Study, makers: Makers) -> MethodRun:
     return each(lambda text, retention: baselines.selective_context(text, retention, makers()))
 
 
-@method("llmlingua")
+@method("llmlingua", remember=True)
 def _llmlingua(study: Study, makers: Makers) -> MethodRun:
-    return each(baselines.llmlingua(study.config.llmlingua_model))
+    compress = baselines.llmlingua(study.config.llmlingua_model)
+    return of_prompts(lambda case, retention: Compression(compress(_texts(case), retention)))
 
 
-@method("longllmlingua")
+@method("longllmlingua", remember=True)
 def _longllmlingua(study: Study, makers: Makers) -> MethodRun:
-    """Its question is the task's instruction: all queries share the demonstrations, so none of them may steer."""
+    """Where queries share the context its question is the task's instruction: none of them may steer."""
     compress = baselines.longllmlingua(study.config.llmlingua_model)
-    return lambda case, retentions: {r: compress(case.text, r, study.task.question(case)) for r in retentions}
+    question = study.task.question
+    return of_prompts(lambda case, retention: Compression(compress(_texts(case), retention, question(case))))
 
 
-@method("llmlingua2")
+def _texts(case: EvaluationPrompt) -> list[str]:
+    return [case.context[part.start : part.end] for part in case.parts]
+
+
+@method("llmlingua2", remember=True)
 def _llmlingua2(study: Study, makers: Makers) -> MethodRun:
     """The package with a model, or else what was recorded of AG News' prompts."""
     config = study.config
@@ -165,42 +155,42 @@ def _llmlingua2(study: Study, makers: Makers) -> MethodRun:
     texts = recorded(path)
     if len(texts) < len(study.task.prompts):
         raise InputError(f"{len(study.task.prompts)} prompts asked for, but {path} has {len(texts)}")
-    known = {case.text: texts[case.index] for case in study.task.prompts}
+    known = {case.context: texts[case.index] for case in study.task.prompts}
 
-    def run(case: Demonstrations, _: Sequence[float]) -> Texts:
-        if case.text not in known:
+    def run(case: EvaluationPrompt, _: Sequence[float]) -> Compressions:
+        if case.context not in known:
             raise InputError("was recorded for the task's prompts only; for other texts name a --llmlingua2-model")
-        return {None: known[case.text]}
+        return {None: Compression(known[case.context])}
 
     return run
 
 
-@method("ta-pruning", llms=True, slow=True)
+@method("ta-pruning", llms=True, slow=True, remember=True)
 def _ta_pruning(study: Study, makers: Makers) -> MethodRun:
     _check_held_out(study)
     most = study.config.evaluations
-    return lambda case, retentions: ta_pruning(study.task, case, retentions, makers(), most)
+    return _at_once(lambda case, retentions: ta_pruning(study.task, case, retentions, makers(), most))
 
 
-@method("teacher", llms=True, slow=True)
+@method("teacher", llms=True, slow=True, remember=True)
 def _teacher(study: Study, makers: Makers) -> MethodRun:
     _check_held_out(study)
-    return lambda case, retentions: taught(study.task, case, retentions, makers())
+    return _at_once(lambda case, retentions: taught(study.task, case, retentions, makers()))
 
 
 @method("diffumask")
 def _diffumask(study: Study, makers: Makers) -> MethodRun:
-    return _denoised(study, STEPS)
+    return of_prompts(denoised(study.compressor, STEPS, study.config.seed))
 
 
 @method("exact")
 def _exact(study: Study, makers: Makers) -> MethodRun:
-    return _denoised(study, STEPS, exact=True)
+    return of_prompts(denoised(study.compressor, STEPS, study.config.seed, exact=True))
 
 
 @method("one-pass")
 def _one_pass(study: Study, makers: Makers) -> MethodRun:
-    return _denoised(study, 1)
+    return of_prompts(denoised(study.compressor, 1, study.config.seed))
 
 
 @method("human", budget=False, people=True)
@@ -216,16 +206,12 @@ def _uncorrected(study: Study, makers: Makers) -> MethodRun:
 
 def _of_people(study: Study, mask: Callable[[CorrectedPrompt], Sequence[bool]]) -> MethodRun:
     corrections = study.corrected
-    return lambda case, _: {None: (found := corrections[case.text]).prompt.render(mask(found))}
+    return fixed(lambda case: (found := corrections[case.context]).prompt.render(mask(found)))
 
 
-def _denoised(study: Study, steps: int, exact: bool = False) -> MethodRun:
-    compressor, seed = study.compressor, study.config.seed
-
-    def compress(text: str, retention: float) -> str:
-        return compressor.compress(text, retention, steps, seed=seed, keep_task=False, exact=exact).text
-
-    return each(compress)
+def _at_once(make: Callable[[EvaluationPrompt, Sequence[float]], Mapping[float, str]]) -> MethodRun:
+    """What makes the texts of all retentions together, as a `MethodRun`."""
+    return lambda case, retentions: {r: Compression(text) for r, text in make(case, retentions).items()}
 
 
 def _check_held_out(study: Study) -> None:

@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import regex
 import sacrebleu
 import torch
 from rouge_score import rouge_scorer  # type: ignore[import-untyped]
@@ -20,13 +19,12 @@ from torch import Tensor
 from ...denoiser.checkpoint import Checkpoint, from_encoder, load_checkpoint
 from ...devices import pick_device
 from ...errors import InputError
+from .words import words
 
 MOST_WORD_PAIRS = 25_000_000  # pairs of words or subwords that are compared: two texts of 5,000 words
 WINDOWS_AT_ONCE = 16  # windows of an encoder at once
 SHIPPED_LAYER = 4
 ROWS = 1024  # hypothesis subwords matched at once
-
-_WORDS = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]|[\p{L}\p{M}\p{N}]+")
 
 
 # --- words in common ---------------------------------------------------------------------------------------
@@ -79,8 +77,7 @@ class _Words:
     """The tokenizer interface of rouge-score."""
 
     def tokenize(self, text: str) -> list[str]:
-        words: list[str] = _WORDS.findall(text.lower())
-        return words
+        return words(text)
 
 
 @cache
@@ -89,8 +86,7 @@ def _scorer(kinds: tuple[str, ...]) -> Any:
 
 
 def _score(kinds: tuple[str, ...], hypothesis: str, reference: str) -> Any:
-    words = _Words()
-    _check_size(len(words.tokenize(hypothesis)), len(words.tokenize(reference)), "words")
+    _check_size(len(words(hypothesis)), len(words(reference)), "words")
     return _scorer(kinds).score(reference, hypothesis)
 
 

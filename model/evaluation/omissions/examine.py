@@ -7,7 +7,6 @@ from typing import Any
 
 from ...errors import InputError
 from ...llm.load import load_target
-from ...prompt import parse
 from ..align import Masked, mask_of
 from ..config import EvaluateConfig
 from ..methods.texts import Methods
@@ -45,8 +44,8 @@ def examine(config: EvaluateConfig, progress: Progress, questions: tuple[str, ..
     bert = BertScore.load(device=config.device) if "restored" in questions else None
     lost = Lost([], {})
     for name in config.methods:
-        made = [(case, text) for case in methods.task.prompts for _, text in methods.texts(name, case)]
-        masked = [Masked(prompt := parse(case.text), mask_of(prompt, text).keep) for case, text in made]
+        made = [(case, made.text) for case in methods.task.prompts for _, made in methods.compressions(name, case)]
+        masked = [Masked(case.parsed, mask_of(case.parsed, text).keep) for case, text in made]
         answers: dict[str, Any] = {}
         if "dropped" in questions:
             answers["dropped"] = dropped_more_than_chance(masked, methods.task.labels, config.seed)
@@ -55,7 +54,7 @@ def examine(config: EvaluateConfig, progress: Progress, questions: tuple[str, ..
                 methods.task, target, masked, cells=cells, progress=progress, seed=config.seed
             )
         if "restored" in questions:
-            originals, compressed = zip(*((case.text, text) for case, text in made), strict=True)
+            originals, compressed = zip(*((case.context, text) for case, text in made), strict=True)
             answers["restored"] = fidelity(
                 target, originals, compressed, bert, methods.task, cells=cells, progress=progress, seed=config.seed
             )

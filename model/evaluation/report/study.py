@@ -23,13 +23,13 @@ from typing import Any
 
 from ...errors import InputError
 from ...llm.causal import Target
-from ...llm.load import load_target
 from ..config import EvaluateConfig
 from ..evaluate import evaluate
 from ..methods.registry import METHODS, split_name
 from ..methods.texts import Methods
 from ..omissions.examine import QUESTIONS, examine
 from ..progress import Progress
+from ..readers import load_reader
 from ..tasks.sources import HUB
 from . import curves
 
@@ -136,7 +136,7 @@ def study(config: StudyConfig, progress: Progress) -> dict[str, Any]:
     report: dict[str, Any] = {"title": config.title, "runs": []}
     tables: list[str] = []
     for run in config.runs:
-        target = load_target(run.target, run.device, fast=not run.fp32)
+        target = load_reader(run.target, run.device, fast=not run.fp32, chat=run.chat).target
         made = evaluate(run, progress, target=target)
         report["runs"].append(made.to_json() | {"samples": samples(run, target, config.example)})
         tables.append(made.table())
@@ -150,7 +150,7 @@ def study(config: StudyConfig, progress: Progress) -> dict[str, Any]:
     return report
 
 
-def samples(run: EvaluateConfig, target: Target, text: str) -> dict[str, dict[str, str]]:
+def samples(run: EvaluateConfig, target: Target | None, text: str) -> dict[str, dict[str, str]]:
     """method -> asked retention -> what it makes of a text; of methods that can do so for any text, and quickly."""
     methods, found = Methods(run, target=target), {}
     quick = [name for name in run.methods if (entry := METHODS[split_name(name)[0]]).budget and not entry.slow]

@@ -1,4 +1,4 @@
-"""Which evaluation tasks there are: what they ask, and how their prompts are written."""
+"""The tasks of demonstrations and shared queries: what they ask, and how their prompts are written."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Kind:
     labels: tuple[str, ...] = ()
 
 
-TASKS: Mapping[str, Kind] = {
+FEW_SHOT: Mapping[str, Kind] = {
     "agnews": Kind("Is the article about World, Sports, Business or Tech?", TEMPLATES[0], LABELS["agnews"]),
     "gsm8k": Kind("What is the solution of the word problem, step by step?", TEMPLATES[1]),
     "yelp": Kind("Is the review terrible, bad, okay, good or great?", TEMPLATES[4], LABELS["sst-5"]),

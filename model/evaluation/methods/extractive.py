@@ -1,0 +1,174 @@
+"""Baselines that keep whole sentences, or whole parts: those with the highest scores, as long as there is room."""
+
+from __future__ import annotations
+
+import importlib
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..bm25 import BM25
+from ..tasks.task import Document, EvaluationPrompt
+from .budget import Counter
+from .method import Compression, Compressions, MethodRun, of_prompts
+from .sentences import sentences_of
+
+NEIGHBOURS = 9  # parts, such as turns, over which scores are smoothed
+Span = tuple[int, int]
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is kept or dropped whole: characters [start, end) of the context, in which of its parts."""
+
+    start: int
+    end: int
+    part: int
+
+    @property
+    def span(self) -> Span:
+        return self.start, self.end
+
+
+Score = Callable[[EvaluationPrompt, Sequence[Unit]], Scores]  # the higher, the sooner kept: [units]
+
+
+def sentences(prompt: EvaluationPrompt) -> list[Unit]:
+    """All sentences of a prompt's parts, without headings."""
+    return [Unit(*span, i) for i, part in enumerate(prompt.parts) for span in sentences_of(prompt.context, *part.body)]
+
+
+def whole_parts(prompt: EvaluationPrompt) -> list[Unit]:
+    return [Unit(part.start, part.end, i) for i, part in enumerate(prompt.parts)]
+
+
+def keep_best(score: Score, counter: Counter, units: Callable[[EvaluationPrompt], list[Unit]] = sentences) -> MethodRun:
+    """A method that keeps the units that score highest, within the counter's budget."""
+
+    def run(prompt: EvaluationPrompt, retentions: Sequence[float]) -> Compressions:
+        start = time.perf_counter()
+        found = units(prompt)
+        scores = score(prompt, found)
+        scored = time.perf_counter() - start
+        choose = of_prompts(lambda case, share: within(case, found, scores, counter, share))
+        return {r: replace(each, seconds=scored + each.seconds) for r, each in choose(prompt, retentions).items()}
+
+    return run
+
+
+def within(
+    prompt: EvaluationPrompt, units: Sequence[Unit], scores: Scores, counter: Counter, share: float
+) -> Compression:
+    """Greedily the best units for which there is room; a heading comes, and is paid for, with the first of its part."""
+    most = counter.most(prompt.context, share)
+    costs = counter.costs(prompt.context, [unit.span for unit in units])
+    frames = [sum(counter.costs(prompt.context, _frame(part))) for part in prompt.parts]
+    room, chosen, opened = most, [], set[int]()
+    for i in np.argsort(-scores, kind="stable").tolist():
+        cost = costs[i] + (0 if units[i].part in opened else frames[units[i].part])
+        if cost <= room:
+            room -= cost
+            chosen.append(units[i])
+            opened.add(units[i].part)
+    made = extract(prompt, chosen)
+    while chosen and counter.count(made.text) > most:  # where pieces meet, a tokenizer may need one more
+        chosen.pop()
+        made = extract(prompt, chosen)
+    return made
+
+
+def extract(prompt: EvaluationPrompt, units: Sequence[Unit]) -> Compression:
+    """The text of some units, in their order, with the frames of their parts."""
+    spans = {unit.span for unit in units}
+    for part in {unit.part for unit in units}:
+        spans.update(_frame(prompt.parts[part]))
+    ordered = sorted(span for span in spans if span[0] < span[1])
+    text, last = "", 0
+    kept: list[Span] = []
+    for start, end in ordered:
+        gap = prompt.context[last:start]
+        whole = not gap.strip()
+        text += (gap if whole else _joint(gap)) if text else ""
+        text += prompt.context[start:end]
+        kept.append((last if whole and kept else start, end))
+        last = end
+    return Compression(text.strip(), tuple(_inside(prompt, kept)))
+
+
+def _frame(part: Document) -> list[Span]:
+    """Heading and closing tag of a part, where it has them."""
+    return [(part.start, part.body[0]), (part.body[1], part.end)]
+
+
+def _joint(gap: str) -> str:
+    """What stands between two kept pieces for what is dropped: the widest break in it."""
+    return next((joint for joint in ("\n\n", "\n") if joint in gap), " ")
+
+
+def _inside(prompt: EvaluationPrompt, spans: Sequence[Span]) -> Iterator[bool]:
+    at = 0
+    for token in prompt.parsed.tokens:
+        while at < len(spans) and spans[at][1] <= token.start:
+            at += 1
+        yield at < len(spans) and spans[at][0] <= token.start
+
+
+# --- scores ------------------------------------------------------------------------------------------------
+
+
+def by_chance(seed: int) -> Score:
+    def score(prompt: EvaluationPrompt, units: Sequence[Unit]) -> Scores:
+        rng = random.Random(f"{seed}:{prompt.context}")
+        return np.array([rng.random() for _ in units])
+
+    return score
+
+
+def by_bm25(question: Callable[[EvaluationPrompt], str]) -> Score:
+    """BM25 of the question among the prompt's own sentences."""
+    return lambda prompt, units: BM25(_texts(prompt, units)).scores(question(prompt))
+
+
+def by_likeness(question: Callable[[EvaluationPrompt], str], encoder: Any) -> Score:
+    """Cosine of a sentence's and the question's embeddings, plus that of the part that it stands in."""
+
+    def score(prompt: EvaluationPrompt, units: Sequence[Unit]) -> Scores:
+        parts = [prompt.context[part.start : part.end] for part in prompt.parts]
+        asked = encoder.embed([question(prompt)], kind="query")[0]
+        of_units, of_parts = (
+            (encoder.embed(texts, kind="passage") @ asked).double().numpy() for texts in (_texts(prompt, units), parts)
+        )
+        return np.asarray(of_units + of_parts[[unit.part for unit in units]])
+
+    return score
+
+
+def smoothed(score: Score, width: int = NEIGHBOURS) -> Score:
+    """Each sentence gets the mean score of all in the `width` parts around its own: what is said about one thing
+    stands together."""
+
+    def mean(prompt: EvaluationPrompt, units: Sequence[Unit]) -> Scores:
+        raw = score(prompt, units)
+        of = np.array([unit.part for unit in units])
+        sums = np.concatenate([[0.0], raw.cumsum()])
+        first = np.searchsorted(of, of - width // 2, "left")
+        last = np.searchsorted(of, of + width // 2, "right")
+        return np.asarray((sums[last] - sums[first]) / (last - first))
+
+    return mean
+
+
+def sentence_encoder(source: str | None, device: str | None) -> Any:
+    """The project's sentence encoder, or another by name or folder."""
+    module = importlib.import_module("...relevance.encoder", __package__)
+    return module.SentenceEncoder.load(source, device)
+
+
+def _texts(prompt: EvaluationPrompt, units: Sequence[Unit]) -> list[str]:
+    return [prompt.context[unit.start : unit.end] for unit in units]

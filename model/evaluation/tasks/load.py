@@ -1,0 +1,35 @@
+"""Which evaluation tasks there are. A new one is a `Loader` in a file of its own and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...errors import InputError
+from . import few_shot, own
+from .kinds import FEW_SHOT
+from .request import Loader, TaskOptions, TaskRequest
+from .sources import Data
+from .task import Task
+
+TASKS: Mapping[str, Loader] = {
+    **dict.fromkeys(FEW_SHOT, few_shot.load),
+    "jsonl": own.load,
+}
+
+
+def load_task(
+    name: str,
+    data: Data | None,
+    prompts: int,
+    queries: int,
+    shots: int | None = None,
+    seed: int = 0,
+    options: TaskOptions | None = None,
+) -> Task:
+    """Read a task; see `TaskRequest` for the arguments. The same ones give the same prompts and queries.
+
+    Raises InputError when a file is missing, holds too little, or a row is not one.
+    """
+    if name not in TASKS:
+        raise InputError(f"unknown task {name!r}; known: {', '.join(TASKS)}")
+    return TASKS[name](TaskRequest(name, data, prompts, queries, shots, seed, options or TaskOptions()))
