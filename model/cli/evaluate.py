@@ -13,33 +13,48 @@ def add(commands: Commands) -> None:
         commands,
         "evaluate",
         "compare compressors on a held-out task, read by a target LLM",
+        "  %(prog)s --task nq --data data/qa --methods full,zero,bm25,dense,diffumask\n"
+        "  %(prog)s --task nq --data data/qa --target none --methods bm25,dense --retention .05 .1 .2\n"
         "  %(prog)s --task agnews --data data/agnews --methods full,zero,random,diffumask\n"
         "  %(prog)s --task gsm8k --data data/gsm8k --shots 4 --generate --json gsm8k.json\n"
         "  %(prog)s --task jsonl --data mine.jsonl --methods zero,teacher@smollm2+gemma3,diffumask\n"
         "  %(prog)s --task jsonl --data mine.jsonl --methods zero,human,uncorrected --human c.jsonl\n"
-        "tasks and what --data names:\n"
+        "  %(prog)s --task longbench --data hub:THUDM/LongBench/qasper "
+        "--target llama3.2@http://localhost:11434/v1\n"
+        "tasks of demonstrations, and what --data names:\n"
         "  agnews, gsm8k, yelp, yahoo   a folder with the task's TSV or JSONL files\n"
         "  summary                      a JSONL file of document, summary\n"
         "  jsonl                        your own: a JSONL file of prompt, query, answer and, to classify, labels;\n"
         "                               rows that share a prompt are its queries\n"
-        "  any of them                  hub:OWNER/NAME[/CONFIG][:SPLIT], on the Hugging Face hub",
+        "  bbh, hotpotqa                a file with chains of thought: bbh.jsonl, ircot_hotpotqa.txt\n"
+        "tasks with a question over documents (a folder, or a file of it, also as .gz):\n"
+        "  nq                           nq.jsonl; --documents, --layout, --place, --question-first\n"
+        "  xquad                        xquad.LANGUAGE.jsonl; --language, --layout, --question-first\n"
+        "  qmsum, qmsum-general         val.jsonl: queries about parts of a meeting, and about the whole\n"
+        "  pubmedqa                     pubmedqa.jsonl\n"
+        "  needle                       nothing: a fact in --documents paragraphs of invented text\n"
+        "  longbench, zeroscrolls       a file of one of their data sets\n"
+        "  meetingbank                  a JSONL file of transcript, summary\n"
+        "agnews to jsonl and the last three also from the Hugging Face hub: hub:OWNER/NAME[/CONFIG][:SPLIT]",
         extra="eval",
     )
     flag = parser.add_argument
-    flag("--task", required=True, metavar="NAME", help="agnews, gsm8k, yelp, yahoo, summary or jsonl (see below)")
-    flag("--data", type=_place, required=True, metavar="PLACE", help="the task's folder or file (see below)")
+    flag("--task", required=True, metavar="NAME", help="which task (see below)")
+    flag("--data", type=_place, metavar="PLACE", help="the task's folder or file (see below)")
     flag(
         "--target",
         default="smollm2",
         metavar="NAME",
-        help="smollm2, gemma3, a Hugging Face name or a folder (default smollm2)",
+        help="who reads: smollm2, gemma3, a Hugging Face name, a folder, MODEL@URL of an OpenAI-compatible endpoint "
+        "(its key: $OPENAI_API_KEY), or none, to measure what the compressed contexts still hold (default smollm2)",
     )
     flag(
         "--methods",
         type=names,
         default=("full", "zero", "random", "selective-context", "diffumask", "one-pass"),
         metavar="LIST",
-        help="comma-separated, any of full, zero, random, first, selective-context, llmlingua, longllmlingua, "
+        help="comma-separated, any of full, zero, random, random-sentences, random-parts, first, bm25, bm25-smoothed "
+        "(over neighbouring parts, such as turns), dense, dense-smoothed, selective-context, llmlingua, longllmlingua, "
         "llmlingua2, ta-pruning, teacher, diffumask, exact (the same without acceleration), one-pass, human, "
         "uncorrected (default: those that need nothing more). NAME@LLM or NAME@LLM+LLM: other LLMs than the target "
         "make the masks of selective-context, ta-pruning or teacher",
@@ -50,14 +65,29 @@ def add(commands: Commands) -> None:
         nargs="+",
         default=[0.2, 0.35, 0.5],
         metavar="R",
-        help="shares of tokens to keep (default 0.2 0.35 0.5)",
+        help="shares of the context to keep (default 0.2 0.35 0.5)",
+    )
+    flag(
+        "--budget",
+        metavar="UNIT",
+        help="what they are shares of: words, tokens (each method counts as it does) or reader, the target's "
+        "subwords, of which none keeps more (default: reader; words without a local target; tokens where queries "
+        "share their prompts)",
     )
     flag("--prompts", type=count, default=10, metavar="N", help="prompts to compress (default 10)")
     flag("--queries", type=count, default=100, metavar="N", help="queries after every prompt (default 100)")
     flag("--shots", type=count, metavar="N", help="demonstrations in a drawn prompt (default: 4, or one per class)")
+    flag("--documents", type=count, default=8, metavar="N", help="nq, needle: documents in a prompt (default 8)")
+    flag("--layout", default="", metavar="NAME", help="how documents stand in a prompt, as in xml, numbered, markdown")
+    flag("--place", type=count, metavar="N", help="nq, needle: which document holds the answer (default: drawn)")
+    flag("--question-first", action="store_true", help="the question stands before the documents")
+    flag("--language", default="en", metavar="CODE", help="xquad: en, de, es, zh, ar, ru, hi or th (default en)")
+    flag("--split", default="", metavar="NAME", help="rows to draw from (default: those that nothing is trained on)")
+    flag("--chat", action="store_true", help="the target reads each prompt in its chat template")
     flag("--generate", action="store_true", help="free answers: also generate and record them, and score them (slow)")
     flag("--seed", type=int, default=0, metavar="N", help="of everything drawn (default 0)")
     flag("--checkpoint", type=Path, metavar="DIR", help="for diffumask, exact and one-pass (default: the shipped one)")
+    flag("--encoder", metavar="NAME", help="for dense: a sentence encoder (default: the shipped one)")
     flag("--human", type=Path, metavar="FILE", help="for human, uncorrected: what `python -m annotations export` wrote")
     flag("--llmlingua-model", type=Path, metavar="DIR", help="for both LLMLinguas: a causal LM (default SmolLM2)")
     flag("--llmlingua2-model", type=Path, metavar="DIR", help="for llmlingua2 (default: outputs recorded for agnews)")
@@ -101,5 +131,14 @@ def run(arguments: argparse.Namespace) -> None:
         llmlingua_model=arguments.llmlingua_model,
         llmlingua2_model=arguments.llmlingua2_model,
         evaluations=arguments.evaluations,
+        encoder=arguments.encoder,
+        budget=arguments.budget,
+        chat=arguments.chat,
+        documents=arguments.documents,
+        layout=arguments.layout,
+        place=arguments.place,
+        question_first=arguments.question_first,
+        language=arguments.language,
+        split=arguments.split,
     )
     write_out(evaluate(config, tqdm).table())

@@ -45,7 +45,7 @@ def sentences(prompt: EvaluationPrompt) -> list[Unit]:
 
 
 def whole_parts(prompt: EvaluationPrompt) -> list[Unit]:
-    return [Unit(part.start, part.end, i) for i, part in enumerate(prompt.parts)]
+    return [Unit(*part.body, i) for i, part in enumerate(prompt.parts)]
 
 
 def keep_best(score: Score, counter: Counter, units: Callable[[EvaluationPrompt], list[Unit]] = sentences) -> MethodRun:
@@ -67,8 +67,10 @@ def within(
 ) -> Compression:
     """Greedily the best units for which there is room; a heading comes, and is paid for, with the first of its part."""
     most = counter.most(prompt.context, share)
-    costs = counter.costs(prompt.context, [unit.span for unit in units])
-    frames = [sum(counter.costs(prompt.context, _frame(part))) for part in prompt.parts]
+    framing = [span for part in prompt.parts for span in _frame(part)]
+    costs = counter.costs(prompt.context, [*(unit.span for unit in units), *framing])
+    ends = costs[len(units) :]
+    frames = [sum(ends[2 * i : 2 * i + 2]) for i in range(len(prompt.parts))]
     room, chosen, opened = most, [], set[int]()
     for i in np.argsort(-scores, kind="stable").tolist():
         cost = costs[i] + (0 if units[i].part in opened else frames[units[i].part])
@@ -94,7 +96,8 @@ def extract(prompt: EvaluationPrompt, units: Sequence[Unit]) -> Compression:
     for start, end in ordered:
         gap = prompt.context[last:start]
         whole = not gap.strip()
-        text += (gap if whole else _joint(gap)) if text else ""
+        if text and (whole or not text[-1].isspace()):
+            text += gap if whole else _joint(gap)
         text += prompt.context[start:end]
         kept.append((last if whole and kept else start, end))
         last = end
@@ -131,18 +134,25 @@ def by_chance(seed: int) -> Score:
 
 
 def by_bm25(question: Callable[[EvaluationPrompt], str]) -> Score:
-    """BM25 of the question among the prompt's own sentences."""
-    return lambda prompt, units: BM25(_texts(prompt, units)).scores(question(prompt))
+    """BM25 of the question among the prompt's sentences, plus that of the part among its parts."""
+
+    def score(prompt: EvaluationPrompt, units: Sequence[Unit]) -> Scores:
+        of_units, of_parts = (
+            BM25(texts).scores(question(prompt)) for texts in (_texts(prompt, units), _part_texts(prompt))
+        )
+        return np.asarray(of_units + of_parts[[unit.part for unit in units]])
+
+    return score
 
 
 def by_likeness(question: Callable[[EvaluationPrompt], str], encoder: Any) -> Score:
     """Cosine of a sentence's and the question's embeddings, plus that of the part that it stands in."""
 
     def score(prompt: EvaluationPrompt, units: Sequence[Unit]) -> Scores:
-        parts = [prompt.context[part.start : part.end] for part in prompt.parts]
         asked = encoder.embed([question(prompt)], kind="query")[0]
         of_units, of_parts = (
-            (encoder.embed(texts, kind="passage") @ asked).double().numpy() for texts in (_texts(prompt, units), parts)
+            (encoder.embed(texts, kind="passage") @ asked).double().numpy()
+            for texts in (_texts(prompt, units), _part_texts(prompt))
         )
         return np.asarray(of_units + of_parts[[unit.part for unit in units]])
 
@@ -172,3 +182,7 @@ def sentence_encoder(source: str | None, device: str | None) -> Any:
 
 def _texts(prompt: EvaluationPrompt, units: Sequence[Unit]) -> list[str]:
     return [prompt.context[unit.start : unit.end] for unit in units]
+
+
+def _part_texts(prompt: EvaluationPrompt) -> list[str]:
+    return [prompt.context[part.start : part.end] for part in prompt.parts]

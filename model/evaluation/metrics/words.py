@@ -6,12 +6,12 @@ import regex
 
 UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
 UNSPACED_WORD = regex.compile(UNSPACED)
-WORD = regex.compile(rf"{UNSPACED}|[\p{{L}}\p{{M}}\p{{N}}]+")
+WORD = regex.compile(rf"{UNSPACED}|[[\p{{L}}\p{{M}}\p{{N}}]--{UNSPACED}]+", regex.V1)
 
 
 def words(text: str) -> list[str]:
     """
-    >>> words("The 2 cats sat."), words("北京 is 大")
+    >>> words("The 2 cats sat."), words("北京is大")
     (['the', '2', 'cats', 'sat'], ['北', '京', 'is', '大'])
     """
     return [match.group() for match in WORD.finditer(text.lower())]

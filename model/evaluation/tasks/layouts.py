@@ -32,6 +32,7 @@ LAYOUTS: Mapping[str, Layout] = {
     "markdown": Layout("## {title}\n\n", "## {n}\n\n"),
     "rule": Layout("{title}\n", "", join="\n\n---\n\n"),
     "chinese": Layout("资料{n}：{title}\n", "资料{n}：\n"),
+    "section": Layout("{title}: ", ""),
     "plain": Layout("{title}\n", ""),
 }
 

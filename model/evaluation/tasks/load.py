@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...errors import InputError
-from . import few_shot, own
+from . import bbh, few_shot, hotpotqa, longbench, meetingbank, needle, nq, own, pubmedqa, qmsum, xquad, zeroscrolls
 from .kinds import FEW_SHOT
 from .request import Loader, TaskOptions, TaskRequest
 from .sources import Data
@@ -14,6 +14,17 @@ from .task import Task
 TASKS: Mapping[str, Loader] = {
     **dict.fromkeys(FEW_SHOT, few_shot.load),
     "jsonl": own.load,
+    "nq": nq.load,
+    "xquad": xquad.load,
+    "qmsum": qmsum.load,
+    "qmsum-general": qmsum.load,
+    "pubmedqa": pubmedqa.load,
+    "bbh": bbh.load,
+    "hotpotqa": hotpotqa.load,
+    "needle": needle.load,
+    "longbench": longbench.load,
+    "zeroscrolls": zeroscrolls.load,
+    "meetingbank": meetingbank.load,
 }
 
 

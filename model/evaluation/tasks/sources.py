@@ -5,10 +5,12 @@ Every row carries the place where it stands, so that a mistake in it is named: f
 
 from __future__ import annotations
 
+import gzip
 import importlib
 import json
 import random
 import re
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -73,10 +75,31 @@ def read_rows(data: Data) -> list[SourceRow]:
     return read_jsonl_rows(data) if isinstance(data, Path) else read_hub(data, _hub(data)[2] or "test")
 
 
+def find_file(place: Path, name: str) -> Path:
+    """The file itself, or the one of that name in a folder, as it is or compressed. InputError when there is none."""
+    if place.is_file():
+        return place
+    for file in (place / name, place / f"{name}.gz"):
+        if file.is_file():
+            return file
+    raise InputError(f"{place / name} is not there; --data must name it, or the folder that holds it")
+
+
+def read_text(path: Path) -> str:
+    """A UTF-8 text file, as it is or compressed (.gz)."""
+    if path.suffix != ".gz":
+        return "\n".join(read_lines(path))
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            return file.read()
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {path}: {error}") from error
+
+
 def read_jsonl_rows(path: Path) -> list[SourceRow]:
-    """The objects of a JSON Lines file; blank lines are passed over."""
+    """The objects of a JSON Lines file, as it is or compressed (.gz); blank lines are passed over."""
     rows: list[SourceRow] = []
-    for number, line in enumerate(read_lines(path), start=1):
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
             try:
                 fields = json.loads(line)
@@ -133,6 +156,16 @@ def text_of(row: SourceRow, *names: str) -> str:
     except UnicodeEncodeError:
         raise InputError(f"{where}: the field {name!r} holds half a character (a lone surrogate)") from None
     return value.strip()
+
+
+def texts_of(row: SourceRow, name: str) -> tuple[str, ...]:
+    """A field that is a list of texts, or one text; InputError if it is neither, or empty."""
+    where, fields = row
+    value = fields.get(name)
+    each = [value] if isinstance(value, str) else value
+    if not isinstance(each, list) or not each:
+        raise InputError(f"{where}: the field {name!r} is not a list of texts")
+    return tuple(text_of((where, {name: text}), name) for text in each)
 
 
 def class_of(row: SourceRow, classes: int, *names: str) -> int:
