@@ -14,7 +14,7 @@ from model.evaluation.tasks.longbench import SUBSETS
 from model.evaluation.tasks.zeroscrolls import METRICS
 from tests.support.questions import write_rows
 
-PAPER = {
+PAPER: dict[str, Any] = {
     "input": "How many trees were measured?",
     "context": "We measured trees.\n\nThere were 40 oaks and 2 elms.",
     "answers": ["42", "forty-two trees"],

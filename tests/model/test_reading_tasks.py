@@ -43,7 +43,7 @@ def test_one_of_the_documents_answers_and_the_others_are_near(folder: Path) -> N
     assert task == load(folder / "qa", "nq", len(TOWNS), documents=5) and task.extractive
     asked = {prompt.queries[0].row for prompt in task.prompts}
     assert asked == {f"row:{i}" for i in range(TRAINED, TRAINED + len(TOWNS))}, "rows before may be trained on"
-    places = Counter()
+    places = Counter[int]()
     for prompt in task.prompts:
         assert len(prompt.parts) == 5 and len(gold_of(prompt)) == 1
         assert all("The town of" in prompt.context[slice(*part.body)] for part in prompt.parts), "hard distractors"

@@ -33,7 +33,7 @@ def nq_rows() -> list[dict[str, Any]]:
             "question": f"who founded the town of {town}",
             "answers": [f"Count {town}ius", f"{town}ius the Old"],
             "title": f"History of {town}",
-            "text": f"The town of {town} lies by a lake. Count {town}ius founded it in {1200 + i}. Rain is rare.",
+            "text": f"The town of {town} was founded by Count {town}ius in {1200 + i}. It has a lake. Rain is rare.",
         }
         for i, town in enumerate(TOWNS)
     ]
