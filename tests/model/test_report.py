@@ -45,6 +45,9 @@ target = "{small}"
 methods = ["first"]
 retention = [0.3]
 questions = ["dropped", "costs"]
+
+[overview]
+retention = [0.3]
 """
 HOSTILE = "A: <img src=x onerror=alert(1)> %{y} $\\alpha$ {{value}}\nB: it is 4.\n\n" * 2
 
@@ -88,7 +91,7 @@ def test_the_folder_holds_everything(folder: Path, report: dict[str, Any]) -> No
     out = folder / "out"
     assert [len(run["rows"]) for run in report["runs"]] == [2 + 2 * 2, 2 + 1]
     tables = (out / "report.md").read_text()
-    assert tables.startswith("# Sums & <labels>") and tables.count("| random ") == 3 and "first, dropped" in tables
+    assert tables.startswith("# Sums & <labels>") and tables.count("| random ") == 4 and "first, dropped" in tables
     page = (out / "curves.html").read_text()
     assert "<h1>Sums &amp; &lt;labels&gt;</h1>" in page and "<img src=x" not in page
     assert 'src="http' not in page, "it must open offline"
@@ -130,6 +133,17 @@ def test_the_matrix_holds_the_paired_differences(folder: Path, report: dict[str,
     assert pivot(report["runs"], MatrixConfig("gsm8k", 0.3)) is None and matrix({"runs": []}) is None
 
 
+def test_all_runs_stand_side_by_side(folder: Path, report: dict[str, Any]) -> None:
+    (table,) = report["overview"]
+    assert table["methods"] == ["full", "zero", "random", "first"] and len(table["columns"]) == 2
+    row = next(row for row in report["runs"][1]["rows"] if row["method"] == "random")
+    assert table["cells"][2][1] == row["measures"]["NLL cal."]
+    assert table["cells"][3][1] is None, "cutting off was not run for the other target"
+    first = next(row for row in report["runs"][0]["rows"] if (row["method"], row["retention"]) == ("first", 0.3))
+    assert table["cells"][3][0] == first["measures"]["NLL cal."]
+    assert "## Methods by kinds of prompt, 30% left" in (folder / "out" / "report.md").read_text()
+
+
 def test_every_measure_can_be_drawn(report: dict[str, Any]) -> None:
     for run in report["runs"]:
         measures = measures_of(run)
@@ -145,6 +159,10 @@ def test_every_measure_can_be_drawn(report: dict[str, Any]) -> None:
         (lambda s: s.replace("prompts = 2", "prompts = 0"), "run 1: prompts must be at least 1"),
         (lambda s: s.replace('"random", "first"', '"randm"'), "run 1: unknown method 'randm'"),
         (lambda s: s.replace("[matrix]", "[matrices]"), "unknown field 'matrices'"),
+        (
+            lambda s: s.replace("[overview]\nretention = [0.3]", "[overview]\nretention = 0.3"),
+            r"\[overview\] takes retention",
+        ),
         (lambda s: s.replace("retention = 0.3\n", ""), r"\[matrix\] takes task and retention"),
         (lambda s: s.replace("example.txt", "gone.txt"), "cannot read the example"),
         (lambda s: s.replace('"costs"', '"cost"'), "unknown question 'cost'"),

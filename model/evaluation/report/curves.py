@@ -28,17 +28,28 @@ STYLES = {
     "llmlingua": ("LLMLingua", "#D55E00", "square-open", "dot"),
     "longllmlingua": ("LongLLMLingua", "#D55E00", "square-open", "dash"),
     "selective-context": ("Selective-Context", "#CC79A7", "triangle-up", "dot"),
+    "dense": ("dense sentences", "#F0E442", "hexagon", "solid"),
+    "dense-smoothed": ("dense, smoothed", "#F0E442", "hexagon-open", "dot"),
+    "bm25": ("BM25 sentences", "#000000", "triangle-down", "solid"),
+    "bm25-smoothed": ("BM25, smoothed", "#000000", "triangle-down-open", "dot"),
     "first": ("cutting off", "#8895a7", "x", "dash"),
     "random": ("random tokens", "#8895a7", "cross", "dot"),
+    "random-sentences": ("random sentences", "#8895a7", "cross-open", "dot"),
+    "random-parts": ("random whole parts", "#8895a7", "star-square-open", "dot"),
     "full": ("full prompt", "#8895a7", "line-ew", "solid"),
-    "zero": ("no demonstrations", "#8895a7", "line-ew", "dash"),
+    "zero": ("the question alone", "#8895a7", "line-ew", "dash"),
 }
 LINES = ("full", "zero")  # they have no length to choose: drawn across
 METHOD_NAMES = {
-    **{"agnews": "AG News", "gsm8k": "GSM8K", "yelp": "Yelp", "yahoo": "Yahoo Answers"},
+    **{"agnews": "AG News", "gsm8k": "GSM8K", "yelp": "Yelp", "yahoo": "Yahoo Answers", "nq": "NaturalQuestions"},
+    **{"xquad": "XQuAD", "qmsum": "QMSum", "qmsum-general": "QMSum, whole meetings", "pubmedqa": "PubMedQA"},
+    **{"bbh": "BIG-Bench Hard", "hotpotqa": "multi-hop chains of thought", "needle": "needle in a long text"},
+    **{"longbench": "LongBench", "zeroscrolls": "ZeroSCROLLS", "meetingbank": "MeetingBank"},
     **{"smollm2": "SmolLM2 135M", "gemma3": "Gemma 3 270M"},
 }
-LESS_ZERO = "less that of no demonstrations"
+LESS_ZERO = "less that of the question alone"
+SHARES = {"words": "words_kept", "reader": "subwords_kept"}  # what rows say of it, by the unit of the budget
+
 HOVER_WIDTH, HOVER_LINES = 80, 8
 
 
@@ -54,7 +65,7 @@ def method_name(method: str) -> str:
 
 
 def measures_of(run: Mapping[str, Any]) -> list[str]:
-    """The measures that a run has: the main one, what it gains on no demonstrations (paired), then the others."""
+    """The measures that a run has: the main one, what it gains on the question alone (paired), then the others."""
     main = run["differences_in"]
     names = list(dict.fromkeys(name for row in run["rows"] for name, value in row["measures"].items() if value))
     paired = [f"{main} {LESS_ZERO}"] if any("zero" in row["differences"] for row in run["rows"]) else []
@@ -76,6 +87,7 @@ def curve(run: Mapping[str, Any], measure: str) -> go.Figure:
         retention (as text) -> a compressed prompt.
     """
     figure = go.Figure()
+    share = SHARES.get(str(run["config"].get("budget")), "tokens_kept")
     by_method: dict[str, list[Mapping[str, Any]]] = {}
     for row in run["rows"]:
         if value_of(row, measure):
@@ -84,17 +96,36 @@ def curve(run: Mapping[str, Any], measure: str) -> go.Figure:
         if method in LINES:
             _across(figure, method, value_of(rows[0], measure) or ())
         else:
-            _line(figure, method, sorted(rows, key=lambda row: row["tokens_kept"]), measure, run.get("samples", {}))
-    figure.update_xaxes(title_text="share of the prompt's tokens that is left", tickformat=".0%", rangemode="tozero")
+            rows.sort(key=lambda row: row[share])
+            _line(figure, method, rows, measure, share, run.get("samples", {}))
+    counted = {"words_kept": "words", "subwords_kept": "reader's tokens"}.get(share, "tokens")
+    figure.update_xaxes(
+        title_text=f"share of the prompt's {counted} that is left", tickformat=".0%", rangemode="tozero"
+    )
     figure.update_yaxes(title_text=_axis(measure))
     return styled(figure, f"{html.escape(measure)}<br><sup>{html.escape(run_name(run))}</sup>", 520)
 
 
 def run_name(run: Mapping[str, Any]) -> str:
-    """Task, target and size of a run."""
+    """Task, target and size of a run, and how its prompts were built where that is not as usual."""
     config = run["config"]
     task, target = (METHOD_NAMES.get(config[part], str(config[part])) for part in ("task", "target"))
-    return f"{task} read by {target}, {config['prompts']} prompts × {config['queries']} queries"
+    reader = "" if config["target"] == "none" else f" read by {target}"
+    size = f"{config['prompts']} prompts" + (f" × {config['queries']} queries" if config["queries"] > 1 else "")
+    return f"{task}{_built(config)}{reader}, {size}"
+
+
+def _built(config: Mapping[str, Any]) -> str:
+    """
+    >>> _built({"task": "nq", "documents": 20, "layout": "xml", "place": 3, "language": "en"})
+    ' (20 documents, xml, answer in 3)'
+    """
+    parts = [f"{config['documents']} documents"] if config["task"] in ("nq", "needle") else []
+    parts += [config["language"]] if config["task"] == "xquad" else []
+    parts += [config["layout"]] if config.get("layout") else []
+    parts += [f"answer in {config['place']}"] if config.get("place") else []
+    parts += ["question first"] if config.get("question_first") else []
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def _axis(measure: str) -> str:
@@ -108,14 +139,19 @@ def _across(figure: go.Figure, method: str, interval: Sequence[float | None]) ->
 
 
 def _line(
-    figure: go.Figure, method: str, rows: Sequence[Mapping[str, Any]], measure: str, samples: Mapping[str, Any]
+    figure: go.Figure,
+    method: str,
+    rows: Sequence[Mapping[str, Any]],
+    measure: str,
+    share: str,
+    samples: Mapping[str, Any],
 ) -> None:
     base, _, maker = method.partition("@")
     name, colour, symbol, dash = STYLES.get(base, (method, GREY, "circle", "dot"))
     means, lows, highs = zip(*(_whole(value_of(row, measure) or ()) for row in rows), strict=True)
     texts = [_shown(samples.get(method, {}).get(str(row["retention"]), "")) for row in rows]
     figure.add_scatter(
-        x=[row["tokens_kept"] for row in rows],
+        x=[row[share] for row in rows],
         y=means,
         error_y={
             "array": [high - mean for mean, high in zip(means, highs, strict=True)],
@@ -158,7 +194,7 @@ def _shown(text: str) -> str:
 
 
 def matrix(report: Mapping[str, Any]) -> go.Figure | None:
-    """Heat map [methods, targets]: the main measure less that of no demonstrations, at one retention; None without
+    """Heat map [methods, targets]: the main measure less that of the question alone, at one retention; None without
     two targets. Negative (blue) helps the target that reads, whoever the mask was made for."""
     table = report.get("matrix")
     if not table:

@@ -7,8 +7,9 @@
 
 A study is a TOML file (see `presets/`): `title`, `data` (folder of the tasks' folders; --data goes before it),
 `example` (a prompt that every method compresses, shown at the points of the curves), a [[run]] for each task and target
-with the fields of `EvaluateConfig`, a [matrix] with `task` and `retention`, and [lost] with the fields of a run and
-`questions` (see `model.evaluation.omissions.examine`).
+with the fields of `EvaluateConfig`, a [matrix] with `task` and `retention`, an [overview] with a list of `retention` at
+which all runs stand side by side, and [lost] with the fields of a run and `questions` (see
+`model.evaluation.omissions.examine`).
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from ..progress import Progress
 from ..readers import load_reader
 from ..tasks.sources import HUB
 from . import curves
+from .overview import overview, overview_table
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -58,6 +60,7 @@ class StudyConfig:
     Attributes:
         runs: their finished cells stand together in out/cells.jsonl.
         example: the prompt that every method compresses for the curves; "" = none.
+        overview: at which retentions all runs stand side by side.
     """
 
     title: str
@@ -67,6 +70,7 @@ class StudyConfig:
     matrix: MatrixConfig | None = None
     lost: EvaluateConfig | None = None
     questions: tuple[str, ...] = QUESTIONS
+    overview: tuple[float, ...] = ()
 
 
 def read_study(source: str, out: Path, data: Path | None = None, device: str | None = None) -> StudyConfig:
@@ -79,7 +83,7 @@ def read_study(source: str, out: Path, data: Path | None = None, device: str | N
         raise InputError(f"there is no study {source!r}; give a .toml file or one of {known}") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"cannot read the study {path}: {error}") from None
-    _check_fields(table, {"title", "data", "example", "run", "matrix", "lost"}, str(path))
+    _check_fields(table, {"title", "data", "example", "run", "matrix", "overview", "lost"}, str(path))
     folder = data or (path.parent / str(table["data"]) if "data" in table else None)
     runs = table.get("run")
     if not isinstance(runs, list) or not runs or not all(isinstance(run, dict) for run in runs):
@@ -98,7 +102,15 @@ def read_study(source: str, out: Path, data: Path | None = None, device: str | N
         raise InputError(f"{path}: cannot read the example {example}: {error}") from None
     except TypeError:
         raise InputError(f"{path}: [matrix] takes task and retention") from None
-    return StudyConfig(str(table.get("title", path.stem)), out, made, text, matrix, lost, questions)
+    title, across = str(table.get("title", path.stem)), _overview(table.get("overview", {}), path)
+    return StudyConfig(title, out, made, text, matrix, lost, questions, across)
+
+
+def _overview(given: Any, path: Path) -> tuple[float, ...]:
+    retentions = given.get("retention", []) if isinstance(given, dict) else None
+    if not isinstance(retentions, list) or not all(isinstance(each, float) for each in retentions):
+        raise InputError(f"{path}: [overview] takes retention, a list of shares")
+    return tuple(retentions)
 
 
 def _run(
@@ -112,7 +124,9 @@ def _run(
     values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
     values |= {name: path.parent / str(values[name]) for name in _PATHS if name in values}
     data = str(values.get("data", values["task"]))
-    if not data.startswith(HUB):
+    if values["task"] == "needle":
+        values["data"] = None
+    elif not data.startswith(HUB):
         if folder is None and not Path(data).is_absolute():
             raise InputError(f"{where}: no folder with the data; give --data DIR, or `data` in the file")
         values["data"] = Path(folder or ".", data)
@@ -142,6 +156,8 @@ def study(config: StudyConfig, progress: Progress) -> dict[str, Any]:
         tables.append(made.table())
         if config.matrix:
             report["matrix"] = pivot(report["runs"], config.matrix)
+        if config.overview:
+            report["overview"] = [overview(report["runs"], retention) for retention in config.overview]
         write_report(config.out, report, tables)
     if config.lost:
         lost = examine(config.lost, progress, config.questions)
@@ -163,7 +179,7 @@ def samples(run: EvaluateConfig, target: Target | None, text: str) -> dict[str, 
 
 
 def pivot(runs: Sequence[Mapping[str, Any]], matrix: MatrixConfig) -> dict[str, Any] | None:
-    """The runs of one task as a table [methods, targets] of differences to no demonstrations, in the main measure; a
+    """The runs of one task as a table [methods, targets] of differences to the question alone, in the main measure; a
     method without a budget stands at its own length. None where there is nothing to compare."""
     chosen = [run for run in runs if run["config"]["task"] == matrix.task]
     cells: dict[str, dict[str, Any]] = {}
@@ -186,7 +202,7 @@ def pivot(runs: Sequence[Mapping[str, Any]], matrix: MatrixConfig) -> dict[str, 
 
 def write_report(folder: Path, report: Mapping[str, Any], tables: Sequence[str], lost: Sequence[str] = ()) -> None:
     """report.json, report.md and curves.html, each whole or not at all."""
-    sections = [f"# {report['title']}"]
+    sections = [f"# {report['title']}", *map(overview_table, report.get("overview", ()))]
     for run, table in zip(report["runs"], tables, strict=True):
         sections.append(f"## {curves.run_name(run)}\n\n{table}")
     if lost:
