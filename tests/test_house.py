@@ -60,6 +60,7 @@ TORCH_FREE = (
 SHARED_NAMES = {
     "add": "every command of model/cli adds its parser so",
     "run": "every command of model/cli is run so",
+    "load": "every task of model/evaluation/tasks is loaded so",
     "main": "model/cli and annotations/cli are two programs",
     "build_parser": "model/cli and annotations/cli are two programs",
 }

@@ -18,7 +18,7 @@ from model.denoiser.checkpoint import save_checkpoint
 from model.errors import InputError
 from model.evaluation.config import EvaluateConfig
 from model.evaluation.evaluate import evaluate
-from model.evaluation.methods.denoised import denoised
+from model.evaluation.methods.denoised import denoise_context
 from model.evaluation.methods.method import Compression, Method, of_prompts
 from model.evaluation.methods.registry import METHODS
 from model.evaluation.metrics.answers import contains
@@ -226,7 +226,7 @@ def test_what_an_endpoint_cannot_do(config: EvaluateConfig, data: Path) -> None:
 
 def test_the_denoiser_reads_the_question_and_cuts_the_context(config: EvaluateConfig) -> None:
     tiny = tiny_checkpoint()
-    compress = denoised(Compressor(tiny), 4, seed=0)
+    compress = denoise_context(Compressor(tiny), 4, seed=0)
     for prompt in task_of(config).prompts[:2]:
         n = len(prompt.parsed)
         for share in (0.2, 0.6):

@@ -53,7 +53,7 @@ def reader_counter(target: Target) -> Counter:
     return Counter("reader", lambda text: [start for start, _ in target.encode_with_offsets(text)[1]])
 
 
-def fit(compress: Callable[[float], str], counter: Counter, context: str, share: float) -> float:
+def share_within(compress: Callable[[float], str], counter: Counter, context: str, share: float) -> float:
     """The share to ask a method for, so that at most `share` of the context is left, and hardly less.
 
     Between a share that gives too much and one that gives too little the next is interpolated. A method that cannot

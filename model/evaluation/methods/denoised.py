@@ -10,7 +10,7 @@ from ..tasks.task import EvaluationPrompt
 from .method import Compression
 
 
-def denoised(
+def denoise_context(
     compressor: Compressor, steps: int, seed: int, exact: bool = False
 ) -> Callable[[EvaluationPrompt, float], Compression]:
     """What keeps a share of the context's prompt tokens; the whole prompt is given, with the question if it has one."""

@@ -69,7 +69,7 @@ class Method:
         slow: it takes minutes for a prompt: asked for all retentions at once, once each, whatever it keeps.
         remember: its texts are remembered with the finished cells.
         people: whether it knows only the prompts that people corrected.
-        counts: it keeps to the study's counter itself; of others the share is looked for that does (`budget.fit`).
+        counts: it keeps to the study's counter itself; of others the share is looked for that does.
     """
 
     make: Callable[[Study, Makers], MethodRun]

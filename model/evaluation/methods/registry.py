@@ -23,7 +23,7 @@ from ...training.corrections import CorrectedPrompt
 from ..tasks.sources import recorded
 from ..tasks.task import EvaluationPrompt
 from . import baselines, extractive
-from .denoised import denoised
+from .denoised import denoise_context
 from .method import Compression, Compressions, Makers, Method, MethodRun, Study, each, fixed, of_prompts
 from .pruning import held_out_examples, ta_pruning, taught
 
@@ -180,17 +180,17 @@ def _teacher(study: Study, makers: Makers) -> MethodRun:
 
 @method("diffumask")
 def _diffumask(study: Study, makers: Makers) -> MethodRun:
-    return of_prompts(denoised(study.compressor, STEPS, study.config.seed))
+    return of_prompts(denoise_context(study.compressor, STEPS, study.config.seed))
 
 
 @method("exact")
 def _exact(study: Study, makers: Makers) -> MethodRun:
-    return of_prompts(denoised(study.compressor, STEPS, study.config.seed, exact=True))
+    return of_prompts(denoise_context(study.compressor, STEPS, study.config.seed, exact=True))
 
 
 @method("one-pass")
 def _one_pass(study: Study, makers: Makers) -> MethodRun:
-    return of_prompts(denoised(study.compressor, 1, study.config.seed))
+    return of_prompts(denoise_context(study.compressor, 1, study.config.seed))
 
 
 @method("human", budget=False, people=True)

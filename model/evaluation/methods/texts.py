@@ -17,7 +17,7 @@ from ..config import EvaluateConfig
 from ..result_cache import ResultCache
 from ..tasks.load import load_task
 from ..tasks.task import EvaluationPrompt, Task
-from .budget import Counter, fit, reader_counter, tokens_counter, words_counter
+from .budget import Counter, reader_counter, share_within, tokens_counter, words_counter
 from .method import Compression, Compressions, MethodRun
 from .registry import METHODS, split_name
 
@@ -184,5 +184,5 @@ class Methods:
             made[share] = run(case, [share])[share]
             return made[share].text
 
-        share = fit(compress, self.counter, case.context, retention)
+        share = share_within(compress, self.counter, case.context, retention)
         return replace(made[share], seconds=made[retention].seconds)

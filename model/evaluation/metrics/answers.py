@@ -38,7 +38,7 @@ def contains(text: str, answers: Sequence[str]) -> bool:
     return any(wanted in within for wanted in map(normalised, answers) if wanted)
 
 
-def exact_match(answer: str, answers: Sequence[str]) -> bool:
+def same_answer(answer: str, answers: Sequence[str]) -> bool:
     """Whether the answer is any of them, normalised."""
     return normalised(answer) in [normalised(each) for each in answers]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..metrics.answers import contains, exact_match, final_answer, token_f1
+from ..metrics.answers import contains, final_answer, same_answer, token_f1
 from ..metrics.words import WORD
 from .task import Query
 
@@ -22,7 +22,7 @@ def after_thought(answer: str, query: Query) -> Mapping[str, float]:
 
 def _short(answer: str, query: Query) -> Mapping[str, float]:
     return {
-        "exact match": float(exact_match(answer, query.accepted)),
+        "exact match": float(same_answer(answer, query.accepted)),
         "F1": token_f1(answer, query.accepted),
         "contains": float(contains(answer, query.accepted)),
     }
@@ -33,7 +33,7 @@ def f1(answer: str, query: Query) -> Mapping[str, float]:
     return {"F1": token_f1(answer, query.accepted)}
 
 
-def label(answer: str, query: Query) -> Mapping[str, float]:
+def named_label(answer: str, query: Query) -> Mapping[str, float]:
     """Whether the answer begins with the right label word."""
     said = WORD.findall(answer.lower())
     return {"accuracy": float(said[:1] == WORD.findall(query.answer.lower())[:1])}

@@ -19,7 +19,7 @@ _HEAD = re.compile(r"^# METADATA:.*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Item:
+class Demonstration:
     """passages and question, up to "A:"; the chain of thought."""
 
     row: str
@@ -50,17 +50,17 @@ def load(request: TaskRequest) -> Task:
     return Task(request.name, tuple(prompts), (), (), grade=grading.after_thought)
 
 
-def _items(name: str, text: str) -> list[Item]:
+def _items(name: str, text: str) -> list[Demonstration]:
     found = []
     for i, block in enumerate(_HEAD.split(text)[1:]):
         asked, mark, answer = block.strip().rpartition("\nA: ")
         if not mark or "\nQ: " not in asked:
             raise InputError(f"{name}: demonstration {i + 1} has no question after 'Q: ' and answer after 'A: '")
-        found.append(Item(f"{name}:{i}", f"{asked.strip()}\nA:", answer.strip()))
+        found.append(Demonstration(f"{name}:{i}", f"{asked.strip()}\nA:", answer.strip()))
     return found
 
 
-def _prompt(index: int, items: list[Item], shots: int, queries: int, seed: int) -> EvaluationPrompt:
+def _prompt(index: int, items: list[Demonstration], shots: int, queries: int, seed: int) -> EvaluationPrompt:
     drawn = random.Random(f"prompt:{seed}:{index}").sample(items, shots + queries)
     context, documents = "", []
     for item in drawn[:shots]:

@@ -28,7 +28,7 @@ def load(request: TaskRequest) -> Task:
     examples = [Example(str(i), "", _answer(row), LABELS.index(_answer(row))) for i, row in enumerate(rows)]
     drawn = balanced(examples, request.prompts, random.Random(f"prompts:{request.seed}"))
     prompts = [_prompt(i, rows[int(example.row)], request) for i, example in enumerate(drawn)]
-    return Task(request.name, tuple(prompts), (), LABELS, grade=grading.label, new_tokens=4)
+    return Task(request.name, tuple(prompts), (), LABELS, grade=grading.named_label, new_tokens=4)
 
 
 def _answer(row: SourceRow) -> str:
