@@ -217,7 +217,7 @@ def test_what_an_endpoint_cannot_do(config: EvaluateConfig, data: Path) -> None:
     with pytest.raises(InputError, match="selective-context needs an LLM that makes its masks, such as"):
         replace(config, target=target, methods=("selective-context",))
     labels = EvaluateConfig("agnews", data / "agnews", target, ("full",), prompts=1, queries=4)
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="agnews compares the probabilities of labels, which no endpoint tells"):
         evaluate(labels, silent)
 
 

@@ -20,7 +20,7 @@ from .sentences import sentences_of
 
 NEIGHBOURS = 9  # parts, such as turns, over which scores are smoothed
 Span = tuple[int, int]
-Scores = NDArray[np.float64]
+UnitScores = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Unit:
         return self.start, self.end
 
 
-Score = Callable[[EvaluationPrompt, Sequence[Unit]], Scores]  # the higher, the sooner kept: [units]
+Score = Callable[[EvaluationPrompt, Sequence[Unit]], UnitScores]  # the higher, the sooner kept: [units]
 
 
 def sentences(prompt: EvaluationPrompt) -> list[Unit]:
@@ -63,7 +63,7 @@ def keep_best(score: Score, counter: Counter, units: Callable[[EvaluationPrompt]
 
 
 def within(
-    prompt: EvaluationPrompt, units: Sequence[Unit], scores: Scores, counter: Counter, share: float
+    prompt: EvaluationPrompt, units: Sequence[Unit], scores: UnitScores, counter: Counter, share: float
 ) -> Compression:
     """Greedily the best units for which there is room; a heading comes, and is paid for, with the first of its part."""
     most = counter.most(prompt.context, share)
@@ -126,7 +126,7 @@ def _inside(prompt: EvaluationPrompt, spans: Sequence[Span]) -> Iterator[bool]:
 
 
 def by_chance(seed: int) -> Score:
-    def score(prompt: EvaluationPrompt, units: Sequence[Unit]) -> Scores:
+    def score(prompt: EvaluationPrompt, units: Sequence[Unit]) -> UnitScores:
         rng = random.Random(f"{seed}:{prompt.context}")
         return np.array([rng.random() for _ in units])
 
@@ -136,7 +136,7 @@ def by_chance(seed: int) -> Score:
 def by_bm25(question: Callable[[EvaluationPrompt], str]) -> Score:
     """BM25 of the question among the prompt's sentences, plus that of the part among its parts."""
 
-    def score(prompt: EvaluationPrompt, units: Sequence[Unit]) -> Scores:
+    def score(prompt: EvaluationPrompt, units: Sequence[Unit]) -> UnitScores:
         of_units, of_parts = (
             BM25(texts).scores(question(prompt)) for texts in (_texts(prompt, units), _part_texts(prompt))
         )
@@ -148,7 +148,7 @@ def by_bm25(question: Callable[[EvaluationPrompt], str]) -> Score:
 def by_likeness(question: Callable[[EvaluationPrompt], str], encoder: Any) -> Score:
     """Cosine of a sentence's and the question's embeddings, plus that of the part that it stands in."""
 
-    def score(prompt: EvaluationPrompt, units: Sequence[Unit]) -> Scores:
+    def score(prompt: EvaluationPrompt, units: Sequence[Unit]) -> UnitScores:
         asked = encoder.embed([question(prompt)], kind="query")[0]
         of_units, of_parts = (
             (encoder.embed(texts, kind="passage") @ asked).double().numpy()
@@ -163,7 +163,7 @@ def smoothed(score: Score, width: int = NEIGHBOURS) -> Score:
     """Each sentence gets the mean score of all in the `width` parts around its own: what is said about one thing
     stands together."""
 
-    def mean(prompt: EvaluationPrompt, units: Sequence[Unit]) -> Scores:
+    def mean(prompt: EvaluationPrompt, units: Sequence[Unit]) -> UnitScores:
         raw = score(prompt, units)
         of = np.array([unit.part for unit in units])
         sums = np.concatenate([[0.0], raw.cumsum()])

@@ -31,6 +31,7 @@ from ..methods.texts import Methods
 from ..omissions.examine import QUESTIONS, examine
 from ..progress import Progress
 from ..readers import load_reader
+from ..tasks.load import WITHOUT_DATA
 from ..tasks.sources import HUB
 from . import curves
 from .overview import overview, overview_table
@@ -124,7 +125,7 @@ def _run(
     values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
     values |= {name: path.parent / str(values[name]) for name in _PATHS if name in values}
     data = str(values.get("data", values["task"]))
-    if values["task"] == "needle":
+    if values["task"] in WITHOUT_DATA:
         values["data"] = None
     elif not data.startswith(HUB):
         if folder is None and not Path(data).is_absolute():

@@ -26,6 +26,7 @@ TASKS: Mapping[str, Loader] = {
     "zeroscrolls": zeroscrolls.load,
     "meetingbank": meetingbank.load,
 }
+WITHOUT_DATA = {"needle"}  # tasks that are made on the spot
 
 
 def load_task(
