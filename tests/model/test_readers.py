@@ -28,7 +28,7 @@ from model.evaluation.tasks.task import Task
 from model.llm.causal import Target
 from model.prompt import parse
 from tests.support.fake_endpoint import fake_endpoint
-from tests.support.questions import write_questions
+from tests.support.questions import write_questions, write_rows
 from tests.support.tiny import tiny_checkpoint
 
 METHODS_USED = ("full", "zero", "first", "random-sentences", "bm25")
@@ -210,14 +210,15 @@ def test_an_endpoint_answers(config: EvaluateConfig, tmp_path: Path) -> None:
     assert report.rows[1].words <= 0.2
 
 
-def test_what_an_endpoint_cannot_do(config: EvaluateConfig, data: Path) -> None:
+def test_what_an_endpoint_cannot_do(config: EvaluateConfig, tmp_path: Path) -> None:
     target = "kind@http://127.0.0.1:9/v1"
     with pytest.raises(InputError, match="nobody knows how kind@http.* counts; give --budget words"):
         replace(config, target=target, budget="reader")
     with pytest.raises(InputError, match="selective-context needs an LLM that makes its masks, such as"):
         replace(config, target=target, methods=("selective-context",))
-    labels = EvaluateConfig("agnews", data / "agnews", target, ("full",), prompts=1, queries=4)
-    with pytest.raises(InputError, match="agnews compares the probabilities of labels, which no endpoint tells"):
+    row = {"prompt": "Sort.", "query": "Rain?", "answer": "World", "labels": ["World", "Sports"]}
+    labels = EvaluateConfig("jsonl", write_rows(tmp_path / "own.jsonl", [row]), target, ("full",))
+    with pytest.raises(InputError, match="jsonl compares the probabilities of labels, which no endpoint tells"):
         evaluate(labels, silent)
 
 
