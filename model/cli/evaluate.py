@@ -55,8 +55,9 @@ def add(commands: Commands) -> None:
         metavar="LIST",
         help="comma-separated, any of full, zero, random, random-sentences, random-parts, first, bm25, bm25-smoothed "
         "(over neighbouring parts, such as turns), dense, dense-smoothed, selective-context, llmlingua, longllmlingua, "
-        "llmlingua2, ta-pruning, teacher, diffumask, exact (the same without acceleration), one-pass, human, "
-        "uncorrected (default: those that need nothing more). NAME@LLM or NAME@LLM+LLM: other LLMs than the target "
+        "llmlingua2, ta-pruning, teacher, diffumask, diffumask-parts (whole parts), diffumask-tokens (thinned "
+        "sentences), paper (DiffuMask's own), exact (without acceleration), one-pass, human, uncorrected ("
+        "default: those that need nothing more). NAME@LLM or NAME@LLM+LLM: other LLMs than the target "
         "make the masks of selective-context, ta-pruning or teacher",
     )
     flag(
@@ -77,6 +78,11 @@ def add(commands: Commands) -> None:
     flag("--prompts", type=count, default=10, metavar="N", help="prompts to compress (default 10)")
     flag("--queries", type=count, default=100, metavar="N", help="queries after every prompt (default 100)")
     flag("--shots", type=count, metavar="N", help="demonstrations in a drawn prompt (default: 4, or one per class)")
+    flag(
+        "--tokenizer",
+        metavar="NAME",
+        help="how the reader counts: a model, folder or tiktoken:NAME (default: the target)",
+    )
     flag("--documents", type=count, default=8, metavar="N", help="nq, needle: documents in a prompt (default 8)")
     flag("--layout", default="", metavar="NAME", help="how documents stand in a prompt, as in xml, numbered, markdown")
     flag("--place", type=count, metavar="N", help="nq, needle: which document holds the answer (default: drawn)")
@@ -133,6 +139,7 @@ def run(arguments: argparse.Namespace) -> None:
         evaluations=arguments.evaluations,
         encoder=arguments.encoder,
         budget=arguments.budget,
+        tokenizer=arguments.tokenizer,
         chat=arguments.chat,
         documents=arguments.documents,
         layout=arguments.layout,

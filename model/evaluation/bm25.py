@@ -4,28 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .metrics.words import UNSPACED_WORD, words
+from ..relevance.lexical import terms
 
 K1, B = 1.2, 0.75
-
-
-def terms(text: str) -> list[str]:
-    """Words in lower case; where words are not spaced, pairs of neighbouring characters.
-
-    >>> terms("The Cat"), terms("北京人 2")
-    (['the', 'cat'], ['北京', '京人', '2'])
-    """
-    found: list[str] = []
-    for unspaced, run in groupby(words(text), key=lambda word: bool(UNSPACED_WORD.match(word))):
-        group = list(run)
-        pairs = [a + b for a, b in zip(group, group[1:], strict=False)] if unspaced and len(group) > 1 else group
-        found += pairs
-    return found
 
 
 class BM25:

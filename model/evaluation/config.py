@@ -45,7 +45,9 @@ class EvaluateConfig:
         encoder: sentence encoder of dense, by Hugging Face name or folder; None: the shipped one.
         budget: what the retention is a share of, at most: "words", "tokens" (prompt tokens; each method counts as it
             does) or "reader" (the target's subwords). None: "tokens" for tasks of demonstrations with shared queries,
-            else "reader" where the target is a model of this machine, and "words" where not.
+            else "reader" where the target is a model of this machine or `tokenizer` says how it counts, and "words"
+            where not.
+        tokenizer: how the reader counts (see `model.reader.load_reader`); None: as the target does.
         chat: the target reads each prompt in its chat template.
         documents, layout, place, question_first, language, split: see `tasks.request.TaskOptions`.
     """
@@ -72,6 +74,7 @@ class EvaluateConfig:
     evaluations: int = 200
     encoder: str | None = None
     budget: str | None = None
+    tokenizer: str | None = None
     chat: bool = False
     documents: int = DOCUMENTS
     layout: str = ""
@@ -115,8 +118,8 @@ class EvaluateConfig:
             raise InputError(f"budget is {', '.join(UNITS[:-1])} or {UNITS[-1]}, not {self.budget!r}")
         if self.local:
             return
-        if self.budget == "reader":
-            raise InputError(f"nobody knows how {self.target} counts; give --budget words, or a local --target")
+        if self.budget == "reader" and not self.tokenizer:
+            raise InputError(f"nobody knows how {self.target} counts; give its --tokenizer, or --budget words")
         for name in self.methods:
             base, makers = split_name(name)
             if METHODS[base].llms and not makers:
@@ -134,7 +137,7 @@ class EvaluateConfig:
             return self.budget
         if self.task in FEW_SHOT:
             return "tokens"
-        return "reader" if self.local else "words"
+        return "reader" if self.local or self.tokenizer else "words"
 
     @property
     def options(self) -> TaskOptions:

@@ -23,7 +23,7 @@ from .methods.texts import Methods
 from .metrics.answers import contains
 from .metrics.words import WORD
 from .progress import Progress
-from .readers import LocalReader, Reader, check_measurable, load_reader
+from .readers import LocalReader, ReadingModel, check_measurable, load_reading_model
 from .result_cache import ResultCache
 from .table import CellOutcome, EvaluationTable, build_report
 from .tasks.load import load_task
@@ -73,10 +73,10 @@ def evaluate(
     return report
 
 
-def _reader(config: EvaluateConfig, target: Target | None) -> Reader:
+def _reader(config: EvaluateConfig, target: Target | None) -> ReadingModel:
     if target:
         return LocalReader(target, config.chat)
-    return load_reader(config.target, config.device, not config.fp32, config.chat)
+    return load_reading_model(config.target, config.device, not config.fp32, config.chat)
 
 
 def _runs(compressors: Mapping[str, Baseline], teacher: TeacherText | None) -> dict[str, MethodRun]:
@@ -121,7 +121,7 @@ def _count(methods: Methods) -> int:
     return cells + once
 
 
-def _measure(config: EvaluateConfig, task: Task, reader: Reader, cells: ResultCache, job: _Job) -> CellOutcome:
+def _measure(config: EvaluateConfig, task: Task, reader: ReadingModel, cells: ResultCache, job: _Job) -> CellOutcome:
     prompt = job.case.index if job.case else None
     queries = [asdict(query) for query in task.queries_of(job.case)]
     key = {

@@ -15,7 +15,7 @@ NOBODY = "none"
 KEY = "OPENAI_API_KEY"  # the environment variable with an endpoint's key
 
 
-class Reader(Protocol):
+class ReadingModel(Protocol):
     """Answers the queries of a task.
 
     Attributes:
@@ -86,7 +86,7 @@ def is_endpoint(name: str) -> bool:
     return "@http://" in name or "@https://" in name
 
 
-def load_reader(name: str, device: str | None = None, fast: bool = False, chat: bool = False) -> Reader:
+def load_reading_model(name: str, device: str | None = None, fast: bool = False, chat: bool = False) -> ReadingModel:
     """The reader of that name: "none", MODEL@URL (an endpoint; its key: $OPENAI_API_KEY), or what `load_target` takes.
 
     fast: bfloat16 where that is faster; chat: in the target's chat template. Raises InputError.

@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import model.evaluation.bm25
-import model.evaluation.methods.sentences
 import model.evaluation.metrics.answers
 import model.evaluation.metrics.words
 from model.evaluation.bm25 import BM25
@@ -25,8 +24,7 @@ from model.evaluation.methods.budget import (
     tokens_counter,
     words_counter,
 )
-from model.evaluation.methods.extractive import keep_best, sentences, whole_parts
-from model.evaluation.methods.sentences import sentences_of
+from model.evaluation.methods.extractive import all_sentences, keep_best, whole_parts
 from model.evaluation.metrics.answers import contains, normalised, same_answer, token_f1
 from model.evaluation.tasks.layouts import LAYOUTS, arrange
 from model.evaluation.tasks.load import load_task
@@ -54,7 +52,6 @@ def question_of(prompt: EvaluationPrompt) -> str:
 def test_examples() -> None:
     for module in (
         model.evaluation.bm25,
-        model.evaluation.methods.sentences,
         model.evaluation.metrics.answers,
         model.evaluation.metrics.words,
     ):
@@ -64,29 +61,22 @@ def test_examples() -> None:
 # --- sentences ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [
-        ('He said "Go!" She went. (Then he left.) End', ['He said "Go!"', "She went.", "(Then he left.)", "End"]),
-        ("Dr. J. Smith paid 3.5 euros, e.g. in St. Gallen. Mr. B did not.",
-         ["Dr. J. Smith paid 3.5 euros, e.g. in St. Gallen.", "Mr. B did not."]),
-        ("这座塔很高。它是石头建的！为什么？", ["这座塔很高。", "它是石头建的！", "为什么？"]),
-        ("one\n\n two\nthree ", ["one", "two", "three"]),
-        ("यह एक है। वह दो है।", ["यह एक है।", "वह दो है।"]),
-        ("ฝนตก แดดออก", ["ฝนตก", "แดดออก"]),
-        ("... !!! \n", ["...", "!!!"]),
-        ("", []),
-    ],
-)  # fmt: skip
-def test_where_sentences_end(text: str, wanted: Sequence[str]) -> None:
-    assert [text[a:b] for a, b in sentences_of(text, 0, len(text))] == wanted
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_sentences_of_the_documents_without_their_headings(layout: str) -> None:
+    prompt = prompt_of(layout)
+    found = all_sentences(prompt)
+    assert [prompt.context[slice(*unit.span)] for unit in found] == [
+        *("Rome is a town.", "It lies in Italy!", "Is it old?", "Yes, it is very old."),
+        *("Oslo is far north.", "Snow falls there."),
+        *("No title here.", "The mayor of Lund is Ann Berg."),
+    ]
+    assert [unit.part for unit in found] == [0, 0, 0, 0, 1, 1, 2, 2]
 
 
-@given(st.text(alphabet='aB .!?\n。ก\u2028")', max_size=60))
-def test_sentences_lose_white_space_alone(text: str) -> None:
-    spans = list(sentences_of(text, 0, len(text)))
-    assert "".join("".join(text[a:b] for a, b in spans).split()) == "".join(text.split())
-    assert all(a < b for a, b in spans) and spans == sorted(spans)
+def test_a_sentence_with_a_rule_in_it_is_one() -> None:
+    context = "You may pay by card, but not by cheque, unless the clerk agrees. Keep the receipt."
+    found = all_sentences(EvaluationPrompt(0, context, question="How may I pay?"))
+    assert [context[slice(*unit.span)][-7:] for unit in found] == ["agrees.", "eceipt."]
 
 
 # --- budgets -----------------------------------------------------------------------------------------------
@@ -115,11 +105,11 @@ def test_a_method_that_cannot_give_so_little_gives_its_least() -> None:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("unit", ["words", "tokens", "reader"])
-@pytest.mark.parametrize("chosen", [sentences, whole_parts])
+@pytest.mark.parametrize("chosen", [all_sentences, whole_parts])
 def test_never_more_than_asked(layout: str, unit: str, chosen: object, tiny_target: Target) -> None:
     counters = {"words": words_counter(), "tokens": tokens_counter(), "reader": reader_counter(tiny_target)}
     counter, prompt = counters[unit], prompt_of(layout)
-    run = keep_best(extractive.by_chance(0), counter, sentences if chosen is sentences else whole_parts)
+    run = keep_best(extractive.by_chance(0), counter, all_sentences if chosen is all_sentences else whole_parts)
     shares = (0.1, 0.25, 0.5, 0.8)
     made = run(prompt, shares)
     for share in shares:
@@ -144,14 +134,16 @@ def test_the_best_sentences_come_with_their_headings_in_order() -> None:
     made = keep_best(extractive.by_bm25(question_of), words_counter())(prompt, (0.25,))[0.25]
     assert made.text == "[3] The mayor of Lund is Ann Berg."
     assert made.keep is not None and prompt.parsed.render(made.keep) == made.text
-    two = extractive.extract(prompt, [extractive.Unit(*unit.span, unit.part) for unit in sentences(prompt)[1:5]])
+    two = extractive.extract(
+        prompt, [extractive.Candidate(*unit.span, unit.part) for unit in all_sentences(prompt)[1:5]]
+    )
     assert two.text == "[1] Rome\nIt lies in Italy! Is it old? Yes, it is very old.\n\n[2] Oslo\nOslo is far north."
 
 
 def test_everything_fits_into_everything() -> None:
     for layout in LAYOUTS:
         prompt = prompt_of(layout)
-        made = extractive.extract(prompt, sentences(prompt))
+        made = extractive.extract(prompt, all_sentences(prompt))
         bare = "".join(made.text.split()).replace("---", "")
         assert bare == "".join(prompt.context.split()).replace("---", "")
 
@@ -166,7 +158,7 @@ class Alike:
 
 def test_likeness_of_the_sentence_and_its_part() -> None:
     prompt = prompt_of(question="Snow Oslo north")
-    encoder, units = Alike(), sentences(prompt)
+    encoder, units = Alike(), all_sentences(prompt)
     scores = extractive.by_likeness(question_of, encoder)(prompt, units)
     texts = [prompt.context[slice(*unit.span)] for unit in units]
     parts = [prompt.context[part.start : part.end] for part in prompt.parts]
@@ -179,11 +171,11 @@ def test_likeness_of_the_sentence_and_its_part() -> None:
 def test_smoothing_over_neighbouring_parts() -> None:
     context, documents = arrange([("", f"Turn {i}. Yes.") for i in range(20)], "numbered")
     prompt = EvaluationPrompt(0, context, question="q", documents=documents)
-    units = sentences(prompt)
+    units = all_sentences(prompt)
     raw = np.array([float(unit.part == 10) for unit in units])
-    smooth = extractive.smoothed(lambda *_: raw, width=9)(prompt, units)
+    smooth = extractive.over_neighbours(lambda *_: raw, width=9)(prompt, units)
     assert [i for i, score in enumerate(smooth) if score] == [i for i, u in enumerate(units) if abs(u.part - 10) <= 4]
-    edges = extractive.smoothed(lambda *_: np.ones(len(units)), width=9)(prompt, units)
+    edges = extractive.over_neighbours(lambda *_: np.ones(len(units)), width=9)(prompt, units)
     assert np.allclose(edges, 1)
 
 

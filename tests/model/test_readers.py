@@ -18,6 +18,7 @@ from model.denoiser.checkpoint import save_checkpoint
 from model.errors import InputError
 from model.evaluation.config import EvaluateConfig
 from model.evaluation.evaluate import evaluate
+from model.evaluation.methods.budget import tokens_counter
 from model.evaluation.methods.denoised import denoise_context
 from model.evaluation.methods.method import Compression, Method, of_prompts
 from model.evaluation.methods.registry import METHODS
@@ -212,7 +213,7 @@ def test_an_endpoint_answers(config: EvaluateConfig, tmp_path: Path) -> None:
 
 def test_what_an_endpoint_cannot_do(config: EvaluateConfig, tmp_path: Path) -> None:
     target = "kind@http://127.0.0.1:9/v1"
-    with pytest.raises(InputError, match="nobody knows how kind@http.* counts; give --budget words"):
+    with pytest.raises(InputError, match="nobody knows how kind@http.* counts; give its --tokenizer"):
         replace(config, target=target, budget="reader")
     with pytest.raises(InputError, match="selective-context needs an LLM that makes its masks, such as"):
         replace(config, target=target, methods=("selective-context",))
@@ -227,12 +228,12 @@ def test_what_an_endpoint_cannot_do(config: EvaluateConfig, tmp_path: Path) -> N
 
 def test_the_denoiser_reads_the_question_and_cuts_the_context(config: EvaluateConfig) -> None:
     tiny = tiny_checkpoint()
-    compress = denoise_context(Compressor(tiny), 4, seed=0)
+    compress = denoise_context(Compressor(tiny), tokens_counter(), 4, seed=0, granularity="token", least=0.0)
     for prompt in task_of(config).prompts[:2]:
         n = len(prompt.parsed)
         for share in (0.2, 0.6):
             made = compress(prompt, share)
-            assert made.keep is not None and sum(made.keep) == pytest.approx(share * n, abs=2)
+            assert made.keep is not None and 0.5 * share * n < sum(made.keep) <= share * n
             assert prompt.question not in made.text and prompt.instruction not in made.text
             assert parse(made.text).tokens[0].text in {token.text for token in prompt.parsed.tokens}
 
@@ -240,10 +241,12 @@ def test_the_denoiser_reads_the_question_and_cuts_the_context(config: EvaluateCo
 def test_it_runs_within_the_readers_budget(config: EvaluateConfig, tiny_target: Target, tmp_path: Path) -> None:
     tiny = tiny_checkpoint()
     save_checkpoint(tmp_path / "tiny", tiny.denoiser, tiny.collator.tokenizer, {})
-    config = replace(config, target="llama", methods=("diffumask",), prompts=2, checkpoint=tmp_path / "tiny")
+    methods = ("diffumask", "diffumask-parts", "diffumask-tokens", "paper", "one-pass")
+    config = replace(config, target="llama", methods=methods, prompts=2, checkpoint=tmp_path / "tiny")
     for row in evaluate(config, silent, target=tiny_target).rows:
-        assert row.subwords is not None and row.retention is not None
-        assert 0.8 * row.retention < row.subwords <= row.retention + 1e-9 and row.seconds > 0
+        assert row.subwords is not None and row.retention is not None and row.seconds > 0
+        assert row.subwords <= row.retention + 1e-9
+        assert row.subwords > 0.5 * row.retention or row.method == "diffumask-parts"
 
 
 # --- the command -------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from ...llm.causal import Target
 from ...prompt import parse
+from ...reader import Offsets, ReaderTokenizer, load_reader
 from ..metrics.words import WORD
 
 UNITS = ("words", "tokens", "reader")
@@ -23,13 +24,18 @@ SMALLEST = 1e-3  # share that a method is asked for
 
 @dataclass(frozen=True)
 class Counter:
-    """Counts the units of a text; `starts` gives the offset at which each begins, in order."""
+    """Counts the units of a text; `offsets` tells where each lies, in order."""
 
     unit: str
-    starts: Callable[[str], Sequence[int]]
+    offsets: Callable[[str], Offsets]
+
+    @property
+    def tokenizer(self) -> ReaderTokenizer | None:
+        """The same for `CompressRequest`: None for prompt tokens, which it counts itself."""
+        return None if self.unit == "tokens" else ReaderTokenizer(self.unit, self.offsets)
 
     def count(self, text: str) -> int:
-        return len(self.starts(text)) if text.strip() else 0
+        return len(self.offsets(text)) if text.strip() else 0
 
     def most(self, text: str, share: float) -> int:
         """How many a share of the text is: whole ones, rounded down."""
@@ -37,20 +43,23 @@ class Counter:
 
     def costs(self, text: str, spans: Sequence[tuple[int, int]]) -> list[int]:
         """How many begin in each (start, end) of the text."""
-        starts = self.starts(text)
+        starts = [start for start, _ in self.offsets(text)]
         return [bisect_left(starts, end) - bisect_left(starts, start) for start, end in spans]
 
 
 def words_counter() -> Counter:
-    return Counter("words", lambda text: [match.start() for match in WORD.finditer(text)])
+    return Counter("words", lambda text: [match.span() for match in WORD.finditer(text)])
 
 
 def tokens_counter() -> Counter:
-    return Counter("tokens", lambda text: [token.start for token in parse(text).tokens])
+    return Counter("tokens", lambda text: [(token.start, token.end) for token in parse(text).tokens])
 
 
-def reader_counter(target: Target) -> Counter:
-    return Counter("reader", lambda text: [start for start, _ in target.encode_with_offsets(text)[1]])
+def reader_counter(reader: Target | str) -> Counter:
+    """Of a target LLM, or a tokenizer by name (`model.reader.load_reader`)."""
+    if isinstance(reader, str):
+        return Counter("reader", load_reader(reader).offsets)
+    return Counter("reader", lambda text: reader.encode_with_offsets(text)[1])
 
 
 def share_within(compress: Callable[[float], str], counter: Counter, context: str, share: float) -> float:

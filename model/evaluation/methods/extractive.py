@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import importlib
 import random
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import groupby
+from typing import Literal, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from ...prompt import Prompt
 from ..bm25 import BM25
+from ..metrics.words import WORD
 from ..tasks.task import Document, EvaluationPrompt
 from .budget import Counter
 from .method import Compression, Compressions, MethodRun, of_prompts
-from .sentences import sentences_of
 
 NEIGHBOURS = 9  # parts, such as turns, over which scores are smoothed
 Span = tuple[int, int]
@@ -24,7 +27,7 @@ UnitScores = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Unit:
+class Candidate:
     """What is kept or dropped whole: characters [start, end) of the context, in which of its parts."""
 
     start: int
@@ -36,19 +39,39 @@ class Unit:
         return self.start, self.end
 
 
-Score = Callable[[EvaluationPrompt, Sequence[Unit]], UnitScores]  # the higher, the sooner kept: [units]
+Score = Callable[[EvaluationPrompt, Sequence[Candidate]], UnitScores]  # the higher, the sooner kept: [units]
 
 
-def sentences(prompt: EvaluationPrompt) -> list[Unit]:
-    """All sentences of a prompt's parts, without headings."""
-    return [Unit(*span, i) for i, part in enumerate(prompt.parts) for span in sentences_of(prompt.context, *part.body)]
+def all_sentences(prompt: EvaluationPrompt) -> list[Candidate]:
+    """All sentences, lines, items of a prompt's parts, as `parse` finds them, without headings."""
+    parsed, found = prompt.parsed, []
+    sentence_of, starts = _sentence_of(parsed), [token.start for token in parsed.tokens]
+    for i, part in enumerate(prompt.parts):
+        first, last = (bisect_left(starts, edge) for edge in part.body)
+        for _, run in groupby(range(first, last), key=lambda at: sentence_of[at]):
+            inside = list(run)
+            span = parsed.tokens[inside[0]].start, min(parsed.tokens[inside[-1]].end, part.body[1])
+            if WORD.search(prompt.context, *span):
+                found.append(Candidate(*span, i))
+    return found
 
 
-def whole_parts(prompt: EvaluationPrompt) -> list[Unit]:
-    return [Unit(*part.body, i) for i, part in enumerate(prompt.parts)]
+def _sentence_of(prompt: Prompt) -> list[int]:
+    """The unit that each token stands or falls with: a sentence with all its clauses, or else the innermost one."""
+    outer: list[int] = []
+    for i, unit in enumerate(prompt.units):
+        around = outer[unit.parent] if unit.parent >= 0 else i
+        outer.append(around if prompt.units[around].kind == "sentence" else i)
+    return [outer[i] if i >= 0 else i for i in prompt.unit_of]
 
 
-def keep_best(score: Score, counter: Counter, units: Callable[[EvaluationPrompt], list[Unit]] = sentences) -> MethodRun:
+def whole_parts(prompt: EvaluationPrompt) -> list[Candidate]:
+    return [Candidate(*part.body, i) for i, part in enumerate(prompt.parts)]
+
+
+def keep_best(
+    score: Score, counter: Counter, units: Callable[[EvaluationPrompt], list[Candidate]] = all_sentences
+) -> MethodRun:
     """A method that keeps the units that score highest, within the counter's budget."""
 
     def run(prompt: EvaluationPrompt, retentions: Sequence[float]) -> Compressions:
@@ -63,7 +86,7 @@ def keep_best(score: Score, counter: Counter, units: Callable[[EvaluationPrompt]
 
 
 def within(
-    prompt: EvaluationPrompt, units: Sequence[Unit], scores: UnitScores, counter: Counter, share: float
+    prompt: EvaluationPrompt, units: Sequence[Candidate], scores: UnitScores, counter: Counter, share: float
 ) -> Compression:
     """Greedily the best units for which there is room; a heading comes, and is paid for, with the first of its part."""
     most = counter.most(prompt.context, share)
@@ -85,7 +108,7 @@ def within(
     return made
 
 
-def extract(prompt: EvaluationPrompt, units: Sequence[Unit]) -> Compression:
+def extract(prompt: EvaluationPrompt, units: Sequence[Candidate]) -> Compression:
     """The text of some units, in their order, with the frames of their parts."""
     spans = {unit.span for unit in units}
     for part in {unit.part for unit in units}:
@@ -126,7 +149,7 @@ def _inside(prompt: EvaluationPrompt, spans: Sequence[Span]) -> Iterator[bool]:
 
 
 def by_chance(seed: int) -> Score:
-    def score(prompt: EvaluationPrompt, units: Sequence[Unit]) -> UnitScores:
+    def score(prompt: EvaluationPrompt, units: Sequence[Candidate]) -> UnitScores:
         rng = random.Random(f"{seed}:{prompt.context}")
         return np.array([rng.random() for _ in units])
 
@@ -136,7 +159,7 @@ def by_chance(seed: int) -> Score:
 def by_bm25(question: Callable[[EvaluationPrompt], str]) -> Score:
     """BM25 of the question among the prompt's sentences, plus that of the part among its parts."""
 
-    def score(prompt: EvaluationPrompt, units: Sequence[Unit]) -> UnitScores:
+    def score(prompt: EvaluationPrompt, units: Sequence[Candidate]) -> UnitScores:
         of_units, of_parts = (
             BM25(texts).scores(question(prompt)) for texts in (_texts(prompt, units), _part_texts(prompt))
         )
@@ -145,10 +168,16 @@ def by_bm25(question: Callable[[EvaluationPrompt], str]) -> Score:
     return score
 
 
-def by_likeness(question: Callable[[EvaluationPrompt], str], encoder: Any) -> Score:
+class Embeds(Protocol):
+    """What is needed of a `model.relevance.encoder.SentenceEncoder`."""
+
+    def embed(self, texts: Sequence[str], kind: Literal["query", "passage"] = ...) -> torch.Tensor: ...
+
+
+def by_likeness(question: Callable[[EvaluationPrompt], str], encoder: Embeds) -> Score:
     """Cosine of a sentence's and the question's embeddings, plus that of the part that it stands in."""
 
-    def score(prompt: EvaluationPrompt, units: Sequence[Unit]) -> UnitScores:
+    def score(prompt: EvaluationPrompt, units: Sequence[Candidate]) -> UnitScores:
         asked = encoder.embed([question(prompt)], kind="query")[0]
         of_units, of_parts = (
             (encoder.embed(texts, kind="passage") @ asked).double().numpy()
@@ -159,11 +188,11 @@ def by_likeness(question: Callable[[EvaluationPrompt], str], encoder: Any) -> Sc
     return score
 
 
-def smoothed(score: Score, width: int = NEIGHBOURS) -> Score:
+def over_neighbours(score: Score, width: int = NEIGHBOURS) -> Score:
     """Each sentence gets the mean score of all in the `width` parts around its own: what is said about one thing
     stands together."""
 
-    def mean(prompt: EvaluationPrompt, units: Sequence[Unit]) -> UnitScores:
+    def mean(prompt: EvaluationPrompt, units: Sequence[Candidate]) -> UnitScores:
         raw = score(prompt, units)
         of = np.array([unit.part for unit in units])
         sums = np.concatenate([[0.0], raw.cumsum()])
@@ -174,13 +203,7 @@ def smoothed(score: Score, width: int = NEIGHBOURS) -> Score:
     return mean
 
 
-def sentence_encoder(source: str | None, device: str | None) -> Any:
-    """The project's sentence encoder, or another by name or folder."""
-    module = importlib.import_module("...relevance.encoder", __package__)
-    return module.SentenceEncoder.load(source, device)
-
-
-def _texts(prompt: EvaluationPrompt, units: Sequence[Unit]) -> list[str]:
+def _texts(prompt: EvaluationPrompt, units: Sequence[Candidate]) -> list[str]:
     return [prompt.context[unit.start : unit.end] for unit in units]
 
 

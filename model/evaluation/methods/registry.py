@@ -17,8 +17,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from ...compress import PAPER
 from ...errors import InputError
+from ...relevance.encoder import SentenceEncoder
 from ...training.corrections import CorrectedPrompt
 from ..tasks.sources import recorded
 from ..tasks.task import EvaluationPrompt
@@ -104,7 +107,7 @@ def _bm25(study: Study, makers: Makers) -> MethodRun:
 
 @method("bm25-smoothed", counts=True)
 def _bm25_smoothed(study: Study, makers: Makers) -> MethodRun:
-    return extractive.keep_best(extractive.smoothed(extractive.by_bm25(study.task.question)), study.counter)
+    return extractive.keep_best(extractive.over_neighbours(extractive.by_bm25(study.task.question)), study.counter)
 
 
 @method("dense", counts=True)
@@ -114,11 +117,11 @@ def _dense(study: Study, makers: Makers) -> MethodRun:
 
 @method("dense-smoothed", counts=True)
 def _dense_smoothed(study: Study, makers: Makers) -> MethodRun:
-    return extractive.keep_best(extractive.smoothed(_likeness(study)), study.counter)
+    return extractive.keep_best(extractive.over_neighbours(_likeness(study)), study.counter)
 
 
 def _likeness(study: Study) -> extractive.Score:
-    encoder = extractive.sentence_encoder(study.config.encoder, study.config.device)
+    encoder = SentenceEncoder.load(study.config.encoder, study.config.device)
     return extractive.by_likeness(study.task.question, encoder)
 
 
@@ -178,19 +181,41 @@ def _teacher(study: Study, makers: Makers) -> MethodRun:
     return _at_once(lambda case, retentions: taught(study.task, case, retentions, makers()))
 
 
-@method("diffumask")
+@method("diffumask", counts=True)
 def _diffumask(study: Study, makers: Makers) -> MethodRun:
-    return of_prompts(denoise_context(study.compressor, STEPS, study.config.seed))
+    return _denoised(study)
 
 
-@method("exact")
+@method("diffumask-parts", counts=True)
+def _diffumask_parts(study: Study, makers: Makers) -> MethodRun:
+    """Whole demonstrations or documents, by the model's preference."""
+    return _denoised(study, granularity="part")
+
+
+@method("diffumask-tokens", counts=True)
+def _diffumask_tokens(study: Study, makers: Makers) -> MethodRun:
+    """Sentences that stay are thinned, as far as structure allows."""
+    return _denoised(study, granularity="token")
+
+
+@method("paper", counts=True)
+def _paper(study: Study, makers: Makers) -> MethodRun:
+    """The method of DiffuMask's paper: tokens alone, whatever they belong to."""
+    return _denoised(study, **PAPER)
+
+
+@method("exact", counts=True)
 def _exact(study: Study, makers: Makers) -> MethodRun:
-    return of_prompts(denoise_context(study.compressor, STEPS, study.config.seed, exact=True))
+    return _denoised(study, exact=True)
 
 
-@method("one-pass")
+@method("one-pass", counts=True)
 def _one_pass(study: Study, makers: Makers) -> MethodRun:
-    return of_prompts(denoise_context(study.compressor, 1, study.config.seed))
+    return _denoised(study, steps=1)
+
+
+def _denoised(study: Study, steps: int = STEPS, **options: Any) -> MethodRun:
+    return of_prompts(denoise_context(study.compressor, study.counter, steps, study.config.seed, **options))
 
 
 @method("human", budget=False, people=True)

@@ -53,7 +53,7 @@ class Methods:
     def counter(self) -> Counter:
         """What the budgets are counted in."""
         if self.config.unit == "reader":
-            return reader_counter(self.llm(self.config.target))
+            return reader_counter(self.config.tokenizer or self.llm(self.config.target))
         return words_counter() if self.config.unit == "words" else tokens_counter()
 
     @cached_property

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 import regex
 
 from ...llm.answers import same_final_number
-from .words import UNSPACED, WORD
+from ...prompt.phrases import UNSPACED
+from .words import WORD
 
 _MARKS = regex.compile(r"[\p{P}$+<=>^`|~]")
 _ARTICLES = regex.compile(r"\b(?:a|an|the)\b")
-_INNER_SPACE = regex.compile(rf"(?<={UNSPACED})\s+|\s+(?={UNSPACED})")
+_INNER_SPACE = regex.compile(rf"(?<=[{UNSPACED}])\s+|\s+(?=[{UNSPACED}])")
 _FINAL = regex.compile(r"(?i)answer is:?\s*([^\n]*)")
 
 

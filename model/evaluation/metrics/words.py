@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import regex
 
-UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
-UNSPACED_WORD = regex.compile(UNSPACED)
-WORD = regex.compile(rf"{UNSPACED}|[[\p{{L}}\p{{M}}\p{{N}}]--{UNSPACED}]+", regex.V1)
+from ...prompt.phrases import UNSPACED
+
+WORD = regex.compile(rf"[{UNSPACED}]|[[\p{{L}}\p{{M}}\p{{N}}]--[{UNSPACED}]]+", regex.V1)
 
 
 def words(text: str) -> list[str]:

@@ -30,7 +30,7 @@ from ..methods.registry import METHODS, split_name
 from ..methods.texts import Methods
 from ..omissions.examine import QUESTIONS, examine
 from ..progress import Progress
-from ..readers import load_reader
+from ..readers import load_reading_model
 from ..tasks.load import WITHOUT_DATA
 from ..tasks.sources import HUB
 from . import curves
@@ -151,7 +151,7 @@ def study(config: StudyConfig, progress: Progress) -> dict[str, Any]:
     report: dict[str, Any] = {"title": config.title, "runs": []}
     tables: list[str] = []
     for run in config.runs:
-        target = load_reader(run.target, run.device, fast=not run.fp32, chat=run.chat).target
+        target = load_reading_model(run.target, run.device, fast=not run.fp32, chat=run.chat).target
         made = evaluate(run, progress, target=target)
         report["runs"].append(made.to_json() | {"samples": samples(run, target, config.example)})
         tables.append(made.table())

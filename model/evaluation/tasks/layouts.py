@@ -9,7 +9,7 @@ from .task import Document
 
 
 @dataclass(frozen=True)
-class Layout:
+class DocumentLayout:
     """
     Attributes:
         titled, untitled: what stands before a document's text, with {n} and {title}.
@@ -23,17 +23,19 @@ class Layout:
     join: str = "\n\n"
 
 
-LAYOUTS: Mapping[str, Layout] = {
-    "lost-in-the-middle": Layout("Document [{n}](Title: {title}) ", "Document [{n}] ", join="\n"),  # arXiv 2307.03172
-    "colon": Layout("Document {n}: {title}\n", "Document {n}:\n"),
-    "bracket": Layout("[Document {n}] {title}\n", "[Document {n}]\n"),
-    "numbered": Layout("[{n}] {title}\n", "[{n}] "),
-    "xml": Layout('<document title="{title}">\n', "<document>\n", "\n</document>", "\n"),
-    "markdown": Layout("## {title}\n\n", "## {n}\n\n"),
-    "rule": Layout("{title}\n", "", join="\n\n---\n\n"),
-    "chinese": Layout("资料{n}：{title}\n", "资料{n}：\n"),
-    "section": Layout("{title}: ", ""),
-    "plain": Layout("{title}\n", ""),
+LAYOUTS: Mapping[str, DocumentLayout] = {
+    "lost-in-the-middle": DocumentLayout(
+        "Document [{n}](Title: {title}) ", "Document [{n}] ", join="\n"
+    ),  # arXiv 2307.03172
+    "colon": DocumentLayout("Document {n}: {title}\n", "Document {n}:\n"),
+    "bracket": DocumentLayout("[Document {n}] {title}\n", "[Document {n}]\n"),
+    "numbered": DocumentLayout("[{n}] {title}\n", "[{n}] "),
+    "xml": DocumentLayout('<document title="{title}">\n', "<document>\n", "\n</document>", "\n"),
+    "markdown": DocumentLayout("## {title}\n\n", "## {n}\n\n"),
+    "rule": DocumentLayout("{title}\n", "", join="\n\n---\n\n"),
+    "chinese": DocumentLayout("资料{n}：{title}\n", "资料{n}：\n"),
+    "section": DocumentLayout("{title}: ", ""),
+    "plain": DocumentLayout("{title}\n", ""),
 }
 
 

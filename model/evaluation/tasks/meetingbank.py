@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import grading
-from .reading import LONG, chosen, question_prompt
+from .reading import LONG_ANSWER, chosen, question_prompt
 from .request import TaskRequest
 from .sources import SourceRow, read_rows, text_of
 from .task import Document, EvaluationPrompt, Task
@@ -19,7 +19,7 @@ def load(request: TaskRequest) -> Task:
     """
     drawn = chosen(request, read_rows(request.place), "the rows of meetingbank")
     prompts = tuple(_prompt(i, row) for i, row in enumerate(drawn))
-    return Task(request.name, prompts, (), (), grade=grading.rouges, new_tokens=LONG)
+    return Task(request.name, prompts, (), (), grade=grading.rouges, new_tokens=LONG_ANSWER)
 
 
 def _prompt(index: int, row: SourceRow) -> EvaluationPrompt:

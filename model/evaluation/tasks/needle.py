@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ...errors import InputError
 from . import grading
 from .layouts import arrange
-from .reading import SHORT, place_of, question_prompt
+from .reading import SHORT_ANSWER, place_of, question_prompt
 from .request import TaskRequest
 from .task import EvaluationPrompt, Task
 
@@ -77,7 +77,7 @@ def load(request: TaskRequest) -> Task:
     if options.documents > MOST:
         raise InputError(f"{options.documents} documents are more than the {MOST} that needle writes")
     prompts = tuple(_prompt(i, request) for i in range(request.prompts))
-    return Task(request.name, prompts, (), (), grade=grading.short_answer, new_tokens=SHORT)
+    return Task(request.name, prompts, (), (), grade=grading.short_answer, new_tokens=SHORT_ANSWER)
 
 
 def _prompt(index: int, request: TaskRequest) -> EvaluationPrompt:

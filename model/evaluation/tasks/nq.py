@@ -15,7 +15,7 @@ from ..bm25 import BM25
 from ..metrics.answers import contains
 from . import grading
 from .layouts import arrange
-from .reading import SHORT, chosen, place_of, question_prompt, split_of
+from .reading import SHORT_ANSWER, chosen, place_of, question_prompt, split_of
 from .request import TaskRequest
 from .sources import SourceRow, find_file, read_jsonl_rows, text_of, texts_of
 from .task import EvaluationPrompt, Task
@@ -57,7 +57,7 @@ def load(request: TaskRequest) -> Task:
         _prompt(i, row, _distractors(row, rows, passages, request), request)
         for i, row in enumerate(chosen(request, usable, f"the {len(split)} rows of that split with their answer"))
     ]
-    return Task(request.name, tuple(prompts), (), (), grade=grading.short_answer, new_tokens=SHORT)
+    return Task(request.name, tuple(prompts), (), (), grade=grading.short_answer, new_tokens=SHORT_ANSWER)
 
 
 def _row(index: int, row: SourceRow) -> Row:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import InputError
 from . import grading
-from .reading import LONG, chosen, question_prompt
+from .reading import LONG_ANSWER, chosen, question_prompt
 from .request import TaskRequest
 from .sources import SourceRow, find_file, read_jsonl_rows, text_of
 from .task import Document, EvaluationPrompt, Task
@@ -46,7 +46,7 @@ def load(request: TaskRequest) -> Task:
     for i, asked in enumerate(chosen(request, every, f"the {kind} queries of {path.name}")):
         context = contexts.setdefault(asked.meeting[0], _transcript(asked.meeting))
         prompts.append(_prompt(i, asked, context, request))
-    return Task(request.name, tuple(prompts), (), (), grade=grading.rouges, new_tokens=LONG)
+    return Task(request.name, tuple(prompts), (), (), grade=grading.rouges, new_tokens=LONG_ANSWER)
 
 
 def _asked(row: SourceRow, kind: str) -> Iterator[Asked]:

@@ -10,8 +10,8 @@ from ...errors import InputError
 from .request import TaskOptions, TaskRequest, check_enough
 from .task import Document, EvaluationPrompt, Query
 
-SHORT = 32  # subwords of a generated answer that is a name, a date, a number
-LONG = 256  # of one that is a paragraph
+SHORT_ANSWER = 32  # subwords of a generated answer that is a name, a date, a number
+LONG_ANSWER = 256  # of one that is a paragraph
 WORDS = ("Question: ", "Answer:")  # before the question, and before the answer
 
 Row = TypeVar("Row")

@@ -8,7 +8,7 @@ from ...errors import InputError
 from ..metrics.answers import contains
 from . import grading
 from .layouts import arrange
-from .reading import SHORT, chosen, question_prompt, split_of
+from .reading import SHORT_ANSWER, chosen, question_prompt, split_of
 from .request import TaskRequest
 from .sources import SourceRow, find_file, read_jsonl_rows, text_of, texts_of
 from .task import Task
@@ -59,7 +59,7 @@ def load(request: TaskRequest) -> Task:
         )
         for i, row in enumerate(chosen(request, usable, f"the questions of that split in {path.name}"))
     ]
-    return Task(request.name, tuple(prompts), (), (), grade=grading.short_answer, new_tokens=SHORT)
+    return Task(request.name, tuple(prompts), (), (), grade=grading.short_answer, new_tokens=SHORT_ANSWER)
 
 
 def _articles(rows: Sequence[SourceRow]) -> dict[int, list[tuple[str, str]]]:
