@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import lru_cache
 
 import torch
@@ -27,41 +28,47 @@ def pick_device(wanted: str | torch.device | None = None) -> torch.device:
     return device
 
 
-def has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether matrix products in bfloat16 are faster than in fp32 there (about twice, on a CPU with AVX512-BF16)."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return device.type == "cpu" and probe is not None and bool(probe())
+Work = Callable[[torch.device, torch.dtype], Callable[[], torch.Tensor]]  # made ready there and in it -> done once
 
 
-def fastest_dtype(device: str | torch.device) -> torch.dtype:
-    """bfloat16 where a short trial on the device says that a small encoder's layers run faster in it, else float32.
+def one_layer(device: torch.device, dtype: torch.dtype) -> Callable[[], torch.Tensor]:
+    """A feed-forward layer and torch's own attention over 256 subwords, as transformers runs a small model."""
+    layer = nn.Sequential(nn.Linear(384, 1536), nn.GELU(), nn.Linear(1536, 384)).to(device, dtype)
+    subwords = torch.randn(1, 12, 256, 32, device=device, dtype=dtype)
 
-    Measured once a process and device, in some ten milliseconds on a CPU. What a CPU says of itself is not enough:
-    some with AVX512-BF16 are slower in it.
+    def run() -> torch.Tensor:
+        mixed = nn.functional.scaled_dot_product_attention(subwords, subwords, subwords)
+        out: torch.Tensor = layer(mixed.transpose(1, 2).flatten(2))
+        return out
+
+    return run
+
+
+def fastest_dtype(device: str | torch.device, work: Work = one_layer) -> torch.dtype:
+    """bfloat16 where a short trial on the device says that the work is faster in it, else float32.
+
+    Tried once a process and device, in some ten milliseconds on a CPU. What a CPU says of itself is not enough: with
+    AVX512-BF16, one is three times as fast in it and another slower, and which it is hangs on the work.
     """
-    return _fastest_dtype(str(device))
+    return _fastest_dtype(str(device), work)
 
 
 @lru_cache
-def _fastest_dtype(device: str) -> torch.dtype:
+def _fastest_dtype(device: str, work: Work) -> torch.dtype:
     try:
-        seconds = {dtype: _seconds(torch.device(device), dtype) for dtype in (torch.float32, torch.bfloat16)}
+        seconds = {dtype: _seconds(torch.device(device), dtype, work) for dtype in (torch.float32, torch.bfloat16)}
     except (RuntimeError, NotImplementedError):  # no kernel for it there
         return torch.float32
     return torch.bfloat16 if seconds[torch.bfloat16] < 0.9 * seconds[torch.float32] else torch.float32
 
 
 @torch.inference_mode()
-def _seconds(device: torch.device, dtype: torch.dtype, tries: int = 5) -> float:
-    """The fastest of a few passes of 256 subwords through a feed-forward layer and attention."""
-    layer = nn.Sequential(nn.Linear(384, 1536), nn.GELU(), nn.Linear(1536, 384)).to(device, dtype)
-    subwords = torch.randn(1, 12, 256, 32, device=device, dtype=dtype)
+def _seconds(device: torch.device, dtype: torch.dtype, work: Work, tries: int = 5) -> float:
+    """Of the fastest of a few tries."""
+    run = work(device, dtype)
     times = []
     for _ in range(tries + 1):
         start = time.perf_counter()
-        mixed = nn.functional.scaled_dot_product_attention(subwords, subwords, subwords)
-        layer(mixed.transpose(1, 2).flatten(2)).sum().item()  # waits for the result
+        run().sum().item()  # waits for the result
         times.append(time.perf_counter() - start)
     return min(times[1:])

@@ -39,7 +39,9 @@ FLOORS = (
     {"model.integrations"},  # they are handed a compressor
     {"model.denoiser"},
     {"model.diffusion"},
-    {"model.data", "model.devices", "model.relevance"},
+    {"model.data", "model.relevance"},
+    {"model.layers"},
+    {"model.devices"},
     {"model.verdict", "model.reader"},
     {"model.pretrained"},
     {"model.record"},

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from ..diffusion.sampler import Prediction, RefreshPolicy
 from ..diffusion.schedule import KEEP, MASK
+from ..layers import KNOWN_ENCODERS, KeyValueMemory, Layers
 from .batching import PromptBatch
-from .layers import KNOWN_ENCODERS, KeyValueMemory, Layers
 from .network import Denoiser, keep_logits
 
 

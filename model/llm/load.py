@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from ..devices import has_fast_bfloat16, pick_device
+from ..devices import fastest_dtype, pick_device
 from ..errors import InputError
 from ..pretrained import WHEELS, fetch
 from .causal import Target
@@ -45,7 +45,7 @@ def load_target(name: str, device: str | torch.device | None = None, fast: bool 
             "or a folder with safetensors weights"
         ) from error
     place = pick_device(device)
-    dtype = torch.bfloat16 if fast and has_fast_bfloat16(place) else torch.float32
+    dtype = fastest_dtype(place) if fast else torch.float32
     return Target(name, model.to(device=place, dtype=dtype), tokenizer)
 
 

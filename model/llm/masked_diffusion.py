@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..devices import has_fast_bfloat16, pick_device
+from ..devices import fastest_dtype, pick_device
 from ..errors import InputError
 from .causal import Prefix, Target, cached, chunks_of
 from .diffusion_weights import load_diffusion
@@ -63,7 +63,7 @@ class DiffusionTarget(Target):
         fast: bfloat16 where the device computes in it faster than in fp32; half the memory.
         """
         place = pick_device(device)
-        dtype = torch.bfloat16 if fast and has_fast_bfloat16(place) else torch.float32
+        dtype = fastest_dtype(place) if fast else torch.float32
         it = load_diffusion(name, place, dtype)
         return cls(name, it.model, it.tokenizer, it.mask, it.shift, it.bos)
 
@@ -146,7 +146,7 @@ class DiffusionTarget(Target):
             positions: [1 or batch, rows] where they stand.
             bias: [batch, columns] added to every attention score towards a column; there are more columns than rows
                 where `memory` knows the others' keys and values.
-            memory: in place of a cache; see `model.denoiser.layers.KeyValueMemory`.
+            memory: in place of a cache; see `model.layers.KeyValueMemory`.
         """
         # A mask of four dimensions is taken as it is: no causal one is made.
         mask = bias[:, None, None, :].expand(-1, 1, tokens.shape[1], -1)

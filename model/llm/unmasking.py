@@ -21,10 +21,10 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
-from ..denoiser.layers import KeyValueMemory
 from ..diffusion.schedule import KEEP, MASK
 from ..diffusion.trace import MAX_STEPS, SamplerConfig, Step, Trace
 from ..errors import InputError
+from ..layers import KeyValueMemory
 from ..prompt import Prompt, parse
 from .causal import Prefix
 from .masked_diffusion import DiffusionTarget

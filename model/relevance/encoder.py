@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from transformers.utils import cached_file
 
 from ..devices import fastest_dtype, pick_device
 from ..errors import InputError
+from ..layers import KNOWN_ENCODERS, WholeEncoder
 from .cache import TensorCache
 from .storage import is_stored, load_stored
 
@@ -59,13 +60,20 @@ class SentenceEncoder:
     """Normalised embeddings, remembered for the texts that were read last."""
 
     def __init__(
-        self, model: Any, tokenizer: Tokenizer, prefixes: Prefixes = NO_PREFIXES, pooling: Pooling = "mean"
+        self,
+        model: Any,
+        tokenizer: Tokenizer,
+        prefixes: Prefixes = NO_PREFIXES,
+        pooling: Pooling = "mean",
+        dtype: torch.dtype | None = None,
     ) -> None:
         """model: a bidirectional encoder in eval mode. tokenizer: without truncation and padding.
 
         pooling: mean over the subwords, or the first one's state.
+        dtype: to compute in; None = the fastest there.
         """
-        self._model = model
+        self._states_of = _runner(model, dtype)
+        self._device = model.device
         self._tokenizer = tokenizer
         self._prefixes = prefixes
         self._pooling = pooling
@@ -89,7 +97,7 @@ class SentenceEncoder:
         place = pick_device(device)
         if source is not None and not is_stored(source):
             return _from_hugging_face(str(source), place, prefixes)
-        stored = load_stored(SHIPPED if source is None else Path(source), fastest_dtype(place))
+        stored = load_stored(SHIPPED if source is None else Path(source))
         own = Prefixes(**stored.meta.get("prefixes", {}))
         return cls(stored.model.to(place), stored.tokenizer, prefixes or own)
 
@@ -158,10 +166,17 @@ class SentenceEncoder:
         """The encoder's last states of each window, fp32 [its length, width], on the CPU."""
         longest = max(map(len, batch))
         ids = torch.tensor([[*window, *[0] * (longest - len(window))] for window in batch])
-        real = torch.tensor([[1] * len(window) + [0] * (longest - len(window)) for window in batch])
-        device = next(self._model.parameters()).device
-        states = self._model(input_ids=ids.to(device), attention_mask=real.to(device)).last_hidden_state.float().cpu()
+        real = torch.tensor([[i < len(window) for i in range(longest)] for window in batch])
+        states = self._states_of(ids.to(self._device), real.to(self._device)).float().cpu()
         return (row[: len(window)] for row, window in zip(states, batch, strict=True))
+
+
+def _runner(model: Any, dtype: torch.dtype | None) -> Callable[[Tensor, Tensor], Tensor]:
+    """ids, real [windows, width] -> last hidden states; with its layers as they are run here, where they are known."""
+    if model.config.model_type in KNOWN_ENCODERS:
+        return WholeEncoder(model, dtype)
+    model.to(dtype or fastest_dtype(model.device))
+    return lambda ids, real: model(input_ids=ids, attention_mask=real.long()).last_hidden_state
 
 
 @dataclass(frozen=True)
@@ -217,7 +232,7 @@ def _batches(windows: list[_Window]) -> Iterator[list[_Window]]:
 
 def _from_hugging_face(source: str, device: torch.device, prefixes: Prefixes | None) -> SentenceEncoder:
     try:
-        model = AutoModel.from_pretrained(source, use_safetensors=True, dtype=fastest_dtype(device))
+        model = AutoModel.from_pretrained(source, use_safetensors=True, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(source)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

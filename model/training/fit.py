@@ -16,7 +16,7 @@ from ..compress import PAPER, Compressor, CompressRequest
 from ..denoiser.batching import PromptCollator
 from ..denoiser.checkpoint import Checkpoint
 from ..denoiser.network import Denoiser
-from ..devices import has_fast_bfloat16
+from ..devices import fastest_dtype
 from ..errors import InputError
 from .batches import Item, NoisyBatch, batches
 
@@ -134,7 +134,7 @@ class _Fitting:
         self.student, self.collator, self.parent = student, collator, parent
         self.config, self.total, self.setting = config, total, setting
         self.device: torch.device = next(student.parameters()).device
-        self.half = has_fast_bfloat16(self.device)
+        self.half = fastest_dtype(self.device) == torch.bfloat16
         self.optimiser = torch.optim.AdamW(_groups(student, config), weight_decay=0.01)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, lambda s: _warm_then_linear(s, total))
         self.best: dict[str, Tensor] = {}

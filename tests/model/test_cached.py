@@ -10,8 +10,8 @@ from torch import Tensor
 
 from model.compress import PAPER, Compressor
 from model.denoiser.cached import CacheConfig, CachedPredictor
-from model.denoiser.layers import Layers
 from model.diffusion.schedule import DROP, KEEP, MASK
+from model.layers import Layers
 from model.prompt import Prompt, parse
 from tests.support.tiny import tiny_checkpoint
 

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
-import model.devices
-from model.devices import fastest_dtype
+from model.devices import Work, fastest_dtype, one_layer
+from model.layers import one_bert_layer
 
 
-def test_the_fastest_dtype_is_tried_once_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = fastest_dtype("cpu")
-    assert first in (torch.float32, torch.bfloat16)
-    monkeypatch.setattr(model.devices, "_seconds", lambda *_: pytest.fail("it was tried again"))
-    assert fastest_dtype(torch.device("cpu")) == first
+@pytest.mark.parametrize("work", [one_layer, one_bert_layer])
+def test_the_dtype_is_one_that_the_device_computes_in(work: Work) -> None:
+    dtype = fastest_dtype("cpu", work)
+    assert work(torch.device("cpu"), dtype)().dtype == dtype
+
+
+def test_the_fastest_dtype_is_tried_once_a_device() -> None:
+    made = []
+
+    def work(device: torch.device, dtype: torch.dtype) -> Callable[[], torch.Tensor]:
+        made.append(dtype)
+        return lambda: torch.zeros(1, device=device)
+
+    assert fastest_dtype("cpu", work) == fastest_dtype(torch.device("cpu"), work)
+    assert made == [torch.float32, torch.bfloat16]
 
 
 def test_where_a_dtype_has_no_kernel_float32_does() -> None:

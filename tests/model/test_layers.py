@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel
 
-from model.denoiser.layers import KNOWN_ENCODERS, KeyValueMemory, Layers, attend
+from model.layers import KNOWN_ENCODERS, KeyValueMemory, Layers, attend
 from tests.support.tiny import tiny_bert
 
 WIDTH = 24

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import torch
+
 from model.relevance.encoder import Prefixes, SentenceEncoder
 from tests.support.tiny import tiny_bert, tiny_word_pieces
 
@@ -10,4 +12,5 @@ E5 = Prefixes("query: ", "passage: ")
 
 def tiny_encoder(positions: int = 64, prefixes: Prefixes = E5) -> SentenceEncoder:
     """The same at every call; windows of `positions` subwords."""
-    return SentenceEncoder(tiny_bert(positions).eval(), tiny_word_pieces().backend_tokenizer, prefixes)
+    tokenizer = tiny_word_pieces().backend_tokenizer
+    return SentenceEncoder(tiny_bert(positions).eval(), tokenizer, prefixes, dtype=torch.float32)

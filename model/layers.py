@@ -6,14 +6,18 @@ keys and values come out of one matrix product, and the dtype is the one that th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from transformers import BertConfig
+from transformers.models.bert.modeling_bert import BertLayer
 
-from ..devices import has_fast_bfloat16
+from .devices import fastest_dtype
 
 KNOWN_ENCODERS = ("bert", "roberta", "xlm-roberta", "camembert")  # whose layers are known here
 MAX_SCORE = 60.0  # of attention, before exp: e^60 times any width is finite in bfloat16, and so is its inverse
@@ -62,8 +66,7 @@ class Layers(nn.Module):
         self.embeddings = backbone.embeddings  # shared: they are looked up, not multiplied
         self.first_place = 0 if backbone.config.model_type == "bert" else 1 + int(self.embeddings.padding_idx)
         self.layers = nn.ModuleList(_Layer(layer) for layer in backbone.encoder.layer)
-        fastest = torch.bfloat16 if has_fast_bfloat16(backbone.device) else torch.float32
-        self.dtype = dtype or fastest
+        self.dtype = dtype or fastest_dtype(backbone.device, one_bert_layer)
         self.layers.to(self.dtype).requires_grad_(False)
 
     def forward(self, embeds: Tensor, places: Tensor, real: Tensor | None, memory: KeyValueMemory) -> Tensor:
@@ -79,6 +82,21 @@ class Layers(nn.Module):
         for i, layer in enumerate(self.layers):
             hidden = layer(hidden, real, memory, i)
         last: Tensor = hidden.to(embeds.dtype)
+        return last
+
+
+class WholeEncoder(nn.Module):
+    """An encoder of a known kind that reads whole windows. dtype: as for `Layers`."""
+
+    def __init__(self, backbone: Any, dtype: torch.dtype | None = None):
+        super().__init__()
+        self.words = backbone.embeddings.word_embeddings
+        self.layers = Layers(backbone, dtype)
+
+    def forward(self, ids: Tensor, real: Tensor) -> Tensor:
+        """Subword ids [windows, width] -> last hidden states [windows, width, d]; real: as in `Layers`."""
+        places = torch.arange(ids.shape[1], device=ids.device).expand(ids.shape)
+        last: Tensor = self.layers(self.words(ids), places, None if bool(real.all()) else real, KeyValueMemory())
         return last
 
 
@@ -100,6 +118,19 @@ class _Layer(nn.Module):
         hidden = self.mixed_norm(self.mixed(seen) + hidden)
         out: Tensor = self.outer_norm(self.outer(self.act(self.inner(hidden))) + hidden)
         return out
+
+
+@lru_cache
+def _small_bert() -> Any:
+    shape = BertConfig(hidden_size=384, num_attention_heads=12, intermediate_size=1536)
+    return BertLayer(shape).eval().requires_grad_(False)
+
+
+def one_bert_layer(device: torch.device, dtype: torch.dtype) -> Callable[[], Tensor]:
+    """What to try for the fastest dtype: a layer as it is run here, over 256 subwords."""
+    layer = _Layer(_small_bert()).to(device, dtype)
+    subwords = torch.randn(1, 256, 384, device=device, dtype=dtype)
+    return lambda: layer(subwords, None, KeyValueMemory(), 0)
 
 
 def attend(queries: Tensor, keys: Tensor, values: Tensor, real: Tensor | None) -> Tensor:
