@@ -27,7 +27,7 @@ class CacheConfig(RefreshPolicy):
     """When the model is asked, and what is computed then.
 
     Attributes:
-        tolerance, unsure: see `RefreshPolicy`.
+        tolerance, unsure, most: see `RefreshPolicy`.
         band: undecided tokens within so many logits of the cut-off are active.
         refresh: all are computed once the decided tokens are more than so many times those of the last refresh: often
             at first, when each decision says much about the others.
@@ -36,6 +36,7 @@ class CacheConfig(RefreshPolicy):
 
     tolerance: float = 0.01
     unsure: float = 0.2
+    most: int = 8
     band: float = 1.0
     refresh: float = 1.1
     block: int = 2048
