@@ -112,7 +112,10 @@ class CompressRequest:
     @cached_property
     def price(self) -> list[int]:
         """[n] what each prompt token counts."""
-        return [1] * len(self.prompt) if self.reader is None else self.reader.counts(self.prompt)
+        counts = [1] * len(self.prompt) if self.reader is None else self.reader.counts(self.prompt)
+        for joint in self.prompt.joints:
+            counts[joint] = 0
+        return counts
 
     @cached_property
     def rules(self) -> Rules:
@@ -328,7 +331,13 @@ class Compressor:
         return CachedPredictor(self.checkpoint.denoiser, self.layers, batch, retention, self.cache, remember)
 
     def compress_prompt(
-        self, context: str | Sequence[str], instruction: str = "", question: str = "", **options: Any
+        self,
+        context: str | Sequence[str],
+        instruction: str | None = "",
+        question: str | None = "",
+        rate: float | None = 0.5,
+        target_token: float | None = -1,
+        **options: Any,
     ) -> dict[str, Any]:
         """What LLMLingua's `PromptCompressor.compress_prompt` takes and returns; see `model.integrations.lingua`."""
-        return lingua.compress_prompt(self, context, instruction=instruction, question=question, **options)
+        return lingua.compress_prompt(self, context, instruction, question, rate, target_token, **options)
