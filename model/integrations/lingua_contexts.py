@@ -144,7 +144,7 @@ def _with_tags(texts: Sequence[str], options: LinguaOptions) -> list[str]:
             raise ValueError
         return [
             "".join(
-                f"<llmlingua, rate={rate}, compress={bool(compress)}>{text}</llmlingua>"
+                f"<llmlingua{'' if rate is None else f', rate={rate}'}, compress={bool(compress)}>{text}</llmlingua>"
                 for text, rate, compress in zip(*each, strict=True)
             )
             for each in zip(segments, rates, whether, strict=True)
