@@ -15,24 +15,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from ..diffusion.trace import Trace
 from ..errors import InputError
-from ..prompt import Prompt
 from ..prompt.join import JOINT
+from . import Compresses
 from .lingua_contexts import Contexts
 from .lingua_options import LinguaOptions
 
 DOLLARS_PER_TOKEN = 0.06 / 1000  # what LLMLingua reckons for GPT-4
-
-
-class Compresses(Protocol):
-    """What is needed of a `model.Compressor`."""
-
-    def compress(self, text: Prompt, retention: float, *, pins: Mapping[int, bool], granularity: str) -> Any:
-        """A result with a `trace`."""
-        ...
 
 
 _Run = Callable[[Mapping[int, bool], float], Trace]  # pins, tokens that may stay -> trace

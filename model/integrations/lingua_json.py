@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from .lingua import Compresses, compress_prompt
+from . import Compresses
+from .lingua import compress_prompt
 
 CONFIG_LIMIT = 1_000_000  # bytes of a file with the configuration
 _TYPES: Mapping[str, type | tuple[type, ...]] = {
@@ -30,7 +31,7 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
 
 
 @dataclass(frozen=True)
-class Field:
+class JsonField:
     """A value of the object and what may be done with it.
 
     Attributes:
@@ -105,7 +106,7 @@ def compress_json(
     return result
 
 
-def _fields(data: object, config: object, may_go: bool) -> list[Field]:
+def _fields(data: object, config: object, may_go: bool) -> list[JsonField]:
     said = _read(config) if isinstance(config, str | Path) else config
     if not (isinstance(data, Mapping) and isinstance(said, Mapping) and all(isinstance(key, str) for key in data)):
         raise InputError("json_data and json_config must be objects with texts as keys")
@@ -114,7 +115,7 @@ def _fields(data: object, config: object, may_go: bool) -> list[Field]:
     return [_field(key, value, said[key], may_go) for key, value in data.items()]
 
 
-def _field(key: str, value: Any, said: object, may_go: bool) -> Field:
+def _field(key: str, value: Any, said: object, may_go: bool) -> JsonField:
     name = repr(key[:60])
     if not isinstance(said, Mapping) or set(said) - {"rate", "compress", "pair_remove", "value_type"}:
         raise InputError(f"json_config of {name} knows only rate, compress, pair_remove and value_type")
@@ -131,7 +132,7 @@ def _field(key: str, value: Any, said: object, may_go: bool) -> Field:
     except (TypeError, ValueError, RecursionError):
         raise InputError(f"the value of {name} cannot be written as JSON") from None
     may = bool(said.get("compress", True)) and isinstance(value, str | list | tuple | dict)
-    return Field(key, value, rate if may else None, may, may_go and bool(said.get("pair_remove")))
+    return JsonField(key, value, rate if may else None, may, may_go and bool(said.get("pair_remove")))
 
 
 def _read(path: str | Path) -> object:

@@ -1,6 +1,6 @@
 """A class with the name and methods of LLMLingua's (llmlingua 0.2.2), for programs that were written for it.
 
->>> from diffumask.integrations.llmlingua import PromptCompressor  # instead of: from llmlingua import ...
+>>> from diffumask.llmlingua import PromptCompressor  # instead of: from llmlingua import ...
 >>> PromptCompressor().compress_prompt(documents, question="Who won?", rate=0.33)["compressed_prompt"]
 """
 
@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..compress import Compressor
-from ..errors import InputError
-from ..prompt import parse
-from ..prompt.limits import check_length
-from ..reader import load_reader
-from . import lingua, lingua_json
-from .recover import recover
+from .compress import Compressor
+from .errors import InputError
+from .integrations import lingua, lingua_json
+from .integrations.recover import recover
+from .prompt import parse
+from .prompt.limits import check_length
+from .reader import load_reader
 
 OPENAI = "tiktoken:gpt-3.5-turbo"  # what LLMLingua counts with
 _THEIR_MODELS = ("NousResearch/Llama-2-7b-hf", "microsoft/llmlingua-2-")  # stand for the shipped model
