@@ -100,6 +100,10 @@ class Endpoints:
         steps: int = 8,
         threshold: float = 0.0,
         seed: int = 0,
+        granularity: str = "unit",
+        guards: bool = True,
+        least: float = 0.7,
+        least_demonstration: float = 0.5,
         pins: dict[str, bool] | None = None,
         shot_starts: list[int] | None = None,
         seconds: float = 0.0,
@@ -122,6 +126,10 @@ class Endpoints:
             steps: Steps that the model took.
             threshold: Confidence threshold that the model was given.
             seed: Seed that the model was given.
+            granularity: How fine the pieces were that the model kept or dropped: token, unit or part.
+            guards: Whether sentences with a negation, limit or condition were one piece.
+            least: Share of a sentence's words that stayed if any did.
+            least_demonstration: Share of a demonstration that stayed, besides its answer, if any did.
             pins: Words that were fixed on purpose, by their place, in agreement with human_mask, as {"3": true}.
             shot_starts: Characters at which parts of the prompt begin.
             seconds: Time spent.
@@ -140,6 +148,10 @@ class Endpoints:
             "steps": steps,
             "threshold": threshold,
             "seed": seed,
+            "granularity": granularity,
+            "guards": guards,
+            "least": least,
+            "least_demonstration": least_demonstration,
             "checkpoint": checkpoint,
             "annotator": annotator,
             "seconds": seconds,

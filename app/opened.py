@@ -11,7 +11,7 @@ from typing import Any
 from model.compress import CompressRequest
 from model.errors import InputError
 from model.prompt import Prompt, Shot, Token, parse
-from model.record import CorrectionRecord
+from model.record import RULES, CorrectionRecord
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ class Opened:
             "steps": config.steps,
             "threshold": config.threshold,
             "seed": config.seed,
+            **{name: getattr(self.request, name) for name in RULES},
             "checkpoint": self.checkpoint,
             "annotator": annotator,
             "seconds": seconds,
@@ -78,6 +79,7 @@ def opened_again(correction: CorrectionRecord, annotator: str) -> Opened:
         correction.steps,
         threshold=correction.threshold,
         seed=correction.seed,
+        **correction.rules,
     )
     if _offsets(request.prompt) != correction.offsets:
         raise InputError(

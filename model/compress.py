@@ -28,11 +28,12 @@ from .diffusion.sampler import EVERY_STEP, Predict, denoise
 from .diffusion.trace import SamplerConfig, Step, Trace
 from .errors import InputError
 from .integrations import lingua
+from .messages import CompressedMessages, compress_messages
 from .prompt import Prompt, parse
 from .prompt.limits import check_length
 from .prompt.pieces import PieceSet, Rules
 from .prompt.pins import pins_for_breaks, pins_for_digits, pins_for_task, pins_for_words, pins_from_regex
-from .reader import ReaderTokenizer, load_reader
+from .reader import ReaderTokenizer, load_reader, prices
 from .relevance.encoder import SentenceEncoder
 from .relevance.features import Relevance
 from .relevance.prompt_reading import UnitsOf
@@ -112,7 +113,7 @@ class CompressRequest:
     @cached_property
     def price(self) -> list[int]:
         """[n] what each prompt token counts."""
-        return [1] * len(self.prompt) if self.reader is None else self.reader.counts(self.prompt)
+        return prices(self.prompt, self.reader)
 
     @cached_property
     def rules(self) -> Rules:
@@ -328,7 +329,19 @@ class Compressor:
         return CachedPredictor(self.checkpoint.denoiser, self.layers, batch, retention, self.cache, remember)
 
     def compress_prompt(
-        self, context: str | Sequence[str], instruction: str = "", question: str = "", **options: Any
+        self,
+        context: str | Sequence[str],
+        instruction: str | None = "",
+        question: str | None = "",
+        rate: float | None = 0.5,
+        target_token: float | None = -1,
+        **options: Any,
     ) -> dict[str, Any]:
         """What LLMLingua's `PromptCompressor.compress_prompt` takes and returns; see `model.integrations.lingua`."""
-        return lingua.compress_prompt(self, context, instruction=instruction, question=question, **options)
+        return lingua.compress_prompt(self, context, instruction, question, rate, target_token, **options)
+
+    def compress_messages(
+        self, messages: Sequence[Mapping[str, Any]], retention: float = 0.5, **options: Any
+    ) -> CompressedMessages:
+        """Shorten chat messages under one budget; see `model.messages.compress_messages`."""
+        return compress_messages(self, messages, retention, **options)

@@ -48,6 +48,14 @@ class ReaderTokenizer:
         return made
 
 
+def prices(prompt: Prompt, reader: ReaderTokenizer | None) -> list[int]:
+    """[n] what each prompt token counts in a budget: 1 without a reader, and nothing if it only joins texts."""
+    counts = [1] * len(prompt) if reader is None else reader.counts(prompt)
+    for joint in prompt.joints:
+        counts[joint] = 0
+    return counts
+
+
 def load_reader(name: Any) -> ReaderTokenizer:
     """A tokenizer by name, or an object that is one.
 

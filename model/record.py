@@ -20,7 +20,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, StrictBool, ValidationInfo, field_validator, model_validator
 
 from .fields import (
     Identifier,
@@ -41,8 +41,10 @@ TOKEN_LIMIT = 400_000
 STEP_LIMIT = 10_000
 
 Status = Literal["draft", "submitted", "accepted", "rejected"]
+Granularity = Literal["token", "unit", "part"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 
+RULES = ("granularity", "guards", "least", "least_demonstration")  # settings of `CompressRequest` in a record
 _CIRCUMSTANCES = ("revision", "status", "seconds", "reviewer", "review_note", "created_at")
 _INDEX = r"0|[1-9][0-9]{0,6}"  # the text of a token's index, which JSON needs as a key
 
@@ -91,6 +93,16 @@ class CorrectionRecord(Record):
     steps: int = Field(ge=1, le=STEP_LIMIT, description="denoising steps")
     threshold: Share = Field(description="confidence threshold of the sampler")
     seed: int = Field(ge=0, le=2**63 - 1, description="seed of the sampler")
+    granularity: Granularity = Field(
+        default="token", description="how fine the pieces were that the model kept or dropped: token, unit or part"
+    )
+    guards: StrictBool = Field(
+        default=False, description="whether sentences with a negation, limit or condition were one piece"
+    )
+    least: Share = Field(default=0.0, description="share of a sentence's words that stayed if any did")
+    least_demonstration: Share = Field(
+        default=0.0, description="share of a demonstration that stayed, besides its answer, if any did"
+    )
     checkpoint: Name = Field(description="id of the model that made model_mask")
     annotator: Name = Field(description="who corrected")
     seconds: Seconds = Field(default=0.0, description="time that the person spent")
@@ -105,6 +117,12 @@ class CorrectionRecord(Record):
     def edits(self) -> int:
         """How many tokens the person changed."""
         return sum(a != b for a, b in zip(self.model_mask, self.human_mask, strict=True))
+
+    @property
+    def rules(self) -> dict[str, Any]:
+        """How pieces were made when the mask was proposed, as `CompressRequest` takes it. Records of versions that
+        knew no pieces do not say it; their masks were made of single tokens, which are the defaults."""
+        return {name: getattr(self, name) for name in RULES}
 
     @property
     def content(self) -> dict[str, Any]:

@@ -11,7 +11,8 @@ No torch: a verdict is read off a prompt and a mask, whoever made it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -116,12 +117,12 @@ class Verdict:
         rules = [u for u in _leaves(prompt) if prompt.units[u].guard]
         return cls(
             asked=asked,
-            tokens=len(prompt),
-            kept=sum(keep),
+            tokens=len(prompt) - len(prompt.joints),
+            kept=sum(keep) - sum(keep[i] for i in prompt.joints),
             reader=reader,
             protected=Selection(pieces).size,
             shortest=_shortest(prompt),
-            parts=tuple(_part(prompt, keep, i) for i in range(len(prompt.parts))),
+            parts=tuple(_parts(prompt, keep)),
             instruction_whole=_role_whole(prompt, keep, "instruction"),
             question_whole=_role_whole(prompt, keep, "question"),
             rules_gone=tuple(_loss(prompt, u) for u in rules if not _kept(prompt, keep, u)),
@@ -251,16 +252,19 @@ def _role_whole(prompt: Prompt, keep: Sequence[bool], role: str) -> bool | None:
     return all(keep[i] or prompt.tokens[i].text.isspace() for part in parts for i in range(part.first, part.last))
 
 
-def _part(prompt: Prompt, keep: Sequence[bool], index: int) -> PartVerdict:
-    part = prompt.parts[index]
-    leaves = [u for u in _leaves(prompt) if prompt.units[u].part == index]
-    head = prompt.text[part.start : part.head].strip() if part.head > part.start else ""
-    number = sum(other.role == part.role for other in prompt.parts[: index + 1])
-    alone = number == 1 and sum(other.role == part.role for other in prompt.parts) == 1
-    name = head[:60] or (part.role if alone else f"{part.role} {number}")
-    dropped = sum(not _kept(prompt, keep, u) for u in leaves)
-    size, kept = part.last - part.first, sum(keep[part.first : part.last])
-    return PartVerdict(part.role, name, part.first, size, kept, len(leaves), dropped)
+def _parts(prompt: Prompt, keep: Sequence[bool]) -> Iterator[PartVerdict]:
+    """What is left of each part; one without a heading is called by its role, with a number if there are several."""
+    leaves: dict[int, list[int]] = {}
+    for u in _leaves(prompt):
+        leaves.setdefault(prompt.units[u].part, []).append(u)
+    many, seen = Counter(part.role for part in prompt.parts), Counter[str]()
+    for i, part in enumerate(prompt.parts):
+        seen[part.role] += 1
+        head = prompt.text[part.start : part.head].strip() if part.head > part.start else ""
+        name = head[:60] or (part.role if many[part.role] == 1 else f"{part.role} {seen[part.role]}")
+        dropped = sum(not _kept(prompt, keep, u) for u in leaves.get(i, ()))
+        size, kept = part.last - part.first, sum(keep[part.first : part.last])
+        yield PartVerdict(part.role, name, part.first, size, kept, len(leaves.get(i, ())), dropped)
 
 
 def _shortest(prompt: Prompt) -> float:

@@ -34,8 +34,9 @@ FLOORS = (
     {"model.evaluation"},
     {"model.training"},
     {"model.teacher"},
-    {"model", "model.llm"},  # model/__init__.py itself, not what lies below it
+    {"model", "model.llm", "model.llmlingua"},  # model/__init__.py itself, not what lies below it
     {"model.compress"},
+    {"model.messages"},
     {"model.integrations"},  # they are handed a compressor
     {"model.denoiser"},
     {"model.diffusion"},

@@ -40,7 +40,8 @@ ReadCorrection = tuple[int, CorrectionRecord | RecordError]
 _FORMULA = re.compile(r"'*[=+\-@\uff1d\uff0b\uff0d\uff20\t\r\n]")
 _JSON_CELLS = ("offsets", "shot_starts", "pins")
 _INTEGERS = ("revision", "steps", "seed")
-_NUMBERS = ("retention", "threshold", "seconds")
+_NUMBERS = ("retention", "threshold", "seconds", "least", "least_demonstration")
+_FLAGS = {"True": True, "False": False, "true": True, "false": False, "TRUE": True, "FALSE": False}  # spreadsheets'
 _INTEGER = re.compile(r"[0-9]{1,20}")
 _NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{1,30})?([eE][+\-]?[0-9]{1,3})?")
 
@@ -53,6 +54,9 @@ _TYPES = {
     "steps": pa.int32(),
     "threshold": pa.float64(),
     "seed": pa.int64(),
+    "guards": pa.bool_(),
+    "least": pa.float64(),
+    "least_demonstration": pa.float64(),
     "seconds": pa.float64(),
 }
 SCHEMA = pa.schema([(name, _TYPES.get(name, pa.string())) for name in CORRECTION_FIELDS])
@@ -212,6 +216,8 @@ def _fields(header: list[str], cells: list[str]) -> dict[str, Any]:
             fields[name] = int(cell)
         elif name in _NUMBERS and _NUMBER.fullmatch(cell):
             fields[name] = float(cell)
+        elif name == "guards" and cell in _FLAGS:
+            fields[name] = _FLAGS[cell]
         else:
             fields[name] = cell
     return fields

@@ -152,4 +152,16 @@ _POSTGRESQL_VOTE_GUARDS = (
     "CREATE TRIGGER votes_append_only BEFORE UPDATE OR DELETE ON votes FOR EACH ROW EXECUTE FUNCTION refuse_change()",
 )
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_corrections, _queue, _append_only, _votes)
+
+def _rules(connection: Connection) -> None:
+    """5: how pieces were made when a mask was proposed; before, masks were made of single tokens."""
+    for column in (
+        "granularity TEXT NOT NULL DEFAULT 'token'",
+        "guards BOOLEAN NOT NULL DEFAULT FALSE",
+        "least DOUBLE PRECISION NOT NULL DEFAULT 0",
+        "least_demonstration DOUBLE PRECISION NOT NULL DEFAULT 0",
+    ):
+        connection.execute(text(f"ALTER TABLE revisions ADD COLUMN {column}"))
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_corrections, _queue, _append_only, _votes, _rules)

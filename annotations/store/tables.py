@@ -62,6 +62,10 @@ class RevisionRow(StoreTable, table=True):
     created_at: str
     content: str
     edits: int
+    granularity: str
+    guards: bool
+    least: float
+    least_demonstration: float
 
 
 class CheckpointRow(StoreTable, table=True):

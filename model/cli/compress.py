@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError
-from .tools import Commands, add_device, command, write_out
+from .messages import as_json, is_messages, messages_of, read_messages, with_messages
+from .tools import Commands, add_device, command, count, write_out
 
+MESSAGES_CHARACTERS = 5_000_000  # of a file with messages, images in it included
 BYTES_PER_CHARACTER = 4  # at most, in UTF-8
 
 
@@ -21,11 +24,33 @@ def add(commands: Commands) -> None:
         "drop tokens of a prompt until a share of them is left",
         "  %(prog)s prompt.txt --retention 0.35\n"
         "  cat prompt.txt | %(prog)s - --keep '\\d+' > short.txt\n"
-        "  %(prog)s prompt.txt --json | jq .kept_tokens",
+        "  %(prog)s prompt.txt --json | jq .kept_tokens\n"
+        "  %(prog)s prompt.txt --target-tokens 500 --tokenizer tiktoken:gpt-4o\n"
+        "  %(prog)s chat.json --retention 0.4 > short.json",
     )
     flag = parser.add_argument
-    flag("file", metavar="FILE", help="UTF-8 text file with the prompt; - reads standard input")
-    flag("--retention", type=float, default=0.5, metavar="R", help="share of tokens to keep, in (0, 1] (default 0.5)")
+    flag("file", metavar="FILE", help="UTF-8 text file with the prompt, or chat messages; - reads standard input")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument(
+        "--retention", type=float, default=0.5, metavar="R", help="share of tokens to keep at most, in (0, 1] (0.5)"
+    )
+    length.add_argument("--target-tokens", type=count, metavar="N", help="how many tokens to keep at most, instead")
+    flag("--tokenizer", metavar="NAME", help="count tokens of this reader: a folder, hub model or tiktoken:ENCODING")
+    fineness = parser.add_mutually_exclusive_group()
+    fineness.add_argument(
+        "--granularity",
+        choices=("token", "unit", "part"),
+        default="unit",
+        help="what is kept or dropped: words, sentences and lines, or whole parts (default unit)",
+    )
+    fineness.add_argument(
+        "--paper", action="store_true", help="single words, whatever they belong to: the method of DiffuMask's paper"
+    )
+    flag(
+        "--messages",
+        action="store_true",
+        help="the file is JSON, a list of chat messages or a request with one; found out for names in .json",
+    )
     flag("--steps", type=int, default=8, metavar="N", help="denoising steps, 1-64 (default 8)")
     flag(
         "--threshold",
@@ -45,6 +70,7 @@ def add(commands: Commands) -> None:
     flag("--keep", metavar="REGEX", help="keep every token that a match touches")
     flag("--exact", action="store_true", help="compute all while there is a choice: slower, nearly the same mask")
     flag("--drop-task", action="store_true", help="do not keep the instruction and an open question whole")
+    flag("--verdict", action="store_true", help="say all that was lost on standard error, not only two lines")
     flag("--json", action="store_true", help="print a JSON record with every token and its decision")
     flag("--checkpoint", type=Path, metavar="DIR", help="folder of a checkpoint (default: the shipped one)")
     add_device(parser)
@@ -55,19 +81,37 @@ def run(arguments: argparse.Namespace) -> None:
     from ..compress import Compressor
     from ..prompt.limits import MAX_CHARACTERS
 
-    text = read_prompt(arguments.file, MAX_CHARACTERS)
-    compressed = Compressor.load(arguments.checkpoint, arguments.device).compress(
-        text,
-        arguments.retention,
-        arguments.steps,
-        threshold=arguments.threshold,
-        temperature=arguments.temperature,
-        seed=arguments.seed,
-        keep=arguments.keep,
-        keep_task=not arguments.drop_task,
-        exact=arguments.exact,
-    )
-    write_out(json.dumps(compressed.to_json(), ensure_ascii=False) if arguments.json else compressed.text)
+    may_be_chat = arguments.messages or arguments.file.endswith(".json")
+    text = read_prompt(arguments.file, MESSAGES_CHARACTERS if may_be_chat else MAX_CHARACTERS)
+    chat = read_messages(text, arguments.file) if arguments.messages or (may_be_chat and is_messages(text)) else None
+    compressor = Compressor.load(arguments.checkpoint, arguments.device)
+    if chat is None:
+        compressed = compressor.compress(text, arguments.retention, **_options(arguments))
+        record, plain, verdict = compressed.to_json(), compressed.text, compressed.verdict
+    else:
+        protect = () if arguments.drop_task else ("system", "last_user")
+        short = compressor.compress_messages(
+            messages_of(chat), arguments.retention, protect=protect, **_options(arguments)
+        )
+        made, verdict = with_messages(chat, short), short.verdict
+        record, plain = {"messages": made, "retention": short.retention, "verdict": verdict.to_json()}, as_json(made)
+    write_out(as_json(record, None) if arguments.json else plain)
+    _say(verdict.lines() if arguments.verdict else verdict.summary())
+
+
+def _options(arguments: argparse.Namespace) -> dict[str, Any]:
+    from ..compress import PAPER
+
+    same = ("steps", "threshold", "temperature", "seed", "keep", "exact", "target_tokens", "tokenizer", "granularity")
+    options = {name: getattr(arguments, name) for name in same} | {"keep_task": not arguments.drop_task}
+    return options | dict(PAPER) if arguments.paper else options
+
+
+def _say(lines: Sequence[str]) -> None:
+    """Write lines to standard error, without anything of the prompt that could steer a terminal."""
+    if sys.stderr is not None:
+        for line in lines:
+            print("".join(c if c.isprintable() else "\ufffd" for c in line), file=sys.stderr)
 
 
 # --- the prompt

@@ -1,224 +1,169 @@
-"""A drop-in for LLMLingua's `PromptCompressor.compress_prompt` (llmlingua 0.2.2, both of its generations).
+"""LLMLingua's interface (llmlingua 0.2.2): `compress_prompt` of both generations, and `structured_compress_prompt`.
 
 >>> compressor = Compressor.load()
 >>> compressor.compress_prompt(documents, instruction="Answer briefly.", question="Who won?", rate=0.33)
-{'compressed_prompt': ..., 'origin_tokens': 812, 'compressed_tokens': 268, 'ratio': '3.0x', 'rate': '33.0%', ...}
+{'compressed_prompt': ..., 'origin_tokens': 812, 'compressed_tokens': 261, 'ratio': '3.1x', 'rate': '32.1%', ...}
 
 What differs: tokens are prompt tokens (words, numbers, punctuation marks, runs of line breaks), not a target LLM's
 subwords; the blank lines that join the parts are not counted. The rate and target_token hold for the whole compressed
-prompt, instruction and question included. All contexts are compressed together, each as a shot, so a useless one may
-vanish and leave its room to the others.
+prompt, instruction and question included, and are ceilings: the result is longer only where what must stay is.
+All contexts are compressed together, so a useless one may vanish and leave its room to the others.
+`model.integrations.lingua_options` says what each option does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
+from ..diffusion.trace import Trace
 from ..errors import InputError
-from ..prompt import Prompt, parse
-from ..prompt.limits import check_length
-from ..prompt.pins import pins_for_digits, pins_for_words
+from ..prompt.join import JOINT
+from . import Compresses
+from .lingua_contexts import Contexts
+from .lingua_options import LinguaOptions
 
-# Options of LLMLingua that are accepted and change nothing: they tune how its own language model ranks contexts,
-# sentences and words, or name its tokenizer's chunks. Here one model ranks all of them at once.
-NO_EFFECT = (
-    "chunk_end_tokens",
-    "condition_compare",
-    "condition_in_question",
-    "context_budget",
-    "context_level_rate",
-    "context_level_target_token",
-    "dynamic_context_compression_ratio",
-    "force_context_ids",
-    "force_context_number",
-    "add_instruction",
-    "high_priority_bonus",
-    "iterative_size",
-    "keep_first_sentence",
-    "keep_last_sentence",
-    "keep_sentence_number",
-    "keep_split",
-    "rank_method",
-    "reorder_context",
-    "strict_preserve_uncompressed",
-    "target_context",
-    "token_budget_ratio",
-    "token_to_word",
-    "use_context_level_filter",
-    "use_sentence_level_filter",
-)
-# Options that would change what must be kept; only LLMLingua's own default is accepted.
-DEFAULT_ONLY: Mapping[str, object] = {
-    "concate_question": True,
-    "context_segs": None,
-    "context_segs_compress": None,
-    "context_segs_rate": None,
-    "use_token_level_filter": True,
-}
-CONTEXT_JOIN = "\n\n"
 DOLLARS_PER_TOKEN = 0.06 / 1000  # what LLMLingua reckons for GPT-4
 
 
-class Compresses(Protocol):
-    """What is needed of a `model.Compressor`."""
-
-    def compress(self, text: Prompt, retention: float, *, pins: Mapping[int, bool]) -> Any:
-        """A result with a `trace` that has the mask."""
-        ...
+_Run = Callable[[Mapping[int, bool], float], Trace]  # pins, tokens that may stay -> trace
 
 
 def compress_prompt(
     compressor: Compresses,
     context: str | Sequence[str],
+    instruction: str | None = "",
+    question: str | None = "",
+    rate: float | None = 0.5,
+    target_token: float | None = -1,
     *,
-    instruction: str = "",
-    question: str = "",
-    rate: float = 0.5,
-    target_token: float = -1,
-    force_tokens: Sequence[str] = (),
-    force_reserve_digit: bool = False,
-    drop_consecutive: bool = False,
-    return_word_label: bool = False,
-    word_sep: str = "\t\t|\t\t",
-    label_sep: str = " ",
+    tagged: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
     """Compress contexts between an instruction and a question, which stay whole.
 
     Args:
-        context: one text or several. A single one is split into its own shots, such as demonstrations; of several,
-            each is a shot.
-        rate: share of all prompt tokens to keep, in (0, 1].
-        target_token: if above 0, how many prompt tokens to keep, instead of `rate`.
-        force_tokens: literal strings; every token that an occurrence touches is kept ("\\n", "?").
-        force_reserve_digit: keep every token with a digit.
-        drop_consecutive: keep only the first of equal force_tokens that are next to each other in the result.
-        return_word_label: also return each context token with 1 (kept) or 0, as `fn_labeled_original_prompt`;
-            word_sep and label_sep stand between tokens and before labels.
-        options: NO_EFFECT lists what else LLMLingua knows.
+        context: one text or several. A single one is split into its own parts, such as demonstrations.
+        rate: share of all prompt tokens to keep at most, in (0, 1].
+        target_token: if above 0, how many prompt tokens to keep at most, instead of `rate`.
+        tagged: contexts may hold tags such as <llmlingua, rate=0.4> ... </llmlingua>.
+        options: see `LinguaOptions`.
     Returns a dict: compressed_prompt (instruction, contexts and question, joined by a blank line),
     compressed_prompt_list (the contexts alone, "" where nothing is left), origin_tokens and compressed_tokens (prompt
-    tokens), ratio ("2.0x"), rate ("50.0%") and saving. What must be kept can make it longer than asked for.
+    tokens), ratio ("2.0x"), rate ("50.0%") and saving; with return_word_label also fn_labeled_original_prompt.
 
-    Raises InputError for an unknown option, a rate outside (0, 1], an empty or too long prompt.
+    Raises InputError for an option that is unknown or cannot be honoured, a rate outside (0, 1], an empty or too long
+    prompt.
     """
-    _check_options(options)
-    parts = _Parts.of(instruction, context, question)
-    prompt = parts.prompt
-    if not 0 < rate <= 1:
-        raise InputError(f"rate {rate:g} must be above 0 and at most 1")
-    pins = {
-        **(pins_for_words(prompt, force_tokens)),
-        **(pins_for_digits(prompt) if force_reserve_digit else {}),
-        **parts.pins(),
-    }
-    origin = len(prompt) - parts.joints
-    wanted = max(round(min(target_token, origin) if target_token > 0 else rate * origin), 1)
-    keep = list(compressor.compress(prompt, (wanted + parts.joints) / len(prompt), pins=pins).trace.keep)
-    if drop_consecutive:
-        _drop_repeats(prompt, keep, force_tokens)
-    compressed, labels = parts.split(keep)
-    left = sum(keep) - parts.joints
+    wanted = LinguaOptions.of({"rate": rate, "target_token": target_token, **options})
+    contexts = Contexts.of(instruction, context, question, wanted, tagged)
+    keep, ranks = _mask(compressor, contexts, wanted)
+    if wanted.drop_consecutive:
+        _drop_repeats(contexts, keep, wanted.force_tokens)
+    return _result(contexts, keep, ranks, wanted)
+
+
+def _mask(compressor: Compresses, contexts: Contexts, options: LinguaOptions) -> tuple[list[bool], list[float]]:
+    """The mask, and how relevant the model finds each context."""
+    prompt = contexts.joined.prompt
+
+    def run(pins: Mapping[int, bool], tokens: float) -> Trace:
+        share = min(max(tokens, 1) / contexts.size, 1.0)
+        trace: Trace = compressor.compress(prompt, share, pins=pins, granularity=options.granularity).trace
+        return trace
+
+    pins = contexts.pins(options)
+    budget = _budget(contexts, pins, options, run)
+    trace = run(pins, budget)
+    first = trace.steps[0]
+    ranks = [
+        max(first.shots[part] for part in parts) if parts else 0.0 for parts in map(contexts.parts, contexts.tokens)
+    ]
+    wanted = _wanted(contexts, ranks, options)
+    if all(any(trace.keep[i] for i in contexts.tokens[c]) for c in wanted):
+        return list(trace.keep), ranks
+    for c in wanted:  # the best sentence that stayed, or else the best one
+        best = max(contexts.units(c), key=lambda unit: (trace.keep[unit[0]], _mean(first.probability, unit)))
+        pins.update(dict.fromkeys(best, True))
+    return list(run(pins, budget).keep), ranks
+
+
+def _mean(values: Sequence[float], of: range) -> float:
+    return sum(values[i] for i in of) / len(of)
+
+
+def _budget(contexts: Contexts, pins: dict[int, bool], options: LinguaOptions, run: _Run) -> float:
+    """How many tokens may stay. Segments with a rate of their own are decided first, and pinned.
+
+    The rate of all holds for what has none of its own; a target_token holds for everything.
+    """
+    size, rated = contexts.size, contexts.rated()
+    decided: dict[int, bool] = {}
+    for tokens, rate in rated:
+        others = {i: True for i in range(len(contexts.joined.prompt)) if i not in tokens} | pins
+        keep = run(others, size - len(tokens) + math.floor(rate * len(tokens) + 1e-6)).keep
+        decided.update({i: keep[i] for i in tokens})
+    pins.update(decided)
+    if options.target_token > 0:
+        return options.target_token
+    apart = {i for tokens, wish in contexts.wishes if wish.whole for i in tokens} | decided.keys()
+    return options.rate * (size - len(apart)) + sum(pins[i] for i in apart)
+
+
+def _wanted(contexts: Contexts, ranks: Sequence[float], options: LinguaOptions) -> list[int]:
+    """The contexts of which something has to stay."""
+    filled = [c for c, tokens in enumerate(contexts.tokens) if tokens]
+    if wrong := [c for c in options.force_context_ids if c >= len(contexts.tokens)]:
+        raise InputError(
+            f"force_context_ids names context {wrong[0]}, but there are {len(contexts.tokens)}: correct it"
+        )
+    if not options.use_context_level_filter:
+        return filled
+    best = sorted(filled, key=lambda c: -ranks[c])[: options.force_context_number]
+    return sorted({*best, *options.force_context_ids} & set(filled))
+
+
+def _drop_repeats(contexts: Contexts, keep: list[bool], force_tokens: Sequence[str]) -> None:
+    """Drop a forced token whose neighbour to the left in the result is the same, as LLMLingua-2 does."""
+    before = ""
+    for i in (i for tokens in contexts.tokens for i in tokens if keep[i]):
+        text = contexts.joined.prompt.tokens[i].text
+        keep[i] = not (text == before and before in force_tokens)
+        before = text
+
+
+def _result(contexts: Contexts, keep: Sequence[bool], ranks: Sequence[float], options: LinguaOptions) -> dict[str, Any]:
+    left = [text or "" for text in contexts.joined.texts(keep)[1:-1]]
+    order = _order(ranks, options.reorder_context)
+    question = contexts.question if options.concate_question else ""
+    written = (contexts.instruction, *(left[c] for c in order), question)
+    origin, size = contexts.size, sum(keep[i] for tokens in contexts.joined.tokens for i in tokens)
+    size -= 0 if options.concate_question else len(contexts.joined.tokens[-1])
     result: dict[str, Any] = {
-        "compressed_prompt": CONTEXT_JOIN.join(text for text in (instruction, *compressed, question) if text),
-        "compressed_prompt_list": compressed,
+        "compressed_prompt": JOINT.join(text for text in written if text),
+        "compressed_prompt_list": left,
         "origin_tokens": origin,
-        "compressed_tokens": left,
-        "ratio": f"{origin / left:.1f}x",
-        "rate": f"{left / origin:.1%}",
-        "saving": f", Saving ${(origin - left) * DOLLARS_PER_TOKEN:.1f} in GPT-4.",
+        "compressed_tokens": size,
+        "ratio": f"{origin / size if size else 1:.1f}x",
+        "rate": f"{size / origin:.1%}",
+        "saving": f", Saving ${(origin - size) * DOLLARS_PER_TOKEN:.1f} in GPT-4.",
     }
-    if return_word_label:
-        result["fn_labeled_original_prompt"] = word_sep.join(f"{w}{label_sep}{int(k)}" for w, k in labels)
+    if options.return_word_label:
+        words = _labelled(contexts, keep, options.label_sep)
+        result["fn_labeled_original_prompt"] = options.word_sep.join(words)
     return result
 
 
-def _check_options(options: Mapping[str, Any]) -> None:
-    for name, value in options.items():
-        if name in DEFAULT_ONLY:
-            if value != DEFAULT_ONLY[name]:
-                raise InputError(f"{name}={value!r} is not supported here; leave it out ({DEFAULT_ONLY[name]!r})")
-        elif name not in NO_EFFECT:
-            raise InputError(f"compress_prompt has no option {name!r}; leave it out or correct its spelling")
+def _order(ranks: Sequence[float], how: str) -> list[int]:
+    """The contexts as they are written. The best first, or the best at both ends, where models look most (Liu et al.
+    2023, arXiv 2307.03172)."""
+    if how == "original":
+        return list(range(len(ranks)))
+    best = sorted(range(len(ranks)), key=lambda c: -ranks[c])
+    return best if how == "sort" else best[::2] + best[1::2][::-1]
 
 
-def _drop_repeats(prompt: Prompt, keep: list[bool], force_tokens: Sequence[str]) -> None:
-    """Drop a forced token whose neighbour to the left in the result is the same, as LLMLingua-2 does."""
-    before = ""
-    for i, token in enumerate(prompt.tokens):
-        if keep[i]:
-            keep[i] = not (token.text == before and before in force_tokens)
-            before = token.text
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """Instruction, contexts and question joined to one prompt.
-
-    Attributes:
-        texts: all parts, "" where one is missing: the first is the instruction, the last the question.
-        tokens: of each part, its first token and the one after its last; what lies between parts joins them.
-    """
-
-    prompt: Prompt
-    texts: tuple[str, ...]
-    tokens: tuple[range, ...]
-
-    @classmethod
-    def of(cls, instruction: str, context: str | Sequence[str], question: str) -> _Parts:
-        contexts = [context] if isinstance(context, str) else list(context) if isinstance(context, Sequence) else [None]
-        if not all(isinstance(text, str) for text in (instruction, *contexts, question)):
-            raise InputError("context must be a text or a list of texts, instruction and question must be texts")
-        texts = (instruction, *contexts, question)
-        spans, at = [], 0
-        for text in texts:
-            spans.append((at, at + len(text)))
-            at += len(text) + len(CONTEXT_JOIN) if text else 0
-        check_length(at)
-        joined = CONTEXT_JOIN.join(text for text in texts if text)
-        prompt = parse(joined, _shot_starts(contexts, [start for start, end in spans if start < end], spans[1][0]))
-        return cls(prompt, texts, tuple(_tokens_within(prompt, spans)))
-
-    @property
-    def joints(self) -> int:
-        """How many tokens join the parts."""
-        return len(self.prompt) - sum(map(len, self.tokens))
-
-    def pins(self) -> dict[int, bool]:
-        """All tokens outside the contexts."""
-        inside = {i for tokens in self.tokens[1:-1] for i in tokens}
-        return {i: True for i in range(len(self.prompt)) if i not in inside}
-
-    def split(self, keep: Sequence[bool]) -> tuple[list[str], list[tuple[str, bool]]]:
-        """What is left of each context (one that is kept whole as it was), and its tokens with their labels."""
-        text, layout = self.prompt.layout(keep)
-        places = {i: (start, end) for i, start, end in layout}
-        pieces: list[str] = []
-        for whole, tokens in zip(self.texts[1:-1], self.tokens[1:-1], strict=True):
-            kept = [i for i in tokens if keep[i]]
-            piece = text[places[kept[0]][0] : places[kept[-1]][1]] if kept else ""
-            pieces.append(whole if kept and len(kept) == len(tokens) else piece)
-        labels = [(self.prompt.tokens[i].text, keep[i]) for tokens in self.tokens[1:-1] for i in tokens]
-        return pieces, labels
-
-
-def _shot_starts(contexts: Sequence[str], starts: list[int], first: int) -> list[int]:
-    """Where shots begin: with every part, and inside a single context where its own shots do."""
-    if len(contexts) == 1 and contexts[0].strip():
-        return starts + [first + shot.start for shot in parse(contexts[0]).shots]
-    return starts
-
-
-def _tokens_within(prompt: Prompt, spans: Sequence[tuple[int, int]]) -> list[range]:
-    """For each span of characters, the tokens that lie inside it whole. Spans come in order."""
-    found, i, n = [], 0, len(prompt)
-    for start, end in spans:
-        while i < n and prompt.tokens[i].start < start:
-            i += 1
-        first = i
-        while i < n and prompt.tokens[i].end <= end:
-            i += 1
-        found.append(range(first, i))
-    return found
+def _labelled(contexts: Contexts, keep: Sequence[bool], label_sep: str) -> Iterator[str]:
+    prompt = contexts.joined.prompt
+    return (f"{prompt.tokens[i].text}{label_sep}{int(keep[i])}" for tokens in contexts.tokens for i in tokens)

@@ -112,13 +112,15 @@ class Unit:
 class Prompt:
     """A text with its tokens, parts and units; len() is the number of tokens.
 
-    units is the tree in reading order, each unit before those inside it; () where nobody looked.
+    units is the tree in reading order, each unit before those inside it; () where nobody looked. joints are tokens that
+    only join several texts (`model.prompt.join`): no budget counts them.
     """
 
     text: str
     tokens: tuple[Token, ...]
     parts: tuple[Part, ...]
     units: tuple[Unit, ...] = field(default=())
+    joints: frozenset[int] = frozenset()
 
     def __len__(self) -> int:
         return len(self.tokens)

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..diffusion.trace import SamplerConfig
 from ..errors import InputError
@@ -32,7 +33,7 @@ class CorrectedPrompt:
         model: [n] the mask that the model proposed.
         keep: [n] the mask that the person wants.
         pins: token -> keep, as far as the person fixed them; agrees with `keep`.
-        asked: how the model was asked for its mask.
+        asked, rules: how the model was asked for its mask, and how pieces were made.
     """
 
     id: str
@@ -43,6 +44,7 @@ class CorrectedPrompt:
     keep: tuple[bool, ...]
     pins: Mapping[int, bool]
     asked: SamplerConfig
+    rules: Mapping[str, Any]
 
     @property
     def touched(self) -> list[bool]:
@@ -84,7 +86,7 @@ def corrected_prompt(record: CorrectionRecord) -> CorrectedPrompt:
     Raises InputError when the masks cannot be carried over to these tokens, nothing is kept, or the model cannot be
     asked in this way any more.
     """
-    prompt = parse(record.prompt, record.shot_starts)
+    prompt = _parsed(record)
     model, human, pins = _bits(record.model_mask), _bits(record.human_mask), record.pins
     spans = [(token.start, token.end) for token in prompt.tokens]
     if list(record.offsets) != spans:  # another version split the text into other tokens
@@ -96,7 +98,16 @@ def corrected_prompt(record: CorrectionRecord) -> CorrectedPrompt:
     if not any(human):
         raise InputError("human_mask: keeps no token at all, which nothing can be learnt from")
     asked = SamplerConfig(record.retention, record.steps, record.threshold, seed=record.seed)
-    return CorrectedPrompt(record.id, record.revision, record.prompt_sha256, prompt, model, human, pins, asked)
+    return CorrectedPrompt(
+        record.id, record.revision, record.prompt_sha256, prompt, model, human, pins, asked, record.rules
+    )
+
+
+def _parsed(record: CorrectionRecord) -> Prompt:
+    """The prompt, with the roles of its parts where these begin as the record says."""
+    prompt = parse(record.prompt)
+    same = {0, *record.shot_starts} == {0, *(part.start for part in prompt.parts)}
+    return prompt if same else parse(record.prompt, record.shot_starts)
 
 
 def _read(path: Path) -> tuple[bytes, list[str]]:

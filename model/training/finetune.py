@@ -1,7 +1,8 @@
 """Learning from corrections: a new checkpoint that decides more like the people who corrected its parent.
 
 The corrected mask is clean data under the same noise as in training (hide states at random, recover them). Only the
-tokens that the person decided are learnt from it. Of the others the new model is to think what its parent thought,
+tokens that the person decided are learnt from it. The token denoiser learns; a unit head goes over to the new
+checkpoint as it is. Of the others the new model is to think what its parent thought,
 seeing the same states (learning without forgetting, Li and Hoiem 2016, arXiv 1606.09282): a token left alone may only
 have been good enough. So that a few prompts of one kind do not change what it makes of others, it also rehearses the
 parent's judgement of the prompts in `REHEARSED`, which nobody corrected.
@@ -19,7 +20,7 @@ from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from ..compress import PAPER, Compressor, CompressRequest
+from ..compress import Compressor, CompressRequest
 from ..denoiser.checkpoint import save_checkpoint
 from ..errors import InputError
 from ..prompt.pins import pins_for_task
@@ -145,7 +146,7 @@ def finetune(config: FinetuneConfig, progress: FitProgress | None = None) -> Fin
         "metrics": metrics,
         "fit": asdict(fitting),
     }
-    new = save_checkpoint(config.out, student, start.collator.tokenizer, meta)
+    new = save_checkpoint(config.out, student, start.collator.tokenizer, meta, unit_head=start.unit_head)
     if state is not None:
         _forget_states(config.out)
     seconds = time.perf_counter() - began
@@ -244,6 +245,6 @@ def _mask(
     task, asked = pins_for_task(correction.prompt), correction.asked
     request = CompressRequest(
         correction.prompt, retention, asked.steps, asked.threshold, asked.temperature, asked.seed,
-        keep_task=all(correction.model[i] for i in task), pins=pins, **PAPER,
+        keep_task=all(correction.model[i] for i in task), pins=pins, **correction.rules,
     )  # fmt: skip
     return compressor.run(request).trace.keep

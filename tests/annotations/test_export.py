@@ -22,7 +22,8 @@ from annotations.files.export import CARD_FILE, DATA_FILE, export
 from annotations.files.formats import guarded, unguarded
 from annotations.files.importing import import_file
 from annotations.store import Store, open_store
-from model.record import CorrectionRecord
+from model.compress import PAPER
+from model.record import RULES, CorrectionRecord
 from tests.support.exported import NAMES, all_of
 from tests.support.saving import HOSTILE, correction
 
@@ -145,6 +146,27 @@ def test_load_dataset(hostile: Store, tmp_path: Path) -> None:
     assert rows[0]["pins"] == [{"token": 0, "keep": True}]
     rows.to_parquet(str(tmp_path / "again.parquet"))  # other integer and list types, perhaps
     assert import_file(hostile, tmp_path / "again.parquet").already == len(HOSTILE)
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv", "out.parquet"])
+def test_files_from_before_there_were_pieces_still_open(tmp_path: Path, name: str) -> None:
+    """Their columns do not say how pieces were made; their masks are of tokens alone."""
+    old = {field: value for field, value in correction().to_fields().items() if field not in RULES}
+    path = tmp_path / name
+    if name.endswith("jsonl"):
+        path.write_text(json.dumps(old) + "\n", encoding="utf-8")
+    elif name.endswith("csv"):
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(old)
+            writer.writerow(guarded(v if isinstance(v, str) else json.dumps(v)) for v in old.values())
+    else:
+        rows = [{**old, "pins": [{"token": int(i), "keep": keep} for i, keep in old["pins"].items()]}]
+        schema = pa.schema([field for field in formats.SCHEMA if field.name not in RULES])
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
+    store = open_store(f"sqlite:///{tmp_path}/store.sqlite3")
+    assert import_file(store, path).added == 1
+    assert store.get(old["id"]).rules == dict(PAPER)
 
 
 def test_parquet_of_other_types(tmp_path: Path) -> None:

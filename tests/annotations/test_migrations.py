@@ -17,8 +17,10 @@ from annotations.store import Store, migrations
 from annotations.store.engine import connect, for_writing
 from annotations.store.migrations import MIGRATIONS, migrate
 from annotations.store.tables import StoreTable
+from model.compress import PAPER, CompressRequest
 from model.record import CorrectionRecord
 from tests.support.databases import KINDS, database
+from tests.support.saving import fields
 from tests.support.voting import ballot
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -138,9 +140,16 @@ def test_from_every_schema_since(oldest: Engine, version: int, monkeypatch: pyte
     before = _rows(oldest)
     assert migrate(oldest) == len(MIGRATIONS)
     after = _rows(oldest)
-    for name in set(before) - {"revisions"}:  # which got a column
+    for name in set(before) - {"revisions"}:  # which got columns
         assert after[name] == before[name]
-    assert [correction.revision for correction in Store(oldest).history("0" * 31 + "1")] == [1, 2]
+    store = Store(oldest)
+    corrections = [*store.history("0" * 31 + "1"), store.get("0" * 31 + "2")]
+    assert [correction.revision for correction in corrections] == [1, 2, 0]
+    for correction in corrections:  # a mask of tokens alone, as all were then
+        assert correction.rules == dict(PAPER)
+        CompressRequest(correction.prompt, correction.retention, **correction.rules)
+    saved = store.submit(fields("Be brief.", granularity="part", guards=True, least=0.25)).correction
+    assert store.get(saved.id) == saved and saved.rules["granularity"] == "part" and saved.rules["guards"] is True
 
 
 def test_from_the_schema_before_votes(oldest: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +162,10 @@ def test_from_the_schema_before_votes(oldest: Engine, monkeypatch: pytest.Monkey
     before = _rows(oldest)
     assert "votes" not in before and all(before.values())  # something in every table
     migrate(oldest)
-    assert _rows(oldest) == {**before, "votes": []}
+    after = _rows(oldest)
+    revisions = zip(before.pop("revisions"), after.pop("revisions"), strict=True)
+    assert all(new.startswith(old.removesuffix(")")) for old, new in revisions)
+    assert after == {**before, "votes": []}
     saved = store.vote(ballot())
     for table in ("votes", "revisions"):
         refused = pytest.raises(SQLAlchemyError, match=f"{table} are append-only")

@@ -16,7 +16,7 @@ import model.evaluation.evaluate
 import model.teacher.pairs
 import model.training.train
 from model.cli import main
-from model.compress import Compressor
+from model.compress import PAPER, Compressor
 from model.denoiser.checkpoint import save_checkpoint
 from tests.support.tiny import PROMPT, tiny_checkpoint
 
@@ -62,7 +62,8 @@ def test_compress_prints_what_the_api_gives(
     short = Compressor.load(checkpoint).compress(
         PROMPT, 0.6, 3, threshold=0.6, temperature=0.5, seed=7, keep="2", keep_task=False
     )
-    assert out.decode() == short.text + "\n" and err == b""
+    assert out.decode() == short.text + "\n"
+    assert err.decode().splitlines() == short.verdict.summary()
 
 
 @pytest.mark.parametrize("text", ["Größe\u2028 – 世界\r\nok\r\n\r\n", "no break at the end", "\n\n \ttwo\n\n"])
@@ -72,6 +73,79 @@ def test_everything_kept_is_printed_byte_for_byte(
     feed(monkeypatch, text.encode())
     assert run("compress", "-", "--checkpoint", checkpoint, "--retention", "1") == 0
     assert capfdbinary.readouterr().out.decode() == (text if text.endswith("\n") else text + "\n")
+
+
+def test_the_whole_verdict_and_nothing_that_steers_a_terminal(
+    checkpoint: str, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    text = "Never say \x1b[31mred\x1b[0m, please. It rained. It was cold. The sun came out. All went home."
+    feed(monkeypatch, text.encode())
+    assert run("compress", "-", "--checkpoint", checkpoint, "--retention", "0.3", "--verdict", "--drop-task") == 0
+    lines = capfdbinary.readouterr().err.decode().splitlines()
+    short = Compressor.load(checkpoint).compress(text, 0.3, keep_task=False)
+    assert len(lines) == len(short.verdict.lines()) > 2 and all(line.isprintable() for line in lines)
+
+
+def test_how_fine_and_how_long(prompt: str, checkpoint: str, capfd: pytest.CaptureFixture[str]) -> None:
+    common = ["compress", prompt, "--checkpoint", checkpoint]
+    compressor = Compressor.load(checkpoint)
+    for flags, options in (
+        (["--granularity", "part"], {"granularity": "part"}),
+        (["--target-tokens", "20"], {"target_tokens": 20}),
+        (["--paper"], dict(PAPER)),
+        (["--tokenizer", checkpoint, "--target-tokens", "25"], {"tokenizer": checkpoint, "target_tokens": 25}),
+    ):
+        assert run(*common, *flags) == 0
+        assert capfd.readouterr().out == compressor.compress(PROMPT, **options).text + "\n"
+    for wrong in (["--paper", "--granularity", "part"], ["--target-tokens", "0"], ["--granularity", "line"]):
+        assert run(*common, *wrong) == 2
+        assert capfd.readouterr().err.startswith("diffumask: argument ")
+
+
+CHAT = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "It rains. I am cold. Who is ill?"}]
+
+
+def test_messages_in_messages_out(tmp_path: Path, checkpoint: str, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "chat.json"
+    earlier = [{"role": "user", "content": "It rains. I am cold. Ann is ill."}, {"role": "assistant", "content": "Oh."}]
+    asked = [*earlier, CHAT[1]]
+    body = {"model": "m", "system": "Be brief.", "messages": asked, "max_tokens": 9}
+    short = Compressor.load(checkpoint).compress_messages([CHAT[0], *asked], 0.7)
+    assert short[1:] != asked
+    for value, made in (
+        ([CHAT[0], *asked], short),
+        (body, body | {"messages": short[1:]}),
+        ({"messages": [CHAT[0], *asked]}, {"messages": short}),
+    ):
+        path.write_text(json.dumps(value), encoding="utf-8")
+        assert run("compress", str(path), "--checkpoint", checkpoint, "--retention", "0.7") == 0
+        out, err = capfd.readouterr()
+        assert json.loads(out) == made and err.splitlines() == short.verdict.summary()
+    assert run("compress", str(path), "--checkpoint", checkpoint, "--retention", "0.7", "--json") == 0
+    record = json.loads(capfd.readouterr().out)
+    assert record["messages"] == {"messages": short} and record["verdict"]["parts"][0]["name"] == "message 0 (system)"
+
+
+def test_other_json_is_a_prompt(tmp_path: Path, checkpoint: str, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "data.json"
+    for text in ('[{"id": 1}, {"id": 2}]', '{"messages": 5, "a": 1}', "[" * 5000, '[{"role": "user"'):
+        path.write_text(text, encoding="utf-8")
+        assert run("compress", str(path), "--checkpoint", checkpoint) == 0
+        capfd.readouterr()
+        assert run("compress", str(path), "--checkpoint", checkpoint, "--messages") == 2
+        assert capfd.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "text", ['[{"role": "user", "content": 5}]', '{"messages": [{"role": "x"}]}', "[]", "5", "[NaN]"]
+)
+def test_bad_messages(
+    text: str, checkpoint: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    feed(monkeypatch, text.encode())
+    assert run("compress", "-", "--checkpoint", checkpoint, "--messages") == 2
+    error = capfd.readouterr().err
+    assert error.startswith("diffumask: ") and error.count("\n") == 1 and "essage" in error
 
 
 def test_json(prompt: str, checkpoint: str, capfd: pytest.CaptureFixture[str]) -> None:

@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import model.training.finetune
 from model.cli import main
-from model.compress import PAPER, Compressor
+from model.compress import PAPER, Compressor, CompressRequest
 from model.denoiser.checkpoint import load_checkpoint, save_checkpoint
+from model.denoiser.unit_head import UnitHead, UnitHeadConfig
 from model.errors import InputError
 from model.prompt import Prompt, Token, parse
+from model.record import RULES
 from model.training.corrections import CorrectedPrompt, read_corrections
 from model.training.finetune import (
     REHEARSED,
@@ -143,6 +146,19 @@ def test_agreement_asks_for_a_mask_as_long_as_the_persons(tmp_path: Path) -> Non
     assert edit_rate(compressor, corrections) >= 0.3  # 80 % were asked for, 40 % wanted
 
 
+@pytest.mark.parametrize("rules", [{}, dict(PAPER), {"granularity": "part"}, {"granularity": "token", "least": 0.4}])
+def test_the_model_is_asked_as_it_was_for_each_correction(tmp_path: Path, rules: dict[str, Any]) -> None:
+    compressor = Compressor(tiny_checkpoint())
+    text = "\n\n".join(f"Do not ask. {text_for(seed)}" for seed in range(4))
+    request = CompressRequest(parse(text), 0.5, 4, **rules)
+    mask = compressor.run(request).trace.keep
+    said = {name: getattr(request, name) for name in RULES}
+    corrections = read(tmp_path, fields_for(request.prompt, mask, mask, retention=0.5, seed=0, **said))
+    assert corrections[0].rules == said and edit_rate(compressor, corrections) == 0
+    old = read(tmp_path, fields_for(request.prompt, mask, mask, retention=0.5, seed=0))
+    assert (edit_rate(compressor, old) == 0) == (said == dict(PAPER))  # one that does not say it was made of tokens
+
+
 # --- from corrections to a checkpoint ----------------------------------------------------------------------
 
 
@@ -190,6 +206,18 @@ def test_the_seed_decides(config: FinetuneConfig) -> None:
     config = replace(config, fit=replace(QUICK, epochs=1))
     made = [finetune(replace(config, out=config.out.with_name(str(i)), seed=s)) for i, s in enumerate((0, 0, 1))]
     assert made[0].checkpoint == made[1].checkpoint != made[2].checkpoint
+
+
+def test_a_unit_head_goes_over_to_the_new_checkpoint(config: FinetuneConfig, tmp_path: Path) -> None:
+    start, head = calm_checkpoint(), UnitHead(UnitHeadConfig(width=384)).eval()
+    parent = tmp_path / "with units"
+    save_checkpoint(parent, start.denoiser, start.collator.tokenizer, {"base": "tiny"}, unit_head=head)
+    lines = config.corrections.read_text(encoding="utf-8").splitlines()
+    write(config.corrections, *lines[:2])
+    finetune(replace(config, parent=parent, fit=replace(QUICK, epochs=1)))
+    child = load_checkpoint(config.out).unit_head
+    assert child is not None
+    assert all(torch.equal(a, b) for a, b in zip(child.parameters(), head.parameters(), strict=True))
 
 
 def test_two_corrections_are_enough_to_learn_something(config: FinetuneConfig) -> None:

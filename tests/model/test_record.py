@@ -13,8 +13,9 @@ import pytest
 
 from model import fields as fields_module
 from model import record as record_module
+from model.compress import PAPER, CompressRequest
 from model.errors import RecordError
-from model.record import CorrectionRecord, correction_schema
+from model.record import RULES, CorrectionRecord, correction_schema
 from tests.support.saving import HOSTILE, correction, record
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,6 +77,12 @@ BAD: tuple[tuple[str, Any], ...] = (
     ("steps", 8.0),
     ("threshold", -0.1),
     ("threshold", 10**400),
+    ("granularity", "word"),
+    ("granularity", None),
+    ("guards", 1),
+    ("guards", "True"),
+    ("least", 1.5),
+    ("least_demonstration", -0.1),
     ("seed", 2**63),
     ("seed", 10**5000),
     ("checkpoint", ""),
@@ -156,6 +163,14 @@ def test_what_may_be_left_out() -> None:
     bare = CorrectionRecord.from_fields(_without(*optional))
     assert (bare.shot_starts, bare.pins, bare.seconds, bare.note, bare.reviewer) == ((), {}, 0.0, "", "")
     assert bare.prompt_sha256 == correction().prompt_sha256 == correction(prompt_sha256=None).prompt_sha256
+
+
+def test_a_record_from_before_there_were_pieces_is_one_of_tokens() -> None:
+    old = CorrectionRecord.from_fields(_without(*RULES))
+    assert old.rules == dict(PAPER) and CorrectionRecord.from_fields(record()).rules != old.rules
+    assert set(RULES) <= set(CompressRequest.__dataclass_fields__)
+    today = {name: CompressRequest("a").__dict__[name] for name in RULES}
+    assert CorrectionRecord.from_fields({**record(), **today}).rules == today
 
 
 def _without(*names: str) -> dict[str, Any]:
