@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from app.components.canvas_lines import end_line, error_line, step_line
+from app.components.canvas_lines import all_lengths, end_line, error_line, step_line
 from app.components.forms import UNCHANGED, Change, Changes, Request, Text, reads
 from app.components.payloads import CounterChoice
 from app.components.sampling import SamplingRequest
@@ -81,7 +81,9 @@ class ExploreEvents:
             if not quiet:
                 yield ExplorePage(canvas=lines)
         self.studio.remember(run_id, run)
-        yield ExplorePage(canvas=lines + end_line(run.trace, run.seconds, run.checkpoint), last_run=run_id)
+        lengths = all_lengths(run.trace, asked.pieces)
+        lines += end_line(run.trace, run.seconds, run.checkpoint, **lengths)
+        yield ExplorePage(canvas=lines, last_run=run_id)
 
     @reads(ExploreCountRequest, refused=_on_canvas)
     def count(self, request: ExploreCountRequest) -> ExplorePage:

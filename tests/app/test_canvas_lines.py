@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,10 +18,10 @@ from app.components.canvas_lines import (
     IS_BREAK,
     SPACE_BEFORE,
     SPACE_INSIDE,
+    all_lengths,
     document_line,
     end_line,
     error_line,
-    keep_order,
     parse_mask,
     parse_pins,
     shot_names,
@@ -27,19 +29,16 @@ from app.components.canvas_lines import (
     token_flags,
 )
 from app.examples import example_prompts
-from model.compress import CompressRequest
-from model.diffusion.sampler import budget
-from model.diffusion.trace import SamplerConfig, Trace
+from model.compress import PAPER, CompressRequest, Run
+from model.diffusion.trace import SamplerConfig
 from model.prompt import Prompt, parse
 from tests.support.scripted import ScriptedCompressor
 
 HOSTILE = "Say ${1+1} `x` \\u0041 </script><img src=x onerror=alert(1)> مرحبا 👩‍👩‍👧 A\u202eB \0 日本 x\u2028y"
 
 
-def trace_of(prompt: Prompt, config: SamplerConfig, pins: dict[int, bool] | None = None) -> Trace:
-    asked = {"threshold": config.threshold, "temperature": config.temperature, "seed": config.seed}
-    request = CompressRequest(prompt, config.retention, config.steps, keep_task=False, pins=pins or {}, **asked)
-    return ScriptedCompressor().run(request).trace
+def run_of(prompt: Prompt, retention: float, steps: int, **more: Any) -> Run:
+    return ScriptedCompressor().run(CompressRequest(prompt, retention, steps, keep_task=False, **more))
 
 
 def write(document: dict, keep: list[bool]) -> str:
@@ -93,7 +92,7 @@ def test_pins_say_who_fixed_what() -> None:
 def test_steps_decide_every_token_once() -> None:
     prompt = parse(example_prompts()["Documents + question"])
     pins = {3: False, 5: True}
-    trace = trace_of(prompt, SamplerConfig(0.4, 8), pins)
+    trace = run_of(prompt, 0.4, 8, pins=pins).trace
     kept = {i: keep for i, keep in pins.items()}
     for step in trace.steps:
         line = json.loads(step_line(step))
@@ -105,19 +104,24 @@ def test_steps_decide_every_token_once() -> None:
     assert tuple(kept[i] for i in range(len(prompt))) == trace.keep
 
 
+@pytest.mark.parametrize("rules", [{}, {"granularity": "part"}, {"granularity": "token"}, PAPER])
 @pytest.mark.parametrize("retention", [0.1, 0.37, 0.8, 1.0])
-def test_the_order_holds_the_runs_own_mask_and_respects_pins(retention: float) -> None:
+def test_masks_of_all_lengths_are_sound_and_one_is_the_runs_own(retention: float, rules: Mapping[str, Any]) -> None:
     prompt = parse(example_prompts()["Agent's instructions"])
-    pins = {2: True, 7: False, 40: True}
-    trace = trace_of(prompt, SamplerConfig(retention, 6), pins)
-    order = keep_order(trace)
-    assert sorted(order) == list(range(len(prompt)))
-    assert set(order[: sum(trace.keep)]) == {i for i, keep in enumerate(trace.keep) if keep}
-    for other in (0.05, 0.5, 0.95):
-        kept = set(order[: budget(len(prompt), other, pins)])
-        assert {2, 40} <= kept and 7 not in kept
-    end = json.loads(end_line(trace, 0.1234, "abc"))
-    assert end["order"] == order and end["kept"] == sum(trace.keep) and end["seconds"] == 0.123
+    run = run_of(prompt, retention, 6, pins={2: True, 7: False, 40: True}, **rules)
+    trace, pieces = run.trace, run.request.pieces
+    end = json.loads(end_line(trace, 0.1234, "abc", **all_lengths(trace, pieces)))
+    assert end["kept"] == sum(trace.keep) and end["seconds"] == 0.123
+    masks = [{*end["held"]}]
+    for bundle in end["bundles"]:
+        masks.append(masks[-1] | {*bundle})
+    assert {i for i, keep in enumerate(trace.keep) if keep} in masks
+    assert masks[-1] == set(range(len(prompt))) - {7}
+    of = pieces.piece_of
+    for mask in masks:
+        assert {2, 40} <= mask and 7 not in mask
+        settled = pieces.settle({of[i] for i in mask if of[i] >= 0})
+        assert mask == {i for i, keep in enumerate(settled) if keep}
 
 
 def test_flags_of_known_tokens() -> None:

@@ -187,9 +187,9 @@ def test_what_was_corrected_before_goes_to_other_people(tab: CorrectEvents, queu
 
 
 def test_uncertainty_is_measured_when_no_visitor_waits(studio: Studio, store: Store) -> None:
-    text = "ab cd ef gh ij kl mn op"
-    alike = "aaaa bbbb cccc dddd"
-    sure, unsure = (uncertainty(studio.compressor, text) for text in ("aaaaaaaaaaaa b aaaaaaaaaaaa b", alike))
+    text = "ab cd ef. Gh ij kl. Mn op."
+    alike = "Aaaa bbbb. Cccc dddd."
+    sure, unsure = (uncertainty(studio.compressor, text) for text in ("Aaaaaaaaaaaa aaaaaaaaaaaa. B b.", alike))
     assert 0 < sure < unsure < 1
     steps = studio.denoise(studio.start(CompressRequest(text, 0.5, 8)))
     next(steps)  # a visitor who looks at a step keeps nobody waiting

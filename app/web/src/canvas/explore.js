@@ -1,6 +1,6 @@
 // Explore: plays the steps, scrubs through them, and previews other retentions from the last step.
 import { number } from '../shared/format.js';
-import { budget, maskOf } from './budget.js';
+import { maskAt } from './budget.js';
 import { shade } from './chips.js';
 import { showCounts, showResult } from './panel.js';
 import { Player } from './player.js';
@@ -62,7 +62,7 @@ export class Explore {
   /** The mask at another retention, as the last step would have it. */
   preview(retention) {
     const { doc, run } = this.canvas;
-    if (run?.end) this.player.showPreview(maskOf(run.end.order, budget(doc.pins, retention)));
+    if (run?.end) this.player.showPreview(maskAt(run, retention, doc.retention));
   }
 
   redraw() {
