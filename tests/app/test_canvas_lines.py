@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from app.components.canvas_lines import (
     CLOSE_LEFT,
+    CLOSE_RIGHT,
     FUSES_LEFT,
     FUSES_RIGHT,
     IS_BREAK,
@@ -41,23 +42,31 @@ def run_of(prompt: Prompt, retention: float, steps: int, **more: Any) -> Run:
     return ScriptedCompressor().run(CompressRequest(prompt, retention, steps, keep_task=False, **more))
 
 
-def write(document: dict, keep: list[bool]) -> str:
+def write(document: dict[str, Any], keep: list[bool]) -> str:
     """What app/web/src/canvas/layout.js does to write the compressed prompt."""
+    flags = [ord(sign) - 48 for sign in document["flags"]]
     out, before, space = [], -1, False
     for i, token in enumerate(document["tokens"]):
-        flags = ord(document["flags"][i]) - 48
-        space = space or bool(flags & SPACE_BEFORE)
+        space = space or bool(flags[i] & SPACE_BEFORE)
         if not keep[i]:
-            space = space or bool(flags & SPACE_INSIDE)
+            space = space or bool(flags[i] & SPACE_INSIDE)
             continue
-        if before == i - 1:
+        begins_line = not i or flags[i - 1] & IS_BREAK and not flags[i] & IS_BREAK
+        if before == i - 1 or begins_line and (before < 0 or flags[before] & IS_BREAK):
             out.append(document["gaps"][i])
-        elif before >= 0 and not flags & IS_BREAK and not ord(document["flags"][before]) - 48 & IS_BREAK:
-            fuse = (ord(document["flags"][before]) - 48) & FUSES_RIGHT and flags & FUSES_LEFT
-            out.append(" " if fuse or space else "")
+        elif before >= 0:
+            out.append(joint(flags[before], flags[i], space))
         out.append(token)
         before, space = i, False
     return "".join(out) + (document["tail"] if before == len(keep) - 1 else "")
+
+
+def joint(left: int, right: int, space: bool) -> str:
+    if (left | right) & IS_BREAK:
+        return ""
+    if left & FUSES_RIGHT and right & FUSES_LEFT:
+        return " "
+    return " " if space and not (right & CLOSE_LEFT or left & CLOSE_RIGHT) else ""
 
 
 @settings(max_examples=150, deadline=None)
