@@ -4,12 +4,13 @@ A run is sent as a growing text: a document line, one line for each step, an end
 added to a text, so every step travels once; the browser reads only the lines that it has not read yet.
 
     {"run": "5f2c", "tokens": ["Hi", ...], "gaps": ["", ...], "tail": "", "flags": "3...", "pins": "..K.", ...}
-    {"step": 1, "decided": [4, 9], "keep": "10", "sure": "<base64>", "probability": "<base64>", "shots": [0.61]}
+    {"step": 1, "decided": [4, 9], "keep": "10", "sure": "<base64>", "probability": "<base64>", "shots": [0.61],
+     "units": "<base64>"}
     {"end": true, "kept": 12, "seconds": 0.21, "checkpoint": "0a1b2c3d4e5f", "held": [0, 1], "bundles": [[9, 10], ...]}
     {"model": "0110", "human": "0111", "pins": "...K"}    (a stored correction, in place of steps and end)
     {"error": "The prompt is empty: ..."}
 
-Bytes in base64 are one for each token: a confidence in [0.5, 1] or a probability in [0, 1] as 0-255.
+Bytes in base64 are one for each token or unit: a confidence in [0.5, 1] or a probability in [0, 1] as 0-255.
 """
 
 from __future__ import annotations
@@ -18,18 +19,29 @@ import base64
 import json
 import math
 import uuid
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from app.components.words import shorten
 from model.diffusion.schedule import KEEP
 from model.diffusion.trace import SamplerConfig, Step, Trace
-from model.prompt import Prompt, Shot, word_edges
+from model.prompt import Part, Prompt, word_edges
 from model.prompt.pieces import PieceSet
 from model.prompt.selection import nested
 
 # What the browser must know of a token to write the compressed prompt, one bit each.
 FUSES_LEFT, FUSES_RIGHT, IS_BREAK, SPACE_BEFORE, SPACE_INSIDE, CLOSE_LEFT, CLOSE_RIGHT = 1, 2, 4, 8, 16, 32, 64
-_SHOT_NAMES = {"instruction": "Instruction", "demonstration": "Example", "query": "Question", "text": "Part"}
+_ROLE_NAMES = {
+    "instruction": "Instruction",
+    "demonstration": "Example",
+    "document": "Document",
+    "turn": "Turn",
+    "code": "Code",
+    "data": "Data",
+    "question": "Question",
+}
+_UNTITLED = ("instruction", "demonstration", "question")  # their labels, as "Q:", say less than their role
 
 
 def document_line(
@@ -61,8 +73,9 @@ def document_line(
             "flags": token_flags(prompt),
             "shots": [
                 {"kind": shot.kind, "name": name, "first": shot.first, "last": shot.last}
-                for shot, name in zip(prompt.shots, shot_names(prompt.shots), strict=True)
+                for shot, name in zip(prompt.parts, part_names(prompt), strict=True)
             ],
+            "units": [[unit.first, unit.last] for unit in prompt.units],
             "pins": "".join(_pin(pins.get(i), i in by_hand) for i in range(len(tokens))),
             "subwords": list(subwords) or [1] * len(tokens),
             "retention": config.retention,
@@ -82,6 +95,7 @@ def step_line(step: Step) -> str:
             "sure": _bytes([(c - 0.5) * 2 for c in step.confidence]),
             "probability": _bytes(step.probability),
             "shots": [round(p, 4) for p in step.shots],
+            "units": _bytes(step.units),
         }
     )
 
@@ -154,16 +168,22 @@ def token_flags(prompt: Prompt) -> str:
     return "".join(flags)
 
 
-def shot_names(shots: Sequence[Shot]) -> list[str]:
-    """Names for shots to stand in their headers: "Instruction", "Example 1", "Example 2", "Question"."""
-    totals = [sum(other.kind == shot.kind for other in shots) for shot in shots]
-    seen: dict[str, int] = {}
+def part_names(prompt: Prompt) -> list[str]:
+    """Names for parts to stand in their headers: "Instruction", "Example 1", "Example 2", "Question"; a document, turn
+    or section that has a heading bears its own."""
+    named = [_heading(prompt, part) or _ROLE_NAMES.get(part.role, "Part") for part in prompt.parts]
+    totals, seen = Counter(named), Counter[str]()
     names = []
-    for shot, total in zip(shots, totals, strict=True):
-        seen[shot.kind] = seen.get(shot.kind, 0) + 1
-        name = _SHOT_NAMES[shot.kind]
-        names.append(f"{name} {seen[shot.kind]}" if total > 1 else "Prompt" if name == "Part" else name)
+    for name in named:
+        seen[name] += 1
+        names.append(f"{name} {seen[name]}" if totals[name] > 1 else "Prompt" if len(named) == 1 else name)
     return names
+
+
+def _heading(prompt: Prompt, part: Part) -> str:
+    if part.role in _UNTITLED or part.head <= part.start:
+        return ""
+    return shorten(prompt.text[part.start : part.head].strip(" \t\r\n:：#*[]<>="), 40)
 
 
 def parse_mask(bits: object, n: int) -> tuple[bool, ...]:

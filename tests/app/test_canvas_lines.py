@@ -25,7 +25,7 @@ from app.components.canvas_lines import (
     error_line,
     parse_mask,
     parse_pins,
-    shot_names,
+    part_names,
     step_line,
     token_flags,
 )
@@ -81,7 +81,7 @@ def test_the_document_is_enough_to_write_any_compressed_prompt(text: str, data: 
     assert write(document, keep) == prompt.render(keep)
 
 
-@pytest.mark.parametrize("text", [*example_prompts().values(), HOSTILE])
+@pytest.mark.parametrize("text", [*(example.text for example in example_prompts().values()), HOSTILE])
 def test_the_document_gives_back_the_text(text: str) -> None:
     document = json.loads(document_line("r", parse(text), SamplerConfig(), {}))
     assert write(document, [True] * len(document["tokens"])) == text
@@ -99,7 +99,7 @@ def test_pins_say_who_fixed_what() -> None:
 
 
 def test_steps_decide_every_token_once() -> None:
-    prompt = parse(example_prompts()["Documents + question"])
+    prompt = parse(example_prompts()["Documents + question"].text)
     pins = {3: False, 5: True}
     trace = run_of(prompt, 0.4, 8, pins=pins).trace
     kept = {i: keep for i, keep in pins.items()}
@@ -116,7 +116,7 @@ def test_steps_decide_every_token_once() -> None:
 @pytest.mark.parametrize("rules", [{}, {"granularity": "part"}, {"granularity": "token"}, PAPER])
 @pytest.mark.parametrize("retention", [0.1, 0.37, 0.8, 1.0])
 def test_masks_of_all_lengths_are_sound_and_one_is_the_runs_own(retention: float, rules: Mapping[str, Any]) -> None:
-    prompt = parse(example_prompts()["Agent's instructions"])
+    prompt = parse(example_prompts()["Notes of a meeting"].text)
     run = run_of(prompt, retention, 6, pins={2: True, 7: False, 40: True}, **rules)
     trace, pieces = run.trace, run.request.pieces
     end = json.loads(end_line(trace, 0.1234, "abc", **all_lengths(trace, pieces)))
@@ -140,15 +140,12 @@ def test_flags_of_known_tokens() -> None:
     assert flags[3] == 0 and flags[4] == FUSES_LEFT | FUSES_RIGHT | SPACE_BEFORE
 
 
-def test_shots_have_names() -> None:
-    assert shot_names(parse(example_prompts()["Maths, few-shot"]).shots) == [
-        "Instruction",
-        "Example 1",
-        "Example 2",
-        "Example 3",
-        "Question",
-    ]
-    assert shot_names(parse("one paragraph").shots) == ["Prompt"]
+def test_parts_have_names() -> None:
+    names = part_names(parse(example_prompts()["Maths, few-shot"].text))
+    assert names == ["Instruction", "Example 1", "Example 2", "Example 3", "Question"]
+    names = part_names(parse(example_prompts()["Documents + question"].text))
+    assert names == ["Instruction", "Document 1", "Document 2", "Document 3", "Document 4", "Question"]
+    assert part_names(parse("one paragraph")) == ["Prompt"]
 
 
 def test_masks_and_pins_from_the_browser_are_checked() -> None:

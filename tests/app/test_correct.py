@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from annotations.store import Store, open_store
 from app.background.uncertainty import uncertainty
 from app.components.counting import OWN, Counters, counts
-from app.components.sampling import TASK
+from app.components.sampling import TASK, UNIT
 from app.correct.events import CorrectEvents, CorrectPage
 from app.correct.queue import QueueEvents
 from app.settings import Settings
@@ -26,7 +26,7 @@ from tests.support.scripted import ScriptedCompressor
 from tests.support.tiny_target import tiny_tokenizer
 
 TEXT = "Sort.\n\nQ: a cat?\nA: animal\n\nQ: an oak?\nA:"
-SETTINGS: dict[str, Any] = {"steps": 8, "threshold": 0, "seed": 0, "rules": [TASK], "words": ""}
+SETTINGS: dict[str, Any] = {"steps": 8, "threshold": 0, "seed": 0, "rules": [TASK], "granularity": UNIT, "words": ""}
 
 
 @pytest.fixture
