@@ -75,6 +75,33 @@ def test_the_slider_previews_in_the_browser_and_asks_again_when_let_go(page: Any
     assert states(page, "explore-canvas") == "".join("k" if keep else "d" for keep in again.keep)
 
 
+def test_what_was_lost_is_said_and_kept_by_a_click_and_is_in_the_copied_text(page: Any) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    notes = "Harbourmasters considered furniture. " * 5
+    text = f"Answer from the notes.\n\nNotes: {notes}Never pay in cash.\n\nQuestion: How?"
+    explore(page, text)
+    panel = page.locator("#explore-canvas .dm-verdict")
+    assert "1 thing to look at" in panel.locator(".dm-verdict-head").inner_text()
+    page.get_by_role("button", name="Never pay in cash.", exact=True).click()
+    found = page.locator("#explore-canvas .t[data-found]").all_inner_texts()
+    assert found == ["Never", "pay", "in", "cash", "."]
+    page.get_by_role("button", name="Keep this: Never pay in cash.").click()
+    wait_for_text(page, "#explore-canvas .dm-verdict-head", "Good to send")
+    page.wait_for_selector('#explore-canvas .dm[data-state="done"]')
+    page.click("#explore-canvas [data-act=copy]")
+    wait_for_text(page, "#explore-canvas [data-act=copy]", "Copied")
+    assert "Never pay in cash." in page.evaluate("() => navigator.clipboard.readText()")
+    page.fill("#prompt textarea", f"{text} Or when?")
+    assert page.locator("#explore-canvas .dm-stale").is_visible(), "it is not of this text"
+    page.fill("#prompt textarea", text)
+    assert not page.locator("#explore-canvas .dm-stale").is_visible()
+    page.click("#settings button")
+    page.get_by_label("whole parts").check()
+    assert page.locator("#explore-canvas .dm-stale").is_visible()
+    page.click("#run")
+    page.wait_for_selector("#explore-canvas .dm-stale", state="hidden")
+
+
 def test_a_hostile_prompt_is_shown_literally(page: Any) -> None:
     explore(page, HOSTILE)
     tokens = page.locator("#explore-canvas .dm-scroll .t").all_inner_texts()
