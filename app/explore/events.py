@@ -13,8 +13,8 @@ from app.components.canvas_lines import all_lengths, end_line, error_line, step_
 from app.components.forms import UNCHANGED, Change, Changes, Request, Text, reads
 from app.components.payloads import CounterChoice, PinMarks
 from app.components.sampling import SamplingRequest
+from app.components.verdict import verdict_panel
 from app.explore import view
-from app.explore.verdict import verdict_panel
 from app.studio import Studio
 from model.compress import CompressRequest
 

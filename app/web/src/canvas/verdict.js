@@ -5,7 +5,7 @@ import { compressedText } from './layout.js';
 
 const ACTS = { keep: 'Keep this', free: 'Let go' };
 
-/** Show a verdict, as app/explore/verdict.py sends it. */
+/** Show a verdict, as app.components.verdict.py sends it. */
 export function showVerdict(canvas, { level, headline, lines, rules, clean }) {
   const { find, say } = canvas;
   find('.dm-verdict').hidden = false;
