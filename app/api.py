@@ -58,12 +58,13 @@ class Endpoints:
         keep: str = "",
         pins: dict[str, bool] | None = None,
     ) -> dict[str, Any]:
-        """Shorten a prompt for a language model: drop the words it can do without, keep exactly the share asked for.
+        """Shorten a prompt for a language model: drop what it can do without, down to the share asked for.
 
         The answer holds the short text ("compressed"), the share and counts of what was kept ("retention",
-        "prompt_tokens", "kept_tokens"), the model ("checkpoint"), the time ("seconds"), and for each word of the
-        prompt ("tokens") its text, start, end, part ("shot"), whether it is kept, and in which step and how
-        confidently that was decided.
+        "prompt_tokens", "kept_tokens"), what it costs ("verdict", with "warnings" to read), the model ("checkpoint"),
+        the time ("seconds"), and for each word of the prompt ("tokens") its text, start, end, part ("shot"), whether
+        it is kept, and in which step and how confidently that was decided. Instruction and question stay whole;
+        where they alone are longer than the share asked for, the answer is longer, and a warning says so.
 
         Args:
             text: The prompt, at most 200,000 characters. Examples in it, as question and answer, are recognised.

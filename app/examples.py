@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 _FOLDER = Path(__file__).parents[1] / "examples"
 _PROMPTS = {
-    "Maths, few-shot": "maths.txt",
-    "News labels": "news.txt",
-    "Documents + question": "documents.txt",
-    "Agent's instructions": "agent.txt",
-    "Code review": "review.txt",
+    "Documents + question": ("documents.txt", 50),
+    "Notes of a meeting": ("meeting.txt", 50),
+    "Orders as JSON": ("orders.txt", 40),
+    "Maths, few-shot": ("maths.txt", 50),
+    "News labels": ("news.txt", 65),
+    "Log of a shop": ("log.txt", 60),
 }
 _QUESTIONS = {"Support desk": "support.txt", "Dates": "dates.txt", "Harbour": "harbour.txt"}
 
 
+@dataclass(frozen=True)
+class Example:
+    """A prompt, and a length in percent at which one would send what is left of it."""
+
+    text: str
+    percent: int
+
+
 @cache
-def example_prompts() -> dict[str, str]:
-    """Title and text of the prompts for Explore."""
-    return {title: _read(_FOLDER / file).removesuffix("\n") for title, file in _PROMPTS.items()}
+def example_prompts() -> dict[str, Example]:
+    """The prompts for Explore by their titles; the page opens with the first."""
+    return {
+        title: Example(_read(_FOLDER / file).removesuffix("\n"), percent) for title, (file, percent) in _PROMPTS.items()
+    }
 
 
 @cache
 def example_questions() -> dict[str, tuple[str, str]]:
     """Title, prompt and question for Compare; the files have a line --- between the two."""
     return {title: _in_two(_read(_FOLDER / "compare" / file)) for title, file in _QUESTIONS.items()}
+
+
+def _prompt(file: str) -> str:
+    return _read(_FOLDER / file).removesuffix("\n")
 
 
 def _in_two(text: str) -> tuple[str, str]:

@@ -18,6 +18,8 @@ from app.components.counting import OWN, Counters
 from app.opened import Opened
 from app.settings import Settings
 from model.compress import Compressor, CompressRequest, Run
+from model.diffusion.piece_states import PieceStates
+from model.diffusion.schedule import KEEP, MASK
 from model.diffusion.trace import Step
 from model.errors import InputError
 from model.llm.causal import Target
@@ -140,7 +142,9 @@ class Studio:
         """The first line that the canvas gets of a run; counter: one of `counters`. Raises InputError."""
         prompt, more = request.prompt, {**more, "counter": counter}
         subwords = self.counters.count(counter, prompt)
-        return document_line(run_id, prompt, request.config, request.fixed, request.pins, subwords, **more)
+        states = PieceStates(request.pieces).tokens  # pins decide what belongs to them, too
+        fixed = {i: state == KEEP for i, state in enumerate(states) if state != MASK}
+        return document_line(run_id, prompt, request.config, fixed, request.pins, subwords, **more)
 
     def recount(self, prompt: Prompt, counter: str) -> str:
         """The line that tells the canvas what another tokenizer counts. Raises InputError."""

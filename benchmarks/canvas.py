@@ -106,7 +106,7 @@ def report(page: Any, text: str) -> int:
 
 def long_prompt() -> str:
     """The examples over and over, cut to TOKENS tokens."""
-    text = "\n\n".join(example_prompts().values())
+    text = "\n\n".join(example.text for example in example_prompts().values())
     prompt = parse("\n\n".join([text] * math.ceil(TOKENS / len(parse(text)))))
     return prompt.text[: prompt.tokens[TOKENS - 1].end]
 

@@ -145,9 +145,8 @@ class Verdict:
     def warnings(self) -> tuple[str, ...]:
         """One line for each thing that a person should look at; () = nothing."""
         lines = []
-        total = self.reader[1] if self.reader else self.tokens
-        if self.asked is not None and self.kept_share * total > self.asked * total + 1:
-            lines.append(f"asked {self.asked:.0%}, kept {self.kept_share:.0%}: {self._why_longer()}")
+        if self.over_budget:
+            lines.append(f"asked {self.asked:.0%}, kept {self.kept_share:.0%}: {self.over_budget}")
         for whole, name in ((self.instruction_whole, "instruction"), (self.question_whole, "question")):
             if whole is False:
                 lines.append(f"the {name} is not whole")
@@ -161,7 +160,12 @@ class Verdict:
                 lines.append(f"{what}: {_listed(losses)}")
         return tuple(lines)
 
-    def _why_longer(self) -> str:
+    @property
+    def over_budget(self) -> str:
+        """Why more is kept than was asked for; "" = it is not."""
+        total = self.reader[1] if self.reader else self.tokens
+        if self.asked is None or self.kept_share * total <= self.asked * total + 1:
+            return ""
         share = self.protected / max(self.tokens, 1)
         if self.protected >= self.kept:
             return f"what is protected is {share:.0%} alone"

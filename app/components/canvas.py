@@ -20,6 +20,7 @@ def token_canvas(
     editable: bool = False,
     reviewing: bool = False,
     slider: str = "",
+    inputs: tuple[str, str] = ("", ""),
     empty: str = "",
     counters: Sequence[str] = (),
     **kwargs: Any,
@@ -27,28 +28,31 @@ def token_canvas(
     """A prompt as chips, with the model's decisions. (No subclass: Gradio would write a stub file beside it.)
 
     Its value is a text in the format of `app.components.canvas_lines`. Events: "resample" (the slider was let go);
-    "redenoise", "draft"
-    and "submit" (with `mask` and `pins` as text of one character a token); "restore" and "discard" (of a draft);
-    "count" (with the `name` of a tokenizer).
+    "fix" (something is kept by a click, with all `marks` of a person's pins); "redenoise", "draft" and "submit" (with
+    `mask` and `pins` as text of one character a token); "restore" and "discard" (of a draft); "count" (with the `name`
+    of a tokenizer).
 
     Args:
         editable: corrections by mouse and keyboard instead of a player.
         reviewing: read only: a stored correction, its masks and their difference.
         slider: elem_id of the retention slider that the canvas listens to.
+        inputs: elem_ids of the text box and of the settings, after whose change what is shown is out of date.
         empty: what to say before there is a prompt.
         counters: names of the tokenizers that tokens can be counted with.
     """
     # In the script and not as properties: a canvas whose tab opens with its first value may start without those.
     mode = "edit" if editable else "review" if reviewing else "view"
+    watched = dict(zip(("text", "settings"), inputs, strict=True))
     return gr.HTML(
         "",
         html_template=read_web("canvas.html"),
-        js_on_load=script("canvas", mode=mode, slider=slider, empty=empty, counters=list(counters)),
+        js_on_load=script("canvas", mode=mode, slider=slider, inputs=watched, empty=empty, counters=list(counters)),
         apply_default_css=False,
         **kwargs,
     )
 
 
-def retention_slider(elem_id: str) -> gr.Slider:
+def retention_slider(elem_id: str, percent: int = 50) -> gr.Slider:
     """In percent; without Gradio's reset button, which the canvas would not hear of."""
-    return gr.Slider(5, 100, 50, step=1, label="Keep (% of words)", elem_id=elem_id, scale=4, min_width=260, buttons=[])
+    shown: dict[str, Any] = {"elem_id": elem_id, "scale": 4, "min_width": 260, "buttons": []}
+    return gr.Slider(5, 100, percent, step=1, label="Keep at most (% of tokens)", **shown)

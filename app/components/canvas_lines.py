@@ -4,29 +4,44 @@ A run is sent as a growing text: a document line, one line for each step, an end
 added to a text, so every step travels once; the browser reads only the lines that it has not read yet.
 
     {"run": "5f2c", "tokens": ["Hi", ...], "gaps": ["", ...], "tail": "", "flags": "3...", "pins": "..K.", ...}
-    {"step": 1, "decided": [4, 9], "keep": "10", "sure": "<base64>", "probability": "<base64>", "shots": [0.61]}
-    {"end": true, "order": [9, 2, ...], "kept": 12, "seconds": 0.21, "checkpoint": "0a1b2c3d4e5f"}
+    {"step": 1, "decided": [4, 9], "keep": "10", "sure": "<base64>", "probability": "<base64>", "shots": [0.61],
+     "units": "<base64>"}
+    {"end": true, "kept": 12, "seconds": 0.21, "checkpoint": "0a1b2c3d4e5f", "held": [0, 1], "bundles": [[9, 10], ...]}
     {"model": "0110", "human": "0111", "pins": "...K"}    (a stored correction, in place of steps and end)
     {"error": "The prompt is empty: ..."}
 
-Bytes in base64 are one for each token: a confidence in [0.5, 1] or a probability in [0, 1] as 0-255.
+Bytes in base64 are one for each token or unit: a confidence in [0.5, 1] or a probability in [0, 1] as 0-255.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import math
 import uuid
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from app.components.words import shorten
 from model.diffusion.schedule import KEEP
 from model.diffusion.trace import SamplerConfig, Step, Trace
-from model.prompt import Prompt, Shot, word_edges
+from model.prompt import Part, Prompt, word_edges
+from model.prompt.pieces import PieceSet
+from model.prompt.selection import nested
 
 # What the browser must know of a token to write the compressed prompt, one bit each.
 FUSES_LEFT, FUSES_RIGHT, IS_BREAK, SPACE_BEFORE, SPACE_INSIDE, CLOSE_LEFT, CLOSE_RIGHT = 1, 2, 4, 8, 16, 32, 64
-_SHOT_NAMES = {"instruction": "Instruction", "demonstration": "Example", "query": "Question", "text": "Part"}
+_ROLE_NAMES = {
+    "instruction": "Instruction",
+    "demonstration": "Example",
+    "document": "Document",
+    "turn": "Turn",
+    "code": "Code",
+    "data": "Data",
+    "question": "Question",
+}
+_UNTITLED = ("instruction", "demonstration", "question")  # their labels, as "Q:", say less than their role
 
 
 def document_line(
@@ -58,8 +73,9 @@ def document_line(
             "flags": token_flags(prompt),
             "shots": [
                 {"kind": shot.kind, "name": name, "first": shot.first, "last": shot.last}
-                for shot, name in zip(prompt.shots, shot_names(prompt.shots), strict=True)
+                for shot, name in zip(prompt.parts, part_names(prompt), strict=True)
             ],
+            "units": [[unit.first, unit.last] for unit in prompt.units],
             "pins": "".join(_pin(pins.get(i), i in by_hand) for i in range(len(tokens))),
             "subwords": list(subwords) or [1] * len(tokens),
             "retention": config.retention,
@@ -79,14 +95,15 @@ def step_line(step: Step) -> str:
             "sure": _bytes([(c - 0.5) * 2 for c in step.confidence]),
             "probability": _bytes(step.probability),
             "shots": [round(p, 4) for p in step.shots],
+            "units": _bytes(step.units),
         }
     )
 
 
 def end_line(trace: Trace, seconds: float, checkpoint: str, **more: Any) -> str:
-    """The last line of a run: in which order the slider gives tokens up, and where the mask comes from."""
-    record = {"order": keep_order(trace), "kept": sum(trace.keep), "seconds": round(seconds, 3)}
-    return _line({"end": True, **record, "checkpoint": checkpoint, **more})
+    """The last line of a run: how much is kept, and where the mask comes from; more: such as `all_lengths`."""
+    record = {"kept": sum(trace.keep), "seconds": round(seconds, 3), "checkpoint": checkpoint}
+    return _line({"end": True, **record, **more})
 
 
 def masks_line(model: str, human: str, pins: Mapping[int, bool], **more: Any) -> str:
@@ -120,20 +137,16 @@ def counted_line(subwords: Sequence[int], counter: str) -> str:
     return _line({"subwords": list(subwords), "counter": counter, "at": uuid.uuid4().hex})
 
 
-def keep_order(trace: Trace) -> list[int]:
-    """Token indices, the ones to keep longest first.
+def all_lengths(trace: Trace, pieces: PieceSet) -> dict[str, Any]:
+    """The masks of all lengths, without asking the model again: what is held at any of them, and bundles of tokens.
 
-    The first k of them are the mask for any budget of k tokens without asking the model again. At the run's own
-    budget that is exactly the run's mask; further down or up the last step's keep probabilities decide. Pins stand
-    at either end.
+    The tokens that are held and those of any number of first bundles are a sound mask. What the run has kept comes
+    first, so one of these masks is the run's own; shorter and longer ones follow the last step's keep probabilities.
     """
-    probability = trace.steps[-1].probability
-
-    def rank(i: int) -> tuple[bool, bool, bool, float]:
-        pinned = trace.pins.get(i)
-        return pinned is not True, pinned is False, not trace.keep[i], -probability[i]
-
-    return sorted(range(len(trace.keep)), key=rank)
+    scores = pieces.means([_logit(p) for p in trace.steps[-1].probability])
+    kept = [p for p, tokens in enumerate(pieces.tokens) if trace.keep[tokens[0]]]
+    held = [i for i, keep in enumerate(pieces.settle(())) if keep]
+    return {"held": held, "bundles": [bundle.tokens for bundle in nested(pieces, scores, kept)]}
 
 
 def token_flags(prompt: Prompt) -> str:
@@ -155,16 +168,22 @@ def token_flags(prompt: Prompt) -> str:
     return "".join(flags)
 
 
-def shot_names(shots: Sequence[Shot]) -> list[str]:
-    """Names for shots to stand in their headers: "Instruction", "Example 1", "Example 2", "Question"."""
-    totals = [sum(other.kind == shot.kind for other in shots) for shot in shots]
-    seen: dict[str, int] = {}
+def part_names(prompt: Prompt) -> list[str]:
+    """Names for parts to stand in their headers: "Instruction", "Example 1", "Example 2", "Question"; a document, turn
+    or section that has a heading bears its own."""
+    named = [_heading(prompt, part) or _ROLE_NAMES.get(part.role, "Part") for part in prompt.parts]
+    totals, seen = Counter(named), Counter[str]()
     names = []
-    for shot, total in zip(shots, totals, strict=True):
-        seen[shot.kind] = seen.get(shot.kind, 0) + 1
-        name = _SHOT_NAMES[shot.kind]
-        names.append(f"{name} {seen[shot.kind]}" if total > 1 else "Prompt" if name == "Part" else name)
+    for name in named:
+        seen[name] += 1
+        names.append(f"{name} {seen[name]}" if totals[name] > 1 else "Prompt" if len(named) == 1 else name)
     return names
+
+
+def _heading(prompt: Prompt, part: Part) -> str:
+    if part.role in _UNTITLED or part.head <= part.start:
+        return ""
+    return shorten(prompt.text[part.start : part.head].strip(" \t\r\n:：#*[]<>="), 40)
 
 
 def parse_mask(bits: object, n: int) -> tuple[bool, ...]:
@@ -179,6 +198,11 @@ def parse_pins(marks: object, n: int) -> dict[int, bool]:
     if not isinstance(marks, str) or len(marks) != n or not set(marks) <= set(".KD"):
         raise ValueError(f"pins are {n} characters '.', 'K' or 'D'")
     return {i: mark == "K" for i, mark in enumerate(marks) if mark != "."}
+
+
+def _logit(probability: float) -> float:
+    p = min(max(probability, 1e-9), 1 - 1e-9)
+    return math.log(p / (1 - p))
 
 
 def _pin(keep: bool | None, by_hand: bool) -> str:

@@ -15,6 +15,7 @@ class OutOfStepError(InputError):
     """The browser's edits do not fit the prompt that is open on the server."""
 
 
+_OTHER_TEXT = "The text has changed since it was shortened: press Run first."
 _OUT_OF_STEP = "The page and the server disagree about the prompt: press Open again."
 
 
@@ -34,6 +35,19 @@ class PageChoice(Request):
     """A table: the page to turn to, from 0."""
 
     page: Annotated[int, Field(strict=True, ge=0, le=10**9)]
+
+
+class PinMarks(Request):
+    """The canvas: what a person has fixed, one character a token: "." or what it was fixed to, K or D."""
+
+    marks: str
+
+    def pins(self, tokens: int) -> dict[int, bool]:
+        """Token -> keep. OutOfStepError when the marks are not of a prompt with so many tokens."""
+        try:
+            return parse_pins(self.marks, tokens)
+        except ValueError:
+            raise OutOfStepError(_OTHER_TEXT) from None
 
 
 class Edits(Request):

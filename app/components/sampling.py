@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import gradio as gr
+from pydantic import AfterValidator
 
 from app.components.forms import Number, Request, Text, TextList, WholeNumber, refused_as
-from model.compress import CompressRequest
+from model.compress import PAPER, CompressRequest
 from model.diffusion.trace import MAX_STEPS
+from model.errors import InputError
 
 DIGITS, BREAKS, TASK = RULES = ("numbers", "line breaks", "instruction and question")  # what a rule can keep
+UNIT, TOKEN, PART, WORDS_ALONE = GRANULARITIES = (  # what the model keeps or drops at once
+    "sentences, items, lines",
+    "words within sentences",
+    "whole parts",
+    "words alone (the paper's method)",
+)
+_OPTIONS: dict[str, Mapping[str, Any]] = {
+    UNIT: {"granularity": "unit"},
+    TOKEN: {"granularity": "token"},
+    PART: {"granularity": "part"},
+    WORDS_ALONE: PAPER,
+}
+_NO_GRANULARITY = "Choose what is kept or dropped at once."
 _EMPTY = refused_as("A setting is empty: give the retention, steps, threshold and seed a number.")
+
+
+def _checked_granularity(name: str) -> str:
+    if name not in _OPTIONS:
+        raise InputError(_NO_GRANULARITY)
+    return name
 
 
 class SamplingRequest(Request):
@@ -21,6 +43,7 @@ class SamplingRequest(Request):
     Attributes:
         retention: in percent.
         rules: some of RULES: tokens that are always kept.
+        granularity: one of GRANULARITIES.
         words: always kept, too: words separated by commas, or one regular expression between slashes.
     """
 
@@ -29,6 +52,7 @@ class SamplingRequest(Request):
     threshold: Annotated[Number, _EMPTY]
     seed: Annotated[WholeNumber, _EMPTY]
     rules: TextList
+    granularity: Annotated[str, AfterValidator(_checked_granularity), refused_as(_NO_GRANULARITY)]
     words: Text
 
     def about(self, text: str) -> CompressRequest:
@@ -45,6 +69,7 @@ class SamplingRequest(Request):
             keep_digits=DIGITS in self.rules,
             keep_breaks=BREAKS in self.rules,
             keep_task=TASK in self.rules,
+            **_OPTIONS[self.granularity],
         )
 
 
@@ -68,6 +93,7 @@ class SamplingBoxes:
     threshold: Any
     seed: Any
     rules: Any
+    granularity: Any
     words: Any
 
 
@@ -79,7 +105,13 @@ def sampling_boxes() -> SamplingBoxes:
             0, 0.99, 0, step=0.01, label="Confidence threshold", info="Less certain words wait for a later step"
         )
         seed = gr.Number(0, label="Seed", precision=0, minimum=0, info="The same seed gives the same mask")
+    granularity = gr.Radio(
+        GRANULARITIES,
+        value=UNIT,
+        label="Keep or drop at once",
+        info="Words alone may break sentences and rules; everything else keeps them whole",
+    )
     with gr.Row():
         rules = gr.CheckboxGroup(RULES, value=[TASK], label="Always keep")
         words = gr.Textbox(label="Always keep these words", placeholder=r"not, never, Ann   or a pattern: /\bANN-\d+/")
-    return SamplingBoxes(steps, threshold, seed, rules, words)
+    return SamplingBoxes(steps, threshold, seed, rules, granularity, words)

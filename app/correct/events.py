@@ -22,6 +22,7 @@ from app.components.canvas_lines import (
 from app.components.forms import UNCHANGED, USER_ERRORS, Change, Changes, Request, Text, reads
 from app.components.payloads import CheckedEdits, CounterChoice, Edits, OutOfStepError
 from app.components.sampling import SamplingRequest
+from app.components.verdict import verdict_panel
 from app.components.words import shorten
 from app.correct import view
 from app.correct.queue import PeopleRequest, PersonRequest, progress_line, prompt_sha256
@@ -205,7 +206,7 @@ class CorrectEvents:
         yield CorrectPage(canvas=lines)
         run = self.studio.start(asked)
         lines += "".join(map(step_line, self.studio.denoise(run)))
-        lines += end_line(run.trace, run.seconds, run.checkpoint)
+        lines += end_line(run.trace, run.seconds, run.checkpoint, verdict=verdict_panel(run.result()))
         first = Opened(id, replace(asked, pins={}), run.trace.keep, run.checkpoint, name)
         yield CorrectPage(canvas=lines, opened=opened or first)
 

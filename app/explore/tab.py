@@ -32,14 +32,20 @@ def explore_tab(studio: Studio, counter: gr.State) -> ExploreTab:
     with gr.Row(elem_classes="dm-examples"):
         buttons = [gr.Button(title, size="sm", min_width=60) for title in examples]
     first = next(iter(examples.values()))
-    text = gr.Textbox(first, label="Prompt", lines=3, max_lines=5, elem_id="prompt", placeholder="Paste a prompt")
+    text = gr.Textbox(first.text, label="Prompt", lines=3, max_lines=5, elem_id="prompt", placeholder="Paste a prompt")
     with gr.Row(equal_height=True, elem_classes="dm-controls"):
         run = gr.Button("Run", variant="primary", elem_id="run", scale=1, min_width=110)
-        retention = retention_slider("retention")
+        retention = retention_slider("retention", first.percent)
         correct_this = gr.Button("Correct this by hand", elem_id="correct-this", scale=1, min_width=150)
     with gr.Accordion("Settings", open=False, elem_id="settings"):
         settings = sampling_boxes()
-    canvas = token_canvas(slider="retention", empty=_EMPTY, counters=studio.counters.names, elem_id="explore-canvas")
+    canvas = token_canvas(
+        slider="retention",
+        inputs=("prompt", "settings"),
+        empty=_EMPTY,
+        counters=studio.counters.names,
+        elem_id="explore-canvas",
+    )
     with gr.Accordion("Charts of this run", open=False, elem_id="charts"):
         confidence = gr.Plot(label="Keep probability", show_label=False)
         with gr.Row():
@@ -51,6 +57,7 @@ def explore_tab(studio: Studio, counter: gr.State) -> ExploreTab:
         counter=counter,
         canvas=canvas,
         last_run=gr.State(None),
+        by_hand=gr.State(None),
         confidence=confidence,
         decided=decided,
         parts=parts,
@@ -60,9 +67,10 @@ def explore_tab(studio: Studio, counter: gr.State) -> ExploreTab:
     runs = [
         form.on(run.click, events.run, shows, concurrency_id=MODEL_QUEUE),
         form.on(canvas.resample, events.resample, shows, concurrency_id=MODEL_QUEUE, trigger_mode="always_last"),
+        form.on(canvas.fix, events.fix, [*shows, "by_hand"], concurrency_id=MODEL_QUEUE),
     ]
     for button, example in zip(buttons, examples.values(), strict=True):
-        filled = button.click(lambda example=example: example, None, text, **INSTANT)
+        filled = button.click(lambda it=example: (it.text, it.percent), None, [text, retention], **INSTANT)
         runs.append(form.on(filled.then, events.run, shows, concurrency_id=MODEL_QUEUE))
     for finished in runs:
         form.on(finished.then, events.draw_charts, ["confidence", "decided", "parts"])

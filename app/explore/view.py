@@ -7,7 +7,7 @@ from itertools import accumulate
 
 import plotly.graph_objects as go
 
-from app.components.canvas_lines import shot_names
+from app.components.canvas_lines import part_names
 from app.components.charts import DROPPED_COLOUR, KEPT_COLOUR, low_chart
 from model.diffusion.trace import Trace
 from model.prompt import Prompt
@@ -59,7 +59,7 @@ def decided_per_step(trace: Trace) -> go.Figure:
 
 def retention_per_shot(prompt: Prompt, trace: Trace) -> go.Figure:
     """Bars: share of each shot that was kept, with the model's own score of the shot as a mark."""
-    names = shot_names(prompt.shots)
+    names = part_names(prompt)
     shares = [_mean([float(keep) for keep in trace.keep[shot.first : shot.last]]) for shot in prompt.shots]
     scores = [round(p, 4) for p in trace.steps[-1].shots]
     figure = go.Figure()

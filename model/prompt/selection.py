@@ -34,7 +34,7 @@ class Selection:
                 self._anchors.setdefault(self.pieces.parent[v], []).append(v)
         self.size = self.pieces.cost_of(i for i, keep in self.pieces.pins.items() if keep)
         for v in self.pieces.held:
-            self.size += self._enter(v)
+            self.size += self.pieces.cost_of(self._enter(v))
         self._log.clear()
 
     def cost(self, piece: int) -> int:
@@ -42,14 +42,15 @@ class Selection:
         if self.kept[piece]:
             return 0
         mark = len(self._log)
-        size = self.pieces.cost_of(self.pieces.tokens[piece]) + self._enter(self.pieces.node[piece])
+        size = self.pieces.cost_of([*self.pieces.tokens[piece], *self._enter(self.pieces.node[piece])])
         self._undo(mark)
         return size
 
-    def add(self, piece: int) -> None:
-        """Keep a piece."""
-        self._add(piece)
+    def add(self, piece: int) -> list[int]:
+        """Keep a piece; the tokens that come with it."""
+        tokens = self._add(piece)
         self._log.clear()
+        return tokens
 
     def add_within(self, pieces: Iterable[int], budget: int) -> bool:
         """Keep all of some pieces if the mask then has at most `budget` tokens; else none, and False."""
@@ -63,10 +64,13 @@ class Selection:
         self._log.clear()
         return True
 
-    def _add(self, piece: int) -> None:
-        if not self.kept[piece]:
-            self._set(self.kept, piece, True)
-            self.size += self.pieces.cost_of(self.pieces.tokens[piece]) + self._enter(self.pieces.node[piece])
+    def _add(self, piece: int) -> list[int]:
+        if self.kept[piece]:
+            return []
+        self._set(self.kept, piece, True)
+        tokens = [*self.pieces.tokens[piece], *self._enter(self.pieces.node[piece])]
+        self.size += self.pieces.cost_of(tokens)
+        return tokens
 
     def _set(self, values: list[Any], at: int, value: Any) -> None:
         self._log.append((values, at, values[at]))
@@ -77,30 +81,81 @@ class Selection:
             values, at, value = self._log.pop()
             values[at] = value
 
-    def _enter(self, v: int) -> int:
+    def _enter(self, v: int) -> list[int]:
         """Let a node stay; the tokens of frames and gaps that come with it. One step for each level above it."""
-        total = 0
+        tokens: list[int] = []
         pieces = self.pieces
         while v >= 0 and not self._stays[v]:
             self._set(self._stays, v, True)
-            total += pieces.cost_of(pieces.own[v])
+            tokens += pieces.own[v]
             for anchor in self._anchors.get(v, ()):
                 self._set(self._stays, anchor, True)
-                total += pieces.cost_of(pieces.own[anchor]) + self._arrive(anchor)
-            total += self._arrive(v)
+                tokens += pieces.own[anchor]
+                tokens += self._arrive(anchor)
+            tokens += self._arrive(v)
             v = pieces.parent[v]
-        return total
+        return tokens
 
-    def _arrive(self, v: int) -> int:
+    def _arrive(self, v: int) -> Sequence[int]:
         """Note that a child stays; the tokens of the gap that this opens."""
         parent = self.pieces.parent[v]
         if parent < 0:
-            return 0
+            return ()
         first = self._first[parent]
         if first < 0 or v < first:
             self._set(self._first, parent, v)
-            return self.pieces.cost_of(self.pieces.gap[first]) if first >= 0 else 0
-        return self.pieces.cost_of(self.pieces.gap[v])
+            return self.pieces.gap[first] if first >= 0 else ()
+        return self.pieces.gap[v]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Pieces that come in together.
+
+    Attributes:
+        pieces: one, or as many as a least share binds.
+        tokens: theirs, and those of the frames and gaps that they open.
+        cost: of these tokens.
+    """
+
+    pieces: tuple[int, ...]
+    tokens: tuple[int, ...]
+    cost: int
+
+
+def nested(pieces: PieceSet, scores: Sequence[float], first: Iterable[int] = ()) -> list[Bundle]:
+    """All masks from the shortest to the whole prompt, each a beginning of the next.
+
+    The pieces of any number of first bundles make a mask, by `PieceSet.settle`, of just their tokens and what the pins
+    keep. In the order of the scores, except that the pieces `first` come before all others.
+
+    >>> from model.prompt import parse
+    >>> pieces = PieceSet.of(parse("One two three. Four five. Six."))
+    >>> [(bundle.pieces, bundle.cost) for bundle in nested(pieces, [1.0, 3.0, 2.0], first=[2])]
+    [((2,), 2), ((1,), 3), ((0,), 4)]
+    """
+    early = set(first)
+    late = set(range(len(pieces))) - early
+    selection = Selection(pieces)
+    bundles = []
+    for dropped in (late, ()):
+        for together in _ranked(pieces, scores, list(selection.kept), set(dropped)):
+            tokens = tuple(i for piece in together for i in selection.add(piece))
+            bundles.append(Bundle(together, tokens, pieces.cost_of(tokens)))
+    return bundles
+
+
+def _ranked(
+    pieces: PieceSet, scores: Sequence[float], kept: Sequence[bool], gone: set[int]
+) -> Iterator[tuple[int, ...]]:
+    """What is offered, one after the other, as if there were no budget."""
+    offers = _offers(pieces, scores, kept, gone)
+    heapq.heapify(offers)
+    while offers:
+        offer = heapq.heappop(offers)
+        yield offer.pieces
+        for more in offer.then:
+            heapq.heappush(offers, more)
 
 
 class _Offer(NamedTuple):

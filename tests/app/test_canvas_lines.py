@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,54 +13,60 @@ from hypothesis import strategies as st
 
 from app.components.canvas_lines import (
     CLOSE_LEFT,
+    CLOSE_RIGHT,
     FUSES_LEFT,
     FUSES_RIGHT,
     IS_BREAK,
     SPACE_BEFORE,
     SPACE_INSIDE,
+    all_lengths,
     document_line,
     end_line,
     error_line,
-    keep_order,
     parse_mask,
     parse_pins,
-    shot_names,
+    part_names,
     step_line,
     token_flags,
 )
 from app.examples import example_prompts
-from model.compress import CompressRequest
-from model.diffusion.sampler import budget
-from model.diffusion.trace import SamplerConfig, Trace
+from model.compress import PAPER, CompressRequest, Run
+from model.diffusion.trace import SamplerConfig
 from model.prompt import Prompt, parse
 from tests.support.scripted import ScriptedCompressor
 
 HOSTILE = "Say ${1+1} `x` \\u0041 </script><img src=x onerror=alert(1)> مرحبا 👩‍👩‍👧 A\u202eB \0 日本 x\u2028y"
 
 
-def trace_of(prompt: Prompt, config: SamplerConfig, pins: dict[int, bool] | None = None) -> Trace:
-    asked = {"threshold": config.threshold, "temperature": config.temperature, "seed": config.seed}
-    request = CompressRequest(prompt, config.retention, config.steps, keep_task=False, pins=pins or {}, **asked)
-    return ScriptedCompressor().run(request).trace
+def run_of(prompt: Prompt, retention: float, steps: int, **more: Any) -> Run:
+    return ScriptedCompressor().run(CompressRequest(prompt, retention, steps, keep_task=False, **more))
 
 
-def write(document: dict, keep: list[bool]) -> str:
+def write(document: dict[str, Any], keep: list[bool]) -> str:
     """What app/web/src/canvas/layout.js does to write the compressed prompt."""
+    flags = [ord(sign) - 48 for sign in document["flags"]]
     out, before, space = [], -1, False
     for i, token in enumerate(document["tokens"]):
-        flags = ord(document["flags"][i]) - 48
-        space = space or bool(flags & SPACE_BEFORE)
+        space = space or bool(flags[i] & SPACE_BEFORE)
         if not keep[i]:
-            space = space or bool(flags & SPACE_INSIDE)
+            space = space or bool(flags[i] & SPACE_INSIDE)
             continue
-        if before == i - 1:
+        begins_line = not i or flags[i - 1] & IS_BREAK and not flags[i] & IS_BREAK
+        if before == i - 1 or begins_line and (before < 0 or flags[before] & IS_BREAK):
             out.append(document["gaps"][i])
-        elif before >= 0 and not flags & IS_BREAK and not ord(document["flags"][before]) - 48 & IS_BREAK:
-            fuse = (ord(document["flags"][before]) - 48) & FUSES_RIGHT and flags & FUSES_LEFT
-            out.append(" " if fuse or space else "")
+        elif before >= 0:
+            out.append(joint(flags[before], flags[i], space))
         out.append(token)
         before, space = i, False
     return "".join(out) + (document["tail"] if before == len(keep) - 1 else "")
+
+
+def joint(left: int, right: int, space: bool) -> str:
+    if (left | right) & IS_BREAK:
+        return ""
+    if left & FUSES_RIGHT and right & FUSES_LEFT:
+        return " "
+    return " " if space and not (right & CLOSE_LEFT or left & CLOSE_RIGHT) else ""
 
 
 @settings(max_examples=150, deadline=None)
@@ -73,7 +81,7 @@ def test_the_document_is_enough_to_write_any_compressed_prompt(text: str, data: 
     assert write(document, keep) == prompt.render(keep)
 
 
-@pytest.mark.parametrize("text", [*example_prompts().values(), HOSTILE])
+@pytest.mark.parametrize("text", [*(example.text for example in example_prompts().values()), HOSTILE])
 def test_the_document_gives_back_the_text(text: str) -> None:
     document = json.loads(document_line("r", parse(text), SamplerConfig(), {}))
     assert write(document, [True] * len(document["tokens"])) == text
@@ -91,9 +99,9 @@ def test_pins_say_who_fixed_what() -> None:
 
 
 def test_steps_decide_every_token_once() -> None:
-    prompt = parse(example_prompts()["Documents + question"])
+    prompt = parse(example_prompts()["Documents + question"].text)
     pins = {3: False, 5: True}
-    trace = trace_of(prompt, SamplerConfig(0.4, 8), pins)
+    trace = run_of(prompt, 0.4, 8, pins=pins).trace
     kept = {i: keep for i, keep in pins.items()}
     for step in trace.steps:
         line = json.loads(step_line(step))
@@ -105,19 +113,24 @@ def test_steps_decide_every_token_once() -> None:
     assert tuple(kept[i] for i in range(len(prompt))) == trace.keep
 
 
+@pytest.mark.parametrize("rules", [{}, {"granularity": "part"}, {"granularity": "token"}, PAPER])
 @pytest.mark.parametrize("retention", [0.1, 0.37, 0.8, 1.0])
-def test_the_order_holds_the_runs_own_mask_and_respects_pins(retention: float) -> None:
-    prompt = parse(example_prompts()["Agent's instructions"])
-    pins = {2: True, 7: False, 40: True}
-    trace = trace_of(prompt, SamplerConfig(retention, 6), pins)
-    order = keep_order(trace)
-    assert sorted(order) == list(range(len(prompt)))
-    assert set(order[: sum(trace.keep)]) == {i for i, keep in enumerate(trace.keep) if keep}
-    for other in (0.05, 0.5, 0.95):
-        kept = set(order[: budget(len(prompt), other, pins)])
-        assert {2, 40} <= kept and 7 not in kept
-    end = json.loads(end_line(trace, 0.1234, "abc"))
-    assert end["order"] == order and end["kept"] == sum(trace.keep) and end["seconds"] == 0.123
+def test_masks_of_all_lengths_are_sound_and_one_is_the_runs_own(retention: float, rules: Mapping[str, Any]) -> None:
+    prompt = parse(example_prompts()["Notes of a meeting"].text)
+    run = run_of(prompt, retention, 6, pins={2: True, 7: False, 40: True}, **rules)
+    trace, pieces = run.trace, run.request.pieces
+    end = json.loads(end_line(trace, 0.1234, "abc", **all_lengths(trace, pieces)))
+    assert end["kept"] == sum(trace.keep) and end["seconds"] == 0.123
+    masks = [{*end["held"]}]
+    for bundle in end["bundles"]:
+        masks.append(masks[-1] | {*bundle})
+    assert {i for i, keep in enumerate(trace.keep) if keep} in masks
+    assert masks[-1] == set(range(len(prompt))) - {7}
+    of = pieces.piece_of
+    for mask in masks:
+        assert {2, 40} <= mask and 7 not in mask
+        settled = pieces.settle({of[i] for i in mask if of[i] >= 0})
+        assert mask == {i for i, keep in enumerate(settled) if keep}
 
 
 def test_flags_of_known_tokens() -> None:
@@ -127,15 +140,12 @@ def test_flags_of_known_tokens() -> None:
     assert flags[3] == 0 and flags[4] == FUSES_LEFT | FUSES_RIGHT | SPACE_BEFORE
 
 
-def test_shots_have_names() -> None:
-    assert shot_names(parse(example_prompts()["Maths, few-shot"]).shots) == [
-        "Instruction",
-        "Example 1",
-        "Example 2",
-        "Example 3",
-        "Question",
-    ]
-    assert shot_names(parse("one paragraph").shots) == ["Prompt"]
+def test_parts_have_names() -> None:
+    names = part_names(parse(example_prompts()["Maths, few-shot"].text))
+    assert names == ["Instruction", "Example 1", "Example 2", "Example 3", "Question"]
+    names = part_names(parse(example_prompts()["Documents + question"].text))
+    assert names == ["Instruction", "Document 1", "Document 2", "Document 3", "Document 4", "Question"]
+    assert part_names(parse("one paragraph")) == ["Prompt"]
 
 
 def test_masks_and_pins_from_the_browser_are_checked() -> None:

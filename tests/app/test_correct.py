@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from annotations.store import Store, open_store
 from app.background.uncertainty import uncertainty
 from app.components.counting import OWN, Counters, counts
-from app.components.sampling import TASK
+from app.components.sampling import TASK, UNIT
 from app.correct.events import CorrectEvents, CorrectPage
 from app.correct.queue import QueueEvents
 from app.settings import Settings
@@ -26,7 +26,7 @@ from tests.support.scripted import ScriptedCompressor
 from tests.support.tiny_target import tiny_tokenizer
 
 TEXT = "Sort.\n\nQ: a cat?\nA: animal\n\nQ: an oak?\nA:"
-SETTINGS: dict[str, Any] = {"steps": 8, "threshold": 0, "seed": 0, "rules": [TASK], "words": ""}
+SETTINGS: dict[str, Any] = {"steps": 8, "threshold": 0, "seed": 0, "rules": [TASK], "granularity": UNIT, "words": ""}
 
 
 @pytest.fixture
@@ -187,9 +187,9 @@ def test_what_was_corrected_before_goes_to_other_people(tab: CorrectEvents, queu
 
 
 def test_uncertainty_is_measured_when_no_visitor_waits(studio: Studio, store: Store) -> None:
-    text = "ab cd ef gh ij kl mn op"
-    alike = "aaaa bbbb cccc dddd"
-    sure, unsure = (uncertainty(studio.compressor, text) for text in ("aaaaaaaaaaaa b aaaaaaaaaaaa b", alike))
+    text = "ab cd ef. Gh ij kl. Mn op."
+    alike = "Aaaa bbbb. Cccc dddd."
+    sure, unsure = (uncertainty(studio.compressor, text) for text in ("Aaaaaaaaaaaa aaaaaaaaaaaa. B b.", alike))
     assert 0 < sure < unsure < 1
     steps = studio.denoise(studio.start(CompressRequest(text, 0.5, 8)))
     next(steps)  # a visitor who looks at a step keeps nobody waiting

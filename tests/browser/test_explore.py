@@ -8,15 +8,13 @@ from typing import Any
 
 from annotations.results import Filter
 from annotations.store import Store
-from app.components.canvas_lines import keep_order
 from app.components.counting import counts
-from model.diffusion.sampler import budget
-from model.diffusion.trace import Trace
+from model.compress import Compressed
 from model.prompt import parse
-from model.prompt.pins import pins_for_task
 from tests.support.browsing import correct, explore, needs_chromium, pins, states, token, wait_for_text
 from tests.support.scripted import ScriptedCompressor
 from tests.support.tiny_target import tiny_tokenizer
+from tests.web.make_vectors import mask_at
 
 pytestmark = needs_chromium
 
@@ -35,14 +33,14 @@ def slide(page: Any, percent: int, kind: str) -> None:
     )
 
 
-def scripted_trace(text: str, retention: float) -> tuple[Any, Trace]:
-    result = ScriptedCompressor().compress(text, retention)
-    return result.prompt, result.trace
+def scripted(text: str, retention: float, **more: Any) -> Compressed:
+    """What the page's model makes of a prompt."""
+    return ScriptedCompressor().compress(text, retention, **more)
 
 
 def test_explore_plays_steps_and_goes_both_ways(page: Any) -> None:
     explore(page, PROMPT)
-    prompt, trace = scripted_trace(PROMPT, 0.5)
+    prompt, trace = (run := scripted(PROMPT, 0.5)).prompt, run.trace
     assert states(page, "explore-canvas") == "".join("k" if keep else "d" for keep in trace.keep)
     assert page.inner_text("#explore-canvas .dm-out") == prompt.render(trace.keep)
     assert page.locator("#explore-canvas .dm-scrub").get_attribute("max") == "8"
@@ -61,22 +59,47 @@ def test_explore_plays_steps_and_goes_both_ways(page: Any) -> None:
 
 def test_the_slider_previews_in_the_browser_and_asks_again_when_let_go(page: Any) -> None:
     explore(page, PROMPT)
-    prompt, trace = scripted_trace(PROMPT, 0.5)
-    order = keep_order(trace)
+    run = scripted(PROMPT, 0.5)
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
     for percent in (5, 20, 35, 50, 65, 80, 95, 100):
         slide(page, percent, "input")
-        kept = set(order[: budget(len(prompt), percent / 100, trace.pins)])
-        text = prompt.render([i in kept for i in range(len(prompt))])
+        text = run.prompt.render(mask_at(run.request.pieces, run.trace, percent / 100))
         assert page.inner_text("#explore-canvas .dm-out") == text
         assert page.locator("#explore-canvas .dm").get_attribute("data-state") == "preview"
     assert not requests, "dragging asked the server"
     slide(page, 30, "input")
     slide(page, 30, "change")
     page.wait_for_selector('#explore-canvas .dm[data-state="done"]')
-    again = scripted_trace(PROMPT, 0.3)[1]
+    again = scripted(PROMPT, 0.3).trace
     assert states(page, "explore-canvas") == "".join("k" if keep else "d" for keep in again.keep)
+
+
+def test_what_was_lost_is_said_and_kept_by_a_click_and_is_in_the_copied_text(page: Any) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    notes = "Harbourmasters considered furniture. " * 5
+    text = f"Answer from the notes.\n\nNotes: {notes}Never pay in cash.\n\nQuestion: How?"
+    explore(page, text)
+    panel = page.locator("#explore-canvas .dm-verdict")
+    assert "1 thing to look at" in panel.locator(".dm-verdict-head").inner_text()
+    page.get_by_role("button", name="Never pay in cash.", exact=True).click()
+    found = page.locator("#explore-canvas .t[data-found]").all_inner_texts()
+    assert found == ["Never", "pay", "in", "cash", "."]
+    page.get_by_role("button", name="Keep this: Never pay in cash.").click()
+    wait_for_text(page, "#explore-canvas .dm-verdict-head", "Good to send")
+    page.wait_for_selector('#explore-canvas .dm[data-state="done"]')
+    page.click("#explore-canvas [data-act=copy]")
+    wait_for_text(page, "#explore-canvas [data-act=copy]", "Copied")
+    assert "Never pay in cash." in page.evaluate("() => navigator.clipboard.readText()")
+    page.fill("#prompt textarea", f"{text} Or when?")
+    assert page.locator("#explore-canvas .dm-stale").is_visible(), "it is not of this text"
+    page.fill("#prompt textarea", text)
+    assert not page.locator("#explore-canvas .dm-stale").is_visible()
+    page.click("#settings button")
+    page.get_by_label("whole parts").check()
+    assert page.locator("#explore-canvas .dm-stale").is_visible()
+    page.click("#run")
+    page.wait_for_selector("#explore-canvas .dm-stale", state="hidden")
 
 
 def test_a_hostile_prompt_is_shown_literally(page: Any) -> None:
@@ -156,15 +179,14 @@ def test_correct_by_keyboard(page: Any) -> None:
 def test_redenoise_keeps_the_pins_and_shows_what_moved(page: Any) -> None:
     correct(page, PROMPT)
     page.locator("#correct-canvas .dm-name").first.click()
-    pinned, kept = pins(page), states(page, "correct-canvas").count("k")
+    pinned = pins(page)
     chosen = {i: states(page, "correct-canvas")[i] for i in pinned}
     page.click("#correct-canvas [data-act=redenoise]")
     page.wait_for_function("() => document.querySelector('#correct-canvas .dm-moved').textContent.includes('moved')")
     after = states(page, "correct-canvas")
     assert all(after[i] == state for i, state in chosen.items()) and pins(page) == pinned
-    prompt = parse(PROMPT)
-    fixed = {**pins_for_task(prompt), **{i: state == "k" for i, state in chosen.items()}}
-    assert after.count("k") == budget(len(prompt), 0.5, fixed) != kept
+    again = scripted(PROMPT, 0.5, pins={i: state == "k" for i, state in chosen.items()})
+    assert after == "".join("k" if keep else "d" for keep in again.trace.keep)
     assert page.locator("#correct-canvas .t.moved").count() > 0
 
 
@@ -198,7 +220,7 @@ def test_prompts_are_uploaded_corrected_and_the_next_one_comes(page: Any, store:
 
 def test_tokens_are_counted_by_the_tokenizer_that_is_chosen(page: Any) -> None:
     explore(page, PROMPT)
-    prompt, trace = scripted_trace(PROMPT, 0.5)
+    prompt, trace = (run := scripted(PROMPT, 0.5)).prompt, run.trace
     page.locator("#explore-canvas .dm-counter select").select_option("tiny")
     wait_for_text(page, "#explore-canvas .dm-after-note", "tiny tokens")
     made = counts(tiny_tokenizer().backend_tokenizer, prompt)

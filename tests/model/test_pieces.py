@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from model.errors import InputError
 from model.prompt import Prompt, parse
 from model.prompt.pieces import GRANULARITIES, PieceSet
-from model.prompt.selection import Selection, fill
+from model.prompt.selection import Selection, fill, nested
 from tests.support.prompts import CODE, prompts, records
 
 fast = settings(max_examples=120, deadline=None)
@@ -299,3 +299,26 @@ def test_a_pin_keeps_the_frames_around_it() -> None:
 def test_wrong_settings(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         PieceSet.of(parse("One two."), **wrong)
+
+
+@fast
+@given(prompts, rules, seeds)
+def test_any_number_of_first_bundles_is_a_sound_mask(text: str, asked: dict[str, Any], seed: int) -> None:
+    """What a slider needs that shows all lengths: each mask holds the one before."""
+    prompt = parse(text)
+    pieces = PieceSet.of(prompt, **asked, pins=pins_for(prompt, seed))
+    chance = random.Random(seed)
+    scores = [chance.random() for _ in range(len(pieces))]
+    first = fill(pieces, scores, chance.randrange(1, len(prompt) + 1))
+    bundles = nested(pieces, scores, first)
+    mask, picked = pieces.settle([]), []
+    masks = [mask]
+    for bundle in bundles:
+        assert not any(mask[i] for i in bundle.tokens)
+        mask = [keep or i in bundle.tokens for i, keep in enumerate(mask)]
+        picked += bundle.pieces
+        masks.append(mask)
+        assert mask == pieces.settle(picked)
+        assert bundle.cost == len(bundle.tokens)
+    assert sorted(picked) == list(range(len(pieces)))
+    assert pieces.settle(first) in masks

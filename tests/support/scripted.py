@@ -19,7 +19,8 @@ class ScriptedCompressor(Compressor):
 
     def __init__(self, folder: object = None):
         tokenizer = lambda texts, **_: {"input_ids": [[0] * (1 + len(text) // 6) for text in texts]}  # noqa: E731
-        self.checkpoint: Any = SimpleNamespace(id="scripted", collator=SimpleNamespace(tokenizer=tokenizer), meta={})
+        collator = SimpleNamespace(tokenizer=tokenizer)
+        self.checkpoint: Any = SimpleNamespace(id="scripted", collator=collator, meta={}, unit_head=None)
         self.cache = CacheConfig(tolerance=0.0, unsure=0.0, block=1_000_000)
 
     def predictor(self, prompt: Prompt, retention: float, remember: bool = True) -> Predict:

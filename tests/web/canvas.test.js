@@ -4,7 +4,7 @@ import createCanvas from '../../app/web/src/canvas/index.js';
 import { gradio, vectors } from './support.js';
 
 const RUNS = vectors('runs');
-const SETTINGS = { slider: '', empty: 'Press Run.', counters: [] };
+const SETTINGS = { slider: '', inputs: { text: 'prompt', settings: 'settings' }, empty: 'Press Run.', counters: [] };
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => {

@@ -1,9 +1,9 @@
 """What the page's scripts must give, made by the Python code that does the same: `python -m tests.web.make_vectors`.
 
     layout.json   documents, masks and the compressed text of each           (Prompt.render, document_line)
-    budget.json   how many tokens are kept at 1 to 100 % around some pins     (model.diffusion.sampler.budget)
+    budget.json   how long a mask may be at 1 to 100 % around some pins       (model.diffusion.sampler.budget)
     runs.json     whole runs as the browser gets them, what each step shows, and the masks of other retentions
-                  (step_line, end_line, keep_order)
+                  (step_line, end_line, all_lengths, PieceSet.settle)
 
 tests/app/test_web_vectors.py checks that Python still gives what is committed, tests/web/*.test.js that the scripts do.
 edits.json is written by hand: Python reads edits, but makes none.
@@ -13,18 +13,21 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.components.canvas_lines import document_line, end_line, keep_order, step_line
+from app.components.canvas_lines import all_lengths, document_line, end_line, step_line
 from model.diffusion.sampler import budget
 from model.diffusion.schedule import DROP, KEEP, MASK
 from model.diffusion.trace import SamplerConfig, Step, Trace
 from model.prompt import Prompt, parse
+from model.prompt.pieces import PieceSet
+from model.prompt.selection import fill
 
 FOLDER = Path(__file__).parent / "vectors"
 PERCENTS = range(1, 101)
+FREE: dict[str, Any] = {"granularity": "token", "guards": False}  # tokens alone, whatever they belong to
 
 TEXTS = {
     "plain": "The  cat sat\non the mat, didn't it? 3-4 or -3.5, 1,234.50 (x)-1 and the 3rd +4.",
@@ -54,39 +57,43 @@ def layouts() -> Iterator[dict[str, Any]]:
 
 
 def budgets() -> Iterator[dict[str, Any]]:
-    """Pins, and the budget at each of PERCENTS; many shares end in one half, which Python rounds to even."""
+    """How many of the tokens are held by pins, and the budget at each of PERCENTS."""
     chance = random.Random("budgets")
     for n in (1, 2, 5, 10, 25, 50, 333, 4000):
+        prompt = parse("a " * n)
         for share in (0.0, 0.2, 1.0):
             pins = {i: chance.random() < 0.5 for i in range(min(n, 400)) if chance.random() < share}
-            marks = "".join("." if i not in pins else chance.choice("kK" if pins[i] else "dD") for i in range(n))
-            yield {"pins": marks, "kept": [budget(n, percent / 100, pins) for percent in PERCENTS]}
+            pieces = PieceSet.of(prompt, **FREE, pins=pins)
+            budgets = [budget(pieces, percent / 100) for percent in PERCENTS]
+            yield {"tokens": n, "held": sum(pins.values()), "budgets": budgets}
 
 
 def runs() -> Iterator[dict[str, Any]]:
     """A run as it is sent; what is shown after each step ("o", "k", "d"); masks at other retentions."""
     for name in ("plain", "shots", "template", "right to left", "emoji", "line breaks"):
-        for retention, count in ((0.2, 1), (0.5, 8)):
+        for retention, count, rules in ((0.2, 1, {}), (0.5, 8, {}), (0.5, 8, FREE)):
             prompt = parse(TEXTS[name])
             pins = {0: True, 3: False} if count > 1 else {}
-            config = SamplerConfig(retention, count)
-            steps = list(_steps(prompt, config, pins))
-            yield {"name": f"{name}, steps: {count}", **_run(prompt, Trace.of(steps, config, pins))}
+            pieces, config = PieceSet.of(prompt, **rules, pins=pins), SamplerConfig(retention, count)
+            trace = Trace.of(list(_steps(pieces, config)), config, pins)
+            yield {"name": f"{name}, steps: {count}, rules: {len(rules)}", **_run(pieces, trace)}
 
 
-def _steps(prompt: Prompt, config: SamplerConfig, pins: dict[int, bool]) -> Iterator[Step]:
+def _steps(pieces: PieceSet, config: SamplerConfig) -> Iterator[Step]:
     """Steps that decide by chance and not by a model, so that they are the same on every machine; the second decides
     nothing."""
+    prompt, pins = pieces.prompt, pieces.pins
     n, chance = len(prompt), random.Random(prompt.text)
     free = [i for i in range(n) if i not in pins]
-    kept = {*chance.sample(free, budget(n, config.retention, pins) - sum(pins.values()))}
+    scores = [chance.random() for _ in range(len(pieces))]
+    kept = pieces.settle(fill(pieces, scores, budget(pieces, config.retention)))
     when = {i: chance.choice([1, *range(3, config.steps + 1)]) for i in free}
     states = [MASK if i not in pins else KEEP if pins[i] else DROP for i in range(n)]
     for index in range(1, config.steps + 1):
         decided = [i for i in free if when[i] == index]
         chance.shuffle(decided)
         for i in decided:
-            states[i] = KEEP if i in kept else DROP
+            states[i] = KEEP if kept[i] else DROP
         sure, probable, shots = (
             tuple(round(low + (1 - low) * chance.random(), 3) for _ in range(count))
             for low, count in ((0.5, len(decided)), (0, n), (0, len(prompt.shots)))
@@ -94,20 +101,35 @@ def _steps(prompt: Prompt, config: SamplerConfig, pins: dict[int, bool]) -> Iter
         yield Step(index, tuple(decided), sure, probable, shots, tuple(states))
 
 
-def _run(prompt: Prompt, trace: Trace) -> dict[str, Any]:
-    order, n = keep_order(trace), len(prompt)
-    masks = {}
-    for percent in sorted({5, 35, 60, 95, round(100 * trace.config.retention)}):
-        kept = set(order[: budget(n, percent / 100, trace.pins)])
-        masks[str(percent)] = _bits([i in kept for i in range(n)])
-    lines = [_document_line(prompt, trace), *map(step_line, trace.steps), end_line(trace, 0.25, "abc")]
+def _run(pieces: PieceSet, trace: Trace) -> dict[str, Any]:
+    lengths = all_lengths(trace, pieces)
+    lines = [
+        _document_line(pieces.prompt, trace),
+        *map(step_line, trace.steps),
+        end_line(trace, 0.25, "abc", **lengths),
+    ]
     return {
         "value": "".join(lines),
-        "text": prompt.render(trace.keep),
+        "text": pieces.prompt.render(trace.keep),
         "states": [_states(trace, step) for step in range(len(trace.steps) + 1)],
         "sure": [round((confidence - 0.5) * 2 * 255) for confidence in trace.confidence],
-        "masks": masks,
+        "masks": {str(percent): _bits(mask_at(pieces, trace, percent / 100)) for percent in (1, 5, 35, 50, 60, 95)},
     }
+
+
+def mask_at(pieces: PieceSet, trace: Trace, retention: float) -> Sequence[bool]:
+    """The run's own mask at its own retention; else as many first bundles as the budget pays for, at least one where
+    nothing is held."""
+    if retention == trace.config.retention:
+        return trace.keep
+    of, chosen = pieces.piece_of, list[int]()
+    mask = pieces.settle(())
+    for tokens in all_lengths(trace, pieces)["bundles"]:
+        longer = pieces.settle([*chosen, *(of[i] for i in tokens if of[i] >= 0)])
+        if sum(longer) > budget(pieces, retention) and any(mask):
+            return mask
+        chosen, mask = [*chosen, *(of[i] for i in tokens if of[i] >= 0)], longer
+    return mask
 
 
 def _document_line(prompt: Prompt, trace: Trace) -> str:

@@ -1,25 +1,24 @@
-// The mask at any retention without asking the model again. Pure; the same as `budget` in model/diffusion/sampler.py.
+// The mask at any retention without asking the model again. Pure.
 
-/** Python's round. */
-export function roundHalfEven(x) {
-  const floor = Math.floor(x);
-  return x - floor === 0.5 ? floor + (floor % 2) : Math.round(x);
+/** How many tokens a mask may have at a retention in (0, 1]: the same as `budget` in model/diffusion/sampler.py. */
+export function budget(tokens, held, retention) {
+  return Math.max(Math.floor(retention * tokens + 1e-6), 1, held);
 }
 
-/** How many tokens are kept at a retention in (0, 1]. pins: one character a token, "." = free, k or K = kept. */
-export function budget(pins, retention) {
-  const n = pins.length;
-  let [pinned, kept] = [0, 0];
-  for (const mark of pins) {
-    if (mark !== '.') pinned += 1;
-    if (mark === 'k' || mark === 'K') kept += 1;
+/**
+ * The mask of a finished run at another retention, 1 = kept: what is held, and as many first bundles as the budget pays
+ * for. run: a `Run` that has ended; asked: its own retention, at which it stays as it is.
+ */
+export function maskAt({ end, keep }, retention, asked) {
+  if (retention === asked) return keep;
+  const mask = new Uint8Array(keep.length);
+  for (const i of end.held) mask[i] = 1;
+  let left = budget(keep.length, end.held.length, retention) - end.held.length;
+  for (const tokens of end.bundles) {
+    const isFirst = tokens === end.bundles[0] && !end.held.length; // else nothing would be left
+    if (tokens.length > left && !isFirst) break;
+    left -= tokens.length;
+    for (const i of tokens) mask[i] = 1;
   }
-  return Math.min(Math.max(roundHalfEven(retention * n), 1, kept), n - pinned + kept);
-}
-
-/** The first `kept` tokens of an order as a mask, 1 = kept. order: all tokens, the ones to keep longest first. */
-export function maskOf(order, kept) {
-  const mask = new Uint8Array(order.length);
-  for (let k = 0; k < kept; k++) mask[order[k]] = 1;
   return mask;
 }

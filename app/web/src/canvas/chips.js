@@ -2,6 +2,8 @@
 import { make, makeButton, setText } from '../shared/dom.js';
 import { blocksOf, isBreak, shownToken } from './layout.js';
 
+const FOUND = 2500; // milliseconds that tokens stay marked
+
 export class Chips {
   spans = []; // one for each token
   #worn = []; // the class that each span has now
@@ -95,6 +97,16 @@ export class Chips {
     const folded = head.parentElement.classList.toggle('is-folded');
     fold.setAttribute('aria-expanded', String(!folded));
     this.fitHeight();
+  }
+
+  /** Show tokens [first, last) and mark them for a while. */
+  reveal(first, last) {
+    const at = this.#doc.shots.findIndex((shot) => shot.first <= first && first < shot.last);
+    if (this.#heads[at]?.head.parentElement.classList.contains('is-folded')) this.toggleFold(at);
+    const found = this.spans.slice(first, last);
+    found[0]?.scrollIntoView({ block: 'center' });
+    for (const span of found) span.dataset.found = '';
+    setTimeout(() => found.forEach((span) => delete span.dataset.found), FOUND);
   }
 
   /** The scroller is contained, so its height does not follow from its content: as high as needed, up to a limit. */

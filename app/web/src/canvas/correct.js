@@ -7,6 +7,7 @@ import { fillKeys, onKey, toggleHelp } from './keys.js';
 import { showCounts, showResult } from './panel.js';
 import { listenToPointer } from './pointer.js';
 import { DROP, KEEP, OPEN } from './run.js';
+import { showVerdict, spansOf } from './verdict.js';
 
 export class Correct {
   role = 'application';
@@ -46,13 +47,25 @@ export class Correct {
     say('.dm-moved', '');
     if (find('.dm').dataset.state !== 'saved') say('.dm-saved', ''); // else it says so of the prompt before
     say('.dm-out', '');
+    find('.dm-verdict').hidden = true;
     chips.paint(() => [OPEN, 0, '']);
     this.canvas.setState('denoising');
   }
 
   onEnd() {
     this.#takeDecision();
+    if (this.canvas.run.end.verdict) showVerdict(this.canvas, this.canvas.run.end.verdict);
     this.redraw();
+  }
+
+  /** A button of the verdict: go to a place, or keep or free some, which is an edit like any other. */
+  onPlace({ go, fix, mark }) {
+    const { chips, run } = this.canvas;
+    if (go) chips.reveal(...spansOf(go)[0]);
+    if (!fix || !run.end) return;
+    const tokens = spansOf(fix).flatMap(([first, last]) => range(first, last - 1));
+    this.edited(mark === 'K' ? this.edits.setKeep(tokens, 1) : this.edits.togglePin(tokens));
+    chips.reveal(tokens[0], tokens.at(-1) + 1);
   }
 
   // An earlier correction of the prompt that was just opened: the person's edits are put back as one edit.
@@ -205,6 +218,7 @@ function drawResult(canvas, { mask, pin, done, undone }) {
   const asked = Math.round(100 * doc.retention);
   showCounts(canvas, (i) => (mask[i] ? KEEP : DROP), ` · asked ${asked} % · ${number(pins)} pinned by you`);
   showResult(canvas, (i) => mask[i] === 1, 'Corrected prompt');
+  find('.dm-verdict').classList.toggle('is-old', canvas.run.keep.some((keep, i) => keep !== mask[i]));
   find('[data-act=undo]').disabled = !done.length;
   find('[data-act=redo]').disabled = !undone.length;
 }

@@ -1,11 +1,13 @@
 // Explore: plays the steps, scrubs through them, and previews other retentions from the last step.
 import { number } from '../shared/format.js';
-import { budget, maskOf } from './budget.js';
+import { maskAt } from './budget.js';
 import { shade } from './chips.js';
+import { hint } from './hint.js';
 import { showCounts, showResult } from './panel.js';
 import { Player } from './player.js';
 import { DROP, KEEP, OPEN } from './run.js';
-import { listenToSlider } from './slider.js';
+import { listenToInputs, listenToSlider, markSlider } from './slider.js';
+import { marksWith, showLengths, showVerdict, spansOf, wholeText } from './verdict.js';
 
 const KEYS = { ' ': 'play', ArrowLeft: 'back', ArrowRight: 'forward', Home: 'first', End: 'last' };
 
@@ -19,6 +21,8 @@ export class Explore {
     forward: () => this.player.pauseAt(this.player.at + 1),
     last: () => this.player.pauseAt(this.canvas.run.steps.length),
   };
+  #settingsChanged = false; // since the run began
+  #fixed = null; // [first, last) of what was kept by the last click
 
   constructor(canvas) {
     const { find, settings, trigger } = canvas;
@@ -28,11 +32,15 @@ export class Explore {
     if (!settings.slider) return;
     const release = () => canvas.run && trigger('resample', {});
     listenToSlider(settings.slider, (retention) => this.preview(retention), release);
+    listenToInputs(settings.inputs, (text) => this.onInput(text));
   }
 
   onDocument(isSame) {
     const { doc, run, chips, find } = this.canvas;
     const quiet = Boolean(doc.quiet) && isSame; // the prompt is on screen: its mask changes once, when the run is done
+    this.#settingsChanged = false;
+    this.#setStale(false);
+    if (!isSame) find('.dm-verdict').hidden = true;
     if (!quiet) chips.showScores(null);
     find('.dm-scrub').max = doc.steps;
     this.player.start(run, quiet);
@@ -44,10 +52,47 @@ export class Explore {
 
   onEnd() {
     this.player.onEnd();
+    const { run, chips, settings } = this.canvas;
+    if (!run.end.verdict) return;
+    showVerdict(this.canvas, run.end.verdict);
+    const { clean } = run.end.verdict;
+    markSlider(settings.slider, clean, `From ${clean} % on the task and all rules can stay whole`);
+    if (this.#fixed) chips.reveal(...this.#fixed);
+    this.#fixed = null;
+  }
+
+  /** Another text, or (null) another setting: what is shown is not of it. */
+  onInput(text) {
+    const { doc } = this.canvas;
+    if (!doc) return;
+    if (text === null) this.#settingsChanged = true;
+    this.#setStale(this.#settingsChanged || text !== wholeText(doc));
+  }
+
+  #setStale(isStale) {
+    const { find } = this.canvas;
+    find('.dm').classList.toggle('is-stale', isStale);
+    find('.dm-stale').hidden = !isStale;
+  }
+
+  /** A button of the verdict: go to a place, or keep or free some. */
+  onPlace({ go, fix, mark }) {
+    const { chips, doc, trigger } = this.canvas;
+    if (go) chips.reveal(...spansOf(go)[0]);
+    if (!fix) return;
+    const spans = spansOf(fix);
+    this.#fixed = spans[0];
+    this.canvas.setState('fixing');
+    trigger('fix', { marks: marksWith(doc.pins, spans, mark) });
+  }
+
+  hint(i) {
+    return this.canvas.run ? hint(this.canvas, i, this.player.at) : '';
   }
 
   onRefused() {
     const { run } = this.canvas;
+    this.#fixed = null;
     if (run && !run.end) this.player.setPlaying(false);
     this.canvas.setState('refused');
   }
@@ -62,12 +107,13 @@ export class Explore {
   /** The mask at another retention, as the last step would have it. */
   preview(retention) {
     const { doc, run } = this.canvas;
-    if (run?.end) this.player.showPreview(maskOf(run.end.order, budget(doc.pins, retention)));
+    if (run?.end) this.player.showPreview(maskAt(run, retention, doc.retention));
   }
 
   redraw() {
     if (this.player.preview) drawPreview(this.canvas, this.player.preview);
     else drawStep(this.canvas, this.player);
+    if (this.canvas.run.end?.verdict) showLengths(this.canvas);
   }
 }
 

@@ -14,12 +14,13 @@ const MODES = { view: Explore, edit: Correct, review: Review };
  * A canvas in an element that holds canvas.html.
  *
  * props, trigger, watch: Gradio's.
- * settings: { mode: "view", "edit" or "review"; slider: id of the retention slider; empty: what to say before there is
+ * settings: { mode: "view", "edit" or "review"; slider: id of the retention slider; inputs:
+ * ids of the text box and of the settings, as { text, settings }; empty: what to say before there is
  * a prompt; counters: names of tokenizers }, from app/components/canvas.py.
  *
  * A mode is an object with `acts` (buttons by their data-act), `role` and `label` of the scroller, onDocument(isSame)
- * and, as far as the mode needs them, onStep, onEnd, onMasks, onRefused, onSaved, onDrafted, onOffer, onShot, onKey
- * and redraw.
+ * and, as far as the mode needs them, onStep, onEnd, onMasks, onRefused, onSaved, onDrafted, onOffer, onShot,
+ * onPlace, onKey, hint and redraw.
  */
 export default function createCanvas({ element, props, trigger, watch, settings }) {
   const find = finder(element);
@@ -62,6 +63,11 @@ function listen(element, canvas, mode) {
     if (act) acts[act]();
     else if (fold !== undefined) canvas.chips.toggleFold(Number(fold));
     else if (shot !== undefined) mode.onShot(canvas.doc.shots[Number(shot)]);
+    else mode.onPlace?.(button.dataset);
+  });
+  find('.dm-scroll').addEventListener('mouseover', (event) => {
+    const i = canvas.chips.tokenAt(event);
+    if (i >= 0 && mode.hint) event.target.title = mode.hint(i);
   });
   find('.dm-scroll').addEventListener('keydown', (event) => {
     if (event.target.closest('button') || !canvas.run) return;

@@ -1,0 +1,111 @@
+"""The Explore tab without a browser: what the canvas is sent of a run, what its verdict says, what a click keeps."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from app.components.counting import OWN
+from app.components.sampling import GRANULARITIES, TASK, UNIT, WORDS_ALONE
+from app.examples import example_prompts
+from app.explore.events import ExploreEvents
+from app.settings import Settings
+from app.studio import Studio
+from tests.support.scripted import ScriptedCompressor
+
+SETTINGS: dict[str, Any] = {"steps": 8, "threshold": 0, "seed": 0, "rules": [TASK], "granularity": UNIT, "words": ""}
+ASKED = {**SETTINGS, "counter": OWN, "by_hand": None}
+
+
+@pytest.fixture
+def tab() -> ExploreEvents:
+    return ExploreEvents(Studio(Settings(), ScriptedCompressor))  # type: ignore[arg-type]
+
+
+def run(tab: ExploreEvents, text: str, retention: int, **more: Any) -> tuple[list[dict[str, Any]], Any]:
+    """The lines on the canvas when a run is done, and its last page."""
+    *_, page = tab.run({"text": text, "retention": retention, **ASKED, **more})
+    return [json.loads(line) for line in page.canvas.splitlines()], page
+
+
+@pytest.mark.parametrize("retention", [10, 50, 100])
+@pytest.mark.parametrize("title", example_prompts())
+def test_pins_and_steps_decide_every_token_once(tab: ExploreEvents, title: str, retention: int) -> None:
+    (document, *steps, end), page = run(tab, example_prompts()[title].text, retention)
+    kept = {i: mark in "kK" for i, mark in enumerate(document["pins"]) if mark != "."}
+    for step in steps:
+        for i, bit in zip(step["decided"], step["keep"], strict=True):
+            assert i not in kept
+            kept[i] = bit == "1"
+    trace = tab.studio.run(page.last_run).trace  # type: ignore[union-attr]
+    assert tuple(kept[i] for i in range(len(document["tokens"]))) == trace.keep and end["kept"] == sum(trace.keep)
+
+
+RULES = (
+    "Answer the question from the notes. Do not guess.\n\n"
+    "Notes: The office of the harbourmaster has extraordinarily comfortable furniture. Never pay in cash. "
+    "Call Ann on 0176-2231 first. Boats of visiting fishermen are registered internationally.\n\n"
+    "Question: How do I pay?"
+)
+
+
+def verdict_of(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    return dict(lines[-1]["verdict"])
+
+
+def fixing(tab: ExploreEvents, text: str, retention: int, marks: str) -> tuple[list[dict[str, Any]], Any]:
+    """The canvas after a click that keeps something, and what the page remembers of it."""
+    asked = {"text": text, "retention": retention, **ASKED}
+    first, *_, page = tab.fix({**asked, "event": {"marks": marks}})
+    return [json.loads(line) for line in page.canvas.splitlines()], first.by_hand
+
+
+def text_of(tab: ExploreEvents, page: Any) -> str:
+    result = tab.studio.run(page.last_run)
+    assert result is not None
+    return result.result().text
+
+
+def test_the_verdict_leads_to_what_was_lost_and_one_click_keeps_it(tab: ExploreEvents) -> None:
+    shown, page = run(tab, RULES, 60)
+    assert "Never pay in cash." not in text_of(tab, page)
+    verdict = verdict_of(shown)
+    (line,) = [line for line in verdict["lines"] if "negation" in line["text"]]
+    (place,) = line["places"]
+    tokens = shown[0]["tokens"]
+    assert place["text"] == "Never pay in cash." and tokens[place["first"]] == "Never"
+    assert verdict["level"] == "look" and [place["first"], place["last"]] in verdict["rules"]
+    marks = "".join("K" if place["first"] <= i < place["last"] else "." for i in range(len(tokens)))
+    shown, by_hand = fixing(tab, RULES, 60, marks)
+    verdict = verdict_of(shown)
+    assert not verdict["rules"] and verdict["level"] == "good" and shown[-1]["kept"] <= 0.6 * len(tokens)
+    assert [line["act"] for line in verdict["lines"]][-1] == "free"
+    assert "cash" in text_of(tab, run(tab, RULES, 60, by_hand=by_hand)[1]), "and it stays when the slider is moved"
+    assert "free" not in str(verdict_of(run(tab, RULES + " Now?", 60, by_hand=by_hand)[0])), "but not in another text"
+
+
+def test_the_verdict_says_why_the_result_is_longer_than_asked(tab: ExploreEvents) -> None:
+    shown, _ = run(tab, RULES, 5)
+    (line,) = [line for line in verdict_of(shown)["lines"] if line["text"].startswith("longer than asked")]
+    assert "protected" in line["text"]
+
+
+@pytest.mark.parametrize("marks", ["K", "", "k" * 50, "K" * 10_000])
+def test_marks_that_do_not_fit_are_refused_in_one_line(tab: ExploreEvents, marks: str) -> None:
+    asked = {"text": RULES, "retention": 60, **ASKED}
+    (page,) = tab.fix({**asked, "event": {"marks": marks}})
+    assert "press Run" in json.loads(page.canvas)["error"]
+
+
+@pytest.mark.parametrize("granularity", GRANULARITIES)
+def test_every_granularity_can_be_chosen(tab: ExploreEvents, granularity: str) -> None:
+    shown, page = run(tab, RULES, 70, granularity=granularity)
+    asked = tab.studio.run(page.last_run).request  # type: ignore[union-attr]
+    assert asked.rules.free == (granularity == WORDS_ALONE) and shown[-1]["kept"] <= 0.7 * len(asked.prompt)
+
+
+def test_a_granularity_that_there_is_not_is_refused(tab: ExploreEvents) -> None:
+    (page,) = tab.run({"text": RULES, "retention": 60, **ASKED, "granularity": "letters"})
+    assert json.loads(page.canvas)["error"].startswith("Choose")
