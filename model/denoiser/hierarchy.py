@@ -18,6 +18,7 @@ from ..relevance.prompt_reading import UnitsOf
 from .unit_head import UnitHead
 
 BY_TOKENS = ("demonstration",)  # roles of parts that the token denoiser decides
+GUARD_BONUS = 1.0  # logits that a guard has ahead of other units where nobody asks, so that nothing says what counts
 
 
 def needs_tokens(prompt: Prompt, granularity: str) -> bool:
@@ -48,6 +49,8 @@ class HierarchicalPredict:
         self.owner = self.unit_of[self.inside]
         self.size = torch.bincount(self.owner, minlength=len(units.units)).clamp_min(1)
         self.units = torch.tensor(units.units)
+        guards = torch.tensor([float(prompt.units[u].guard) for u in units.units])
+        self.bonus = torch.zeros_like(guards) if units.questions else GUARD_BONUS * guards
         by_tokens = torch.tensor([part.role in BY_TOKENS for part in prompt.parts])
         self.part = torch.tensor([token.part for token in prompt.tokens])
         self.by_tokens = by_tokens[self.part]
@@ -78,7 +81,7 @@ class HierarchicalPredict:
         left = max(self.budget - spent, 0.0) if bool((states == MASK).any()) else 0.0
         features = torch.cat([self.relevance.static, self.relevance.dynamic(kept, dropped, left)], 1)
         logits: Tensor = self.head(features, self.relevance.vectors, self.relevance.asked)
-        return logits
+        return logits + self.bonus
 
     def _all(self, which: Tensor) -> Tensor:
         """[units] whether most tokens of a unit are such."""
