@@ -22,6 +22,16 @@ from .chunks import Chunk, word_chunks
 from .parse import Prompt, Unit
 
 GRANULARITIES = ("token", "unit", "part")
+RECORD_CHARACTERS = 600  # a record of at most so many is read as one, with all of its members
+ROWS = 3  # so many short records next to each other are a table, and its rows stay whole
+
+
+def is_record(prompt: Prompt, u: int) -> bool:
+    """Whether a unit is a JSON object, in others or on a line, that is short enough to be read as one."""
+    unit = prompt.units[u]
+    if unit.kind != "object" or unit.leaf or unit.end - unit.start > RECORD_CHARACTERS:
+        return False
+    return unit.parent >= 0 and prompt.units[unit.parent].kind in ("member", "array", "element", "records")
 
 
 @dataclass(frozen=True)
@@ -253,10 +263,16 @@ class _Builder:
             shares.append(LeastShare(first, last, least))
 
     def _is_leaf(self, u: int, unit: Unit) -> bool:
-        if unit.leaf:
+        if unit.leaf or (self.pieces.rules.granularity == "unit" and self._is_row(u, unit)):
             return True
         whole_part = self.pieces.rules.granularity == "part" and unit.part >= 0
         return whole_part and self.prompt.units[unit.parent].part < 0
+
+    def _is_row(self, u: int, unit: Unit) -> bool:
+        """Whether a short record is one of several in a list: like the row of a table, it stands or falls whole."""
+        if not is_record(self.prompt, u):
+            return False
+        return sum(self.prompt.units[v].kind == "object" for v in self.children[unit.parent][:ROWS]) >= ROWS
 
     def _gap(self, u: int, unit: Unit) -> range:
         if unit.parent < 0:

@@ -218,11 +218,8 @@ def _turns(text: str, end: int, markers: Sequence[Marker], opener: str) -> Block
     said.append(text[turns[-1].end : end])
     behind = named[again[-1] + 1 :]  # a paragraph with a label of its own asks about lines of talk
     asked_about = bool(behind) and behind[0].after_blank and not any(turn.after_blank for turn in turns[1:])
-    if (
-        not asked_about
-        and sum(stamped) * 2 <= len(turns)
-        and _is_few_shot(_common(list(zip(turns, said, strict=True)), opener))
-    ):
+    unclear = not asked_about and sum(stamped) * 2 <= len(turns)
+    if unclear and _is_few_shot(_common(list(zip(turns, said, strict=True)), opener)):
         return None
     open_ = not said[-1].strip()
     starts = [m.start for m in turns]

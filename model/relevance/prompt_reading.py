@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..prompt import Prompt
-
-RECORD_CHARACTERS = 600  # a record of at most so many is read as one unit, with all of its members
+from ..prompt.pieces import is_record
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class UnitsOf:
 
 def _scored(prompt: Prompt) -> list[int]:
     """The leaves, but of a record its whole: alone, a member says too little."""
-    records = {u for u, unit in enumerate(prompt.units) if _is_record(prompt, u) and unit.part >= 0}
+    records = {u for u, unit in enumerate(prompt.units) if is_record(prompt, u) and unit.part >= 0}
     chosen, inside = [], -1
     for u, unit in enumerate(prompt.units):
         if unit.first < inside or unit.first == unit.last or unit.part < 0:
@@ -68,13 +67,6 @@ def _scored(prompt: Prompt) -> list[int]:
             chosen.append(u)
             inside = unit.last
     return chosen
-
-
-def _is_record(prompt: Prompt, u: int) -> bool:
-    unit = prompt.units[u]
-    if unit.kind != "object" or unit.leaf or unit.end - unit.start > RECORD_CHARACTERS:
-        return False
-    return unit.parent >= 0 and prompt.units[unit.parent].kind in ("member", "array", "element", "line")
 
 
 def _part_text(prompt: Prompt, index: int) -> str:

@@ -322,3 +322,19 @@ def test_any_number_of_first_bundles_is_a_sound_mask(text: str, asked: dict[str,
         assert bundle.cost == len(bundle.tokens)
     assert sorted(picked) == list(range(len(pieces)))
     assert pieces.settle(first) in masks
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("as_lines", [False, True])
+def test_short_records_in_a_list_are_rows_and_large_ones_have_members(indent: int | None, as_lines: bool) -> None:
+    def texts(found: list[dict[str, Any]]) -> list[str]:
+        text = "\n".join(map(json.dumps, found)) if as_lines else json.dumps(found, indent=indent)
+        prompt = parse(text)
+        return [prompt.render(PieceSet.of(prompt).settle([p])) for p in range(len(PieceSet.of(prompt)))]
+
+    rows = [{"id": i, "name": f"n{i}"} for i in range(3)]
+    assert [json.loads(text) for text in texts(rows)] == [row if as_lines else [row] for row in rows]
+    few = [json.loads(text) for text in texts(rows[:2])]
+    assert len(few) == 4 and all(len(each if as_lines else each[0]) == 1 for each in few)
+    large = [{"id": i, "text": "word " * 200} for i in range(3)]
+    assert len(texts(large)) == 6
