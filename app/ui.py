@@ -71,7 +71,19 @@ def theme() -> gr.themes.Base:
     """Gradio's plain theme in the canvas's blue, with the system's fonts (nothing is fetched)."""
     sans = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
     mono = ("ui-monospace", "IBM Plex Mono", "Consolas", "monospace")
-    return gr.themes.Default(primary_hue="sky", neutral_hue="slate", radius_size="md", font=sans, font_mono=mono)
+    plain = gr.themes.Default(primary_hue="sky", neutral_hue="slate", radius_size="md", font=sans, font_mono=mono)
+    return plain.set(  # dark enough to be read: 4.5:1 and more
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_800",
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_300",
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        input_placeholder_color="*neutral_500",
+        input_placeholder_color_dark="*neutral_400",
+    )
 
 
 def _css() -> str:

@@ -25,6 +25,7 @@ _SCROLL_TO_IT = (
 )
 _DOWNLOAD = "() => setTimeout(() => document.querySelector('#export-file').click(), 100)"
 _FILTER = ("search", "statuses", "annotator", "checkpoint", "since", "until")
+_DAYS = ("since", "until")
 
 
 def corrections_tab(
@@ -77,7 +78,8 @@ _FRESH = ["stats", "listing", "annotator", "checkpoint", "agreement"]
 
 def _wire_list(form: Form, events: CorrectionsEvents, tab: gr.Tab) -> None:
     form.on(tab.select, events.refresh, _FRESH)
-    changed = partial(gr.on, [form[name].change for name in _FILTER])
+    typed = [event for name in _DAYS for event in (form[name].submit, form[name].blur)]  # half a day is no day
+    changed = partial(gr.on, [*(form[name].change for name in _FILTER if name not in _DAYS), *typed])
     form.on(changed, events.first_page, ["listing"], trigger_mode="always_last")
     form.on(form["listing"].turn, events.turn, ["listing"])
     form.on(form["agreement"].pick, events.search_for, ["search"])
@@ -124,8 +126,9 @@ def _filter_row() -> dict[str, Any]:
     with gr.Row(elem_classes="dm-filters"):
         done = [status for status in STATUSES if status != "draft"]
         statuses = gr.CheckboxGroup(STATUSES, value=done, label="Status", scale=3, min_width=260, elem_id="statuses")
-        since = gr.DateTime(label="From day", include_time=False, type="string", min_width=190)
-        until = gr.DateTime(label="To day", include_time=False, type="string", min_width=190)
+        since, until = (
+            gr.Textbox(label=f"{word} day", placeholder="2026-11-22", min_width=130) for word in ("From", "To")
+        )
     return dict(zip(_FILTER, (search, statuses, annotator, checkpoint, since, until), strict=True))
 
 
