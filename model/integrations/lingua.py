@@ -84,7 +84,7 @@ def _mask(compressor: Compresses, contexts: Contexts, options: LinguaOptions) ->
     if all(any(trace.keep[i] for i in contexts.tokens[c]) for c in wanted):
         return list(trace.keep), ranks
     for c in wanted:  # the best sentence that stayed, or else the best one
-        best = max(contexts.units(c), key=lambda unit: (trace.keep[unit[0]], _mean(first.probability, unit)))
+        best = max(contexts.units[c], key=lambda unit: (trace.keep[unit[0]], _mean(first.probability, unit)))
         pins.update(dict.fromkeys(best, True))
     return list(run(pins, budget).keep), ranks
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 
 import regex
@@ -16,7 +18,7 @@ from ..prompt.pins import pins_for_digits, pins_for_words
 from ..prompt.tagged import Wish, parse_tagged
 from .lingua_options import LinguaOptions
 
-_MARKED = regex.compile(r"(\s*(<#\w{1,40}#>)\s*)(.*\S)(\s*\2\s*)", regex.DOTALL)  # as LangChain marks documents
+_MARK = regex.compile(r"<#\w{1,40}#>")  # as LangChain sets it in front of a document and behind it
 _TOLD = {"instruction": "document", "question": "document"}  # what a context says is not what is to be done
 RATED_LIMIT = 64  # segments with a rate of their own; each costs a run of the model
 
@@ -93,15 +95,17 @@ class Contexts:
         of = self.joined.prompt.tokens
         return range(of[tokens[0]].part, of[tokens[-1]].part + 1) if tokens else range(0)
 
-    def units(self, context: int) -> list[range]:
-        """The tokens of each sentence, item, line or record of a context."""
-        tokens = self.tokens[context]
-        inside = [
-            range(unit.first, unit.last)
-            for unit in self.joined.prompt.units
-            if unit.leaf and not unit.frame and tokens.start <= unit.first < tokens.stop
-        ]
-        return inside or [tokens]
+    @cached_property
+    def units(self) -> list[list[range]]:
+        """Of each context, the tokens of each sentence, item, line or record."""
+        found: list[list[range]] = [[] for _ in self.tokens]
+        starts = [tokens.start for tokens in self.tokens if tokens]
+        filled = [context for context, tokens in enumerate(self.tokens) if tokens]
+        for unit in self.joined.prompt.units:
+            context = bisect_right(starts, unit.first) - 1
+            if unit.leaf and not unit.frame and context >= 0 and unit.last <= self.tokens[filled[context]].stop:
+                found[filled[context]].append(range(unit.first, unit.last))
+        return [units or [tokens] for units, tokens in zip(found, self.tokens, strict=True)]
 
 
 def _texts(context: object) -> list[str]:
@@ -130,10 +134,22 @@ def _documents(texts: Sequence[str]) -> Iterator[Prompt | None]:
         role = roles.get(next(at), "")
         if role in ("demonstration", "document", "turn"):
             yield parse(text, parts=[(0, len(text), role)])
-        elif marked := _MARKED.fullmatch(text):
-            yield framed(with_roles(parse(marked[3]), _TOLD), marked[1], marked[4])
+        elif marked := _between_marks(text):
+            start, end = marked
+            yield framed(with_roles(parse(text[start:end]), _TOLD), text[:start], text[end:])
         else:
             yield with_roles(parse(text), _TOLD)
+
+
+def _between_marks(text: str) -> tuple[int, int] | None:
+    """The characters between two equal marks at the ends of a text; None where there are none, or nothing between."""
+    begin, stop = len(text) - len(text.lstrip()), len(text.rstrip())
+    mark = _MARK.match(text, begin)
+    if not mark or stop < mark.end() + len(mark[0]) or not text[:stop].endswith(mark[0]):
+        return None
+    inner = text[mark.end() : stop - len(mark[0])]
+    start = mark.end() + len(inner) - len(inner.lstrip())
+    return (start, mark.end() + len(inner.rstrip())) if inner.strip() else None
 
 
 def _with_tags(texts: Sequence[str], options: LinguaOptions) -> list[str]:

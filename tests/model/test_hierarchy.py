@@ -9,7 +9,7 @@ import torch
 
 from model.compress import PAPER, Compressor, CompressRequest
 from model.denoiser.checkpoint import UNITS, load_checkpoint, save_checkpoint
-from model.denoiser.hierarchy import HierarchicalPredict, needs_tokens
+from model.denoiser.hierarchy import GUARD_BONUS, HierarchicalPredict, needs_tokens
 from model.denoiser.unit_head import UnitHead, UnitHeadConfig
 from model.diffusion.sampler import Prediction
 from model.diffusion.schedule import DROP, KEEP, MASK
@@ -168,3 +168,20 @@ def test_the_same_request_gives_the_same_trace(shipped: Compressor) -> None:
 def test_the_papers_method_has_no_unit_level(shipped: Compressor) -> None:
     """It asks the token denoiser alone."""
     assert shipped.compress(DOCUMENTS, 0.5, **PAPER).trace.steps[0].units == ()
+
+
+@pytest.mark.parametrize(
+    ("question", "ahead"), [("", GUARD_BONUS), ("\n\nQuestion: How fast may it go?\nAnswer:", 0.0)]
+)
+def test_guards_come_first_where_nobody_asks(question: str, ahead: float) -> None:
+    text = "Summarise the notes.\n\nThe lift is blue. It must not carry horses. It is in the tower." + question
+    predict, n = predict_for(text, tokens=False)
+    states = torch.full((n,), MASK)
+    with_bonus = predict(states).units
+    predict.bonus = torch.zeros_like(predict.bonus)
+    without = predict(states).units
+    assert with_bonus is not None and without is not None
+    for u, unit in enumerate(parse(text).units):
+        expected = ahead if unit.guard else 0.0
+        torch.testing.assert_close(with_bonus[u] - without[u], torch.tensor(expected), atol=1e-4, rtol=0)
+    assert any(unit.guard for unit in parse(text).units)

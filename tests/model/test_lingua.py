@@ -218,6 +218,11 @@ def test_marks_around_a_context_stay_with_it() -> None:
         assert not text or (text.strip().startswith(f"<#ref{i}#> ") and text.strip().endswith(f" <#ref{i}#>"))
 
 
+def test_many_contexts_and_long_white_space_take_linear_time() -> None:
+    assert compress([f"Number {i}. It is old." for i in range(3000)], rate=0.2, use_context_level_filter=False)
+    assert compress(["<#a#>" + " " * 90_000 + "x" + " " * 90_000 + "<#b#>", "y"], rate=0.9)
+
+
 def test_word_labels() -> None:
     result = compress(["a b c", "d"], rate=1, return_word_label=True, word_sep="|", label_sep="=")
     assert result["fn_labeled_original_prompt"] == "a=1|b=1|c=1|d=1"

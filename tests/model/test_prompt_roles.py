@@ -335,3 +335,14 @@ def test_malformed_tags_are_one_clear_line(tagged: str) -> None:
     with pytest.raises(InputError, match="llmlingua") as error:
         parse_tagged(tagged)
     assert "\n" not in str(error.value)
+
+
+def test_a_question_behind_lines_of_talk_is_no_speaker() -> None:
+    talk = "Mira: It rains, so we meet in the hall.\nJon: I have tuned the piano, too.\n" * 2
+    roles = [part.role for part in parse(f"Read the call.\n\n{talk}\nQuestion: Where do we meet?").parts]
+    assert roles[0] == "instruction" and roles[-1] == "question" and set(roles[1:-1]) == {"turn"}
+    blocks = "".join(
+        f"Text: The hall number {i} is quite large today.\nMood: rather calm, I think\n\n" for i in range(3)
+    )
+    roles = [part.role for part in parse(f"Name the mood.\n\n{blocks}Text: It rains.\nMood:").parts]
+    assert roles == ["instruction", *["demonstration"] * 3, "question"]
