@@ -101,15 +101,15 @@ class Endpoints:
         steps: int = 8,
         threshold: float = 0.0,
         seed: int = 0,
-        granularity: str = "unit",
-        guards: bool = True,
-        least: float = 0.7,
-        least_demonstration: float = 0.5,
         pins: dict[str, bool] | None = None,
         shot_starts: list[int] | None = None,
         seconds: float = 0.0,
         note: str = "",
         id: str = "",
+        granularity: str = "unit",
+        guards: bool = True,
+        least: float = 0.7,
+        least_demonstration: float = 0.5,
     ) -> dict[str, Any]:
         """Save what a person says a model should have kept and dropped of a prompt, for the model to learn from.
 
@@ -127,15 +127,15 @@ class Endpoints:
             steps: Steps that the model took.
             threshold: Confidence threshold that the model was given.
             seed: Seed that the model was given.
-            granularity: How fine the pieces were that the model kept or dropped: token, unit or part.
-            guards: Whether sentences with a negation, limit or condition were one piece.
-            least: Share of a sentence's words that stayed if any did.
-            least_demonstration: Share of a demonstration that stayed, besides its answer, if any did.
             pins: Words that were fixed on purpose, by their place, in agreement with human_mask, as {"3": true}.
             shot_starts: Characters at which parts of the prompt begin.
             seconds: Time spent.
             note: A remark.
             id: 32 hexadecimal digits of your choice, as uuid4().hex gives; empty for new ones.
+            granularity: How fine the pieces were that the model kept or dropped: token, unit or part.
+            guards: Whether sentences with a negation, limit or condition were one piece.
+            least: Share of a sentence's words that stayed if any did.
+            least_demonstration: Share of a demonstration that stayed, besides its answer, if any did.
         """
         fields = {
             "id": id or uuid.uuid4().hex,
