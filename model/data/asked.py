@@ -23,10 +23,10 @@ import regex
 
 from ..errors import InputError
 from ..prompt.phrases import UNSPACED
+from ..relevance.encoder import Span
 from ..relevance.lexical import terms
 from .kinds import LANGUAGES
 
-Span = tuple[int, int]
 ALL_LANGUAGES = (*LANGUAGES, "de", "es", "ru")
 TRAIN_ROWS, VALID_ROWS = 1100, 1200  # NaturalQuestions: rows before the first are learnt, those between are to watch
 MEETINGS = 10  # of QMSum's training meetings that are learnt; every fifth of them is to watch

@@ -16,10 +16,11 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ..data.asked import AskedData, AskedPrompt, Span
+from ..data.asked import AskedData, AskedPrompt
 from ..data.kinds import LEARNT, SPLITS
 from ..errors import InputError
 from ..prompt import Prompt, parse
+from ..relevance.encoder import Span
 from ..relevance.prompt_reading import UnitsOf
 
 

@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..denoiser.unit_head import UnitHead
+from .fit_units import unit_logits
 from .unit_examples import UnitExample
-from .unit_head import unit_logits
 
 BINS = 10
 
@@ -45,7 +45,7 @@ def reliability(head: UnitHead, examples: Sequence[UnitExample]) -> Reliability:
     return Reliability(predicted, observed, count, gap)
 
 
-def calibrate(head: UnitHead, examples: Sequence[UnitExample]) -> UnitHead:
+def platt_scaled(head: UnitHead, examples: Sequence[UnitExample]) -> UnitHead:
     """A copy of the head whose logits are scaled and shifted to fit the examples."""
     logits, wanted = _outcomes(head, examples)
     factor, offset = torch.ones(1, requires_grad=True), torch.zeros(1, requires_grad=True)

@@ -15,9 +15,9 @@ from ..devices import pick_device
 from ..errors import InputError
 from ..relevance.encoder import SentenceEncoder
 from ..teacher.answers import AnsweredUnits, read_answers
-from .calibration import calibrate, reliability
+from .calibration import platt_scaled, reliability
+from .fit_units import UnitFitConfig, fit_units, measured, new_head
 from .unit_examples import UnitExample, read_examples
-from .unit_head import UnitFitConfig, fit_units, measured, new_head
 
 REMEMBERED = 2**30  # bytes of embeddings; documents recur among prompts
 
@@ -65,7 +65,7 @@ def train_units(config: TrainUnitsConfig) -> dict[str, Any]:
     start = new_head(learnt, shape, config.fit.seed) if config.anew or not parent.unit_head else parent.unit_head
     head, losses = fit_units(learnt, config.fit, start)
     before = reliability(head, valid)
-    head = calibrate(head, valid)
+    head = platt_scaled(head, valid)
     metrics = {
         "loss": [round(loss, 4) for loss in losses],
         "answers_kept": {kind: [round(share, 4) for share in row] for kind, row in measured(head, valid).items()},

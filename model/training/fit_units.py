@@ -184,19 +184,24 @@ def answers_kept(head: UnitHead, example: UnitExample, rate: float, steps: int =
     total = float(example.size.sum())
     for step in range(1, steps + 1):
         left = rate - float(example.size[kept].sum()) / total
-        logits = unit_logits(head, example, (kept, ~kept & False, left if steps > 1 else 0.0))
-        kept = filled(logits, example.size, rate * total * step / steps, kept)
+        logits = unit_logits(head, example, (kept, torch.zeros_like(kept), left if steps > 1 else 0.0))
+        kept = fill_units(logits, example.size, rate * total, kept, rate * total * step / steps)
     return coverage(example, kept)
 
 
-def filled(logits: Tensor, size: Tensor, budget: float, kept: Tensor) -> Tensor:
-    """Add the likest units that fit: bool [units]."""
+def fill_units(logits: Tensor, size: Tensor, budget: float, kept: Tensor, enough: float | None = None) -> Tensor:
+    """Add the likest units that fit: bool [units].
+
+    enough: stop when what is kept is as large; None = when nothing fits any more.
+    """
     kept = kept.clone()
-    room = budget - float(size[kept].sum())
+    spent = float(size[kept].sum())
     for unit in logits.argsort(descending=True, stable=True).tolist():
-        if not kept[unit] and float(size[unit]) <= room:
+        if spent >= (budget if enough is None else enough):
+            break
+        if not kept[unit] and spent + float(size[unit]) <= budget:
             kept[unit] = True
-            room -= float(size[unit])
+            spent += float(size[unit])
     return kept
 
 

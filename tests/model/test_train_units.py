@@ -16,19 +16,19 @@ from model.denoiser.unit_head import UnitHeadConfig
 from model.errors import InputError
 from model.relevance.encoder import SentenceEncoder
 from model.teacher.answers import read_answers, teach_answers
-from model.training.calibration import calibrate, reliability
-from model.training.train_units import TrainUnitsConfig, train_units
-from model.training.unit_examples import UnitExample, read_examples
-from model.training.unit_head import (
+from model.training.calibration import platt_scaled, reliability
+from model.training.fit_units import (
     UnitFitConfig,
     answers_kept,
-    filled,
+    fill_units,
     fit_units,
     measured,
     new_head,
     unit_logits,
     unit_loss,
 )
+from model.training.train_units import TrainUnitsConfig, train_units
+from model.training.unit_examples import UnitExample, read_examples
 from tests.support.tiny import tiny_checkpoint
 from tests.support.tiny_encoder import tiny_encoder
 
@@ -129,7 +129,7 @@ def test_loss_prefers_the_wanted_unit_and_looks_at_hidden_units_alone() -> None:
 def test_a_budget_is_spent_on_the_likest_units_that_fit() -> None:
     kept = torch.tensor([False, False, False, True])
     logits, size = torch.tensor([3.0, 2.0, 1.0, 0.0]), torch.tensor([9.0, 2.0, 2.0, 1.0])
-    assert filled(logits, size, 5.0, kept).tolist() == [False, True, True, True]
+    assert fill_units(logits, size, 5.0, kept).tolist() == [False, True, True, True]
 
 
 def test_the_head_learns_to_keep_answers(examples: list[UnitExample]) -> None:
@@ -147,7 +147,7 @@ def test_calibration_lessens_the_error_and_keeps_the_order(examples: list[UnitEx
     head, _ = fit_units(examples, UnitFitConfig(epochs=5, batch=5), new_head(examples, UnitHeadConfig(width=16), 0))
     with torch.no_grad():
         head.last.bias += 3.0
-    better = calibrate(head, examples)
+    better = platt_scaled(head, examples)
     assert reliability(better, examples).error < reliability(head, examples).error
     for example in examples:
         order = [unit_logits(h, example).argsort(stable=True) for h in (head, better)]
