@@ -9,7 +9,7 @@ import torch
 
 from model.compress import PAPER, Compressor, CompressRequest
 from model.denoiser.checkpoint import UNITS, load_checkpoint, save_checkpoint
-from model.denoiser.hierarchy import HierarchicalPredict, needs_tokens
+from model.denoiser.hierarchy import TOPICS, HierarchicalPredict, along_turns, needs_tokens
 from model.denoiser.unit_head import UnitHead, UnitHeadConfig
 from model.diffusion.sampler import Prediction
 from model.diffusion.schedule import DROP, KEEP, MASK
@@ -168,3 +168,16 @@ def test_the_same_request_gives_the_same_trace(shipped: Compressor) -> None:
 def test_the_papers_method_has_no_unit_level(shipped: Compressor) -> None:
     """It asks the token denoiser alone."""
     assert shipped.compress(DOCUMENTS, 0.5, **PAPER).trace.steps[0].units == ()
+
+
+def test_units_of_a_long_conversation_are_judged_with_their_neighbours() -> None:
+    quiet = torch.full((10 * TOPICS,), -4.0)
+    talk = quiet.clone()
+    talk[100:140:2] = 1.0  # every other unit of a stretch
+    judged = along_turns(talk)
+    assert judged[101:139].min() > judged[200:].max() + 1
+    needle = quiet.clone()
+    needle[300] = 6.0
+    assert along_turns(needle).argmax() == 300 and along_turns(needle)[300] == 5.0
+    short = torch.randn(TOPICS - 1)
+    assert torch.equal(along_turns(short), short)
