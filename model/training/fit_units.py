@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
+from ..denoiser.hierarchy import along_turns
 from ..denoiser.unit_head import UnitHead, UnitHeadConfig
 from ..errors import InputError
 from .unit_examples import UnitExample
@@ -185,6 +186,8 @@ def answers_kept(head: UnitHead, example: UnitExample, rate: float, steps: int =
     for step in range(1, steps + 1):
         left = rate - float(example.size[kept].sum()) / total
         logits = unit_logits(head, example, (kept, torch.zeros_like(kept), left if steps > 1 else 0.0))
+        if example.every:
+            logits = along_turns(logits)
         kept = fill_units(logits, example.size, rate * total, kept, rate * total * step / steps)
     return coverage(example, kept)
 
