@@ -194,7 +194,7 @@ def _xquad(language: str) -> Draw:
     return prompts
 
 
-def _redundant(languages: Sequence[str]) -> Draw:
+def _redundant(kind: str, languages: Sequence[str]) -> Draw:
     """An article in several languages and three questions in any of them: the same facts many times over."""
 
     def prompts(data: AskedData, split: str) -> Iterator[AskedPrompt]:
@@ -203,7 +203,7 @@ def _redundant(languages: Sequence[str]) -> Draw:
         for article in sorted({row.group for row in rows if split_of_article(row.group) == split}):
             inside = [i for i, row in enumerate(rows) if row.group == article]
             for draw in range(max(len(inside) // 3, 1)):
-                rng = random.Random(f"redundant:{article}:{draw}")
+                rng = random.Random(f"{kind}:{article}:{draw}")
                 asked = list({rows[i].paragraph: i for i in rng.sample(inside, len(inside))}.values())[:3]
                 paragraphs = {rows[i].paragraph: i for i in inside}
                 documents = [
@@ -214,7 +214,7 @@ def _redundant(languages: Sequence[str]) -> Draw:
                 chosen = [sets[rng.choice(list(languages))][i] for i in asked]
                 twins = [[data.articles(language)[i] for language in languages] for i in asked]
                 if all(holds(p.text, p.answers) for p in chosen):
-                    yield _written("redundant", 1000 * article + draw, documents, chosen, rng, twins)
+                    yield _written(kind, 1000 * article + draw, documents, chosen, rng, twins)
 
     return prompts
 
@@ -241,8 +241,8 @@ KINDS: Mapping[str, Draw] = {
     "nq8-mixed": _natural_questions(8, every=2, hard=False),
     "nq20": _natural_questions(20, every=3),
     **{f"xquad-{language}": _xquad(language) for language in ALL_LANGUAGES},
-    "redundant": _redundant(LANGUAGES),
-    "redundant-unseen": _redundant(("en", "de", "es", "ru")),
+    "redundant": _redundant("redundant", LANGUAGES),
+    "redundant-unseen": _redundant("redundant-unseen", ("en", "de", "es", "ru")),
     "qmsum": _qmsum,
 }
 

@@ -105,6 +105,15 @@ def test_pairs_of_other_data_are_refused(folder: Path, pairs: Path, tmp_path: Pa
         read_examples(AskedData(folder), read_answers(pairs), tiny_encoder(), tmp_path / "other")
 
 
+def test_a_kind_of_the_same_facts_in_two_languages_names_itself(folder: Path) -> None:
+    source = folder / "qa" / f"{KIND.replace('-', '.')}.jsonl.gz"
+    for language in ("de", "es", "ru"):
+        (folder / "qa" / f"xquad.{language}.jsonl.gz").write_bytes(source.read_bytes())
+    asked = list(AskedData(folder).prompts("redundant-unseen", "train"))
+    assert len(asked) == 4 and {each.kind for each in asked} == {"redundant-unseen"}
+    assert all(len(each.answers) == 3 and all(len(spans) == 4 for spans in each.answers) for each in asked)
+
+
 def test_unknown_kinds_and_missing_data_are_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="unknown kind 'poems'"):
         teach_answers(tmp_path, tmp_path / "out.jsonl", ["poems"])
