@@ -6,6 +6,9 @@ The annotator's rule: keep every proper name (people, places, companies) and eve
 fillers. As a person in the studio would, it pins the tokens of the model's mask that break the rule, presses
 Re-denoise, and goes on until none does; what is not pinned is the model's, and so is the length.
 
+With --kind tickets the prompts ask about several tickets, and the annotator decides whole sentences: requests stay,
+greetings go. That is the unit head's to learn.
+
 Prompts are put together from the lists of benchmarks/help_desk.py. Each seed splits every list in two, sentences,
 fillers, names, places, companies and products alike: what the model learns from and what it is measured on share none.
 
@@ -30,12 +33,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.help_desk import Case, cases, halves
-from model.compress import Compressor
+from benchmarks.help_desk import KINDS, Case, cases, halves
+from model.compress import Compressor, CompressRequest
 from model.data.fewshot import load_dataset
 from model.diffusion.trace import SamplerConfig
 from model.evaluation.metrics.bootstrap import Bootstrap, Interval
 from model.prompt import Prompt
+from model.record import RULES
 from model.teacher.pairs import read_pairs
 from model.training.finetune import FinetuneConfig, finetune
 
@@ -84,6 +88,7 @@ class Corrected:
             "steps": self.asked.steps,
             "threshold": self.asked.threshold,
             "seed": self.asked.seed,
+            **{name: CompressRequest.__dataclass_fields__[name].default for name in RULES},
             "checkpoint": checkpoint,
             "annotator": "rule",
             "created_at": "2026-01-01T00:00:00Z",
@@ -144,8 +149,8 @@ def measure(
     rng = random.Random(f"annotator:{seed}")
     mine, theirs = halves(rng)
     parent = Compressor.load(flags.checkpoint)
-    learnt = [correct(parent, case, rng.choice(RETENTIONS)) for case in cases(mine, flags.prompts, rng)]
-    held = [correct(parent, case, rng.choice(RETENTIONS)) for case in cases(theirs, flags.held, rng)]
+    learnt = [correct(parent, case, rng.choice(RETENTIONS)) for case in cases(mine, flags.prompts, rng, flags.kind)]
+    held = [correct(parent, case, rng.choice(RETENTIONS)) for case in cases(theirs, flags.held, rng, flags.kind)]
     file = folder / f"{seed}.jsonl"
     identity = parent.checkpoint.id
     file.write_text("".join(json.dumps(c.record(identity)) + "\n" for c in learnt), encoding="utf-8")
@@ -186,6 +191,7 @@ def _cell(value: Interval) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder that holds gsm8k/")
+    parser.add_argument("--kind", choices=sorted(KINDS), default="mail", help="what is corrected (default mail)")
     parser.add_argument("--prompts", type=int, default=20, help="corrections to learn from")
     parser.add_argument("--held", type=int, default=20, help="corrections to measure on")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])

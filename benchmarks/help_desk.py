@@ -210,10 +210,47 @@ def chat(lists: Lists, rng: random.Random) -> Case:
     return writer.case()
 
 
-def cases(lists: Lists, count: int, rng: random.Random) -> list[Case]:
-    """So many different prompts, e-mails and chats in turn."""
+def tickets(lists: Lists, rng: random.Random) -> Case:
+    """A question over several tickets: of each the sentences with a request stay, and none that only greets."""
+    writer = Writer(lists, rng)
+    wanted: list[Span] = []
+    idle: list[Span] = []
+    for number in range(1, rng.randint(4, 6)):
+        writer.add(f"Ticket {number}: ")
+        writer.pick("product")
+        writer.add("\n")
+        for i, kind in enumerate(["opening", "problem", *rng.choice((["reply"], ["problem"])), "request", "closing"]):
+            writer.add(" " if i else "")
+            start = len(writer.text)
+            writer.pick(kind)
+            span = (start, len(writer.text))
+            wanted += [span] if kind == "request" else []
+            idle += [span] if kind in FILLERS else []
+        writer.add("\n\n")
+    writer.add("Question: What happened to the ")
+    writer.pick("product")
+    writer.add("?\nAnswer:")
+    return _of_units(parse(writer.text), wanted, idle)
+
+
+def _of_units(prompt: Prompt, wanted: Sequence[Span], idle: Sequence[Span]) -> Case:
+    """The rule for all tokens of whole sentences."""
+    rule = {}
+    for unit in prompt.units:
+        for spans, keep in ((wanted, True), (idle, False)):
+            if unit.leaf and not unit.frame and any(a <= unit.start and unit.end <= b for a, b in spans):
+                rule |= dict.fromkeys(range(unit.first, unit.last), keep)
+    return Case(prompt, rule)
+
+
+KINDS = {"mail": (email, chat), "tickets": (tickets,)}
+
+
+def cases(lists: Lists, count: int, rng: random.Random, kind: str = "mail") -> list[Case]:
+    """So many different prompts: e-mails and chats in turn, or questions over tickets."""
     found: dict[str, Case] = {}
+    makers = KINDS[kind]
     while len(found) < count:
-        case = (email, chat)[len(found) % 2](lists, rng)
+        case = makers[len(found) % len(makers)](lists, rng)
         found.setdefault(case.prompt.text, case)
     return list(found.values())

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..data.fewshot import TRAIN_TASKS
+from ..data.kinds import LEARNT
 from ..errors import InputError
 from .tools import Commands, add_device, command, count, names
 
@@ -16,9 +17,10 @@ def add(commands: Commands) -> None:
     parser = command(
         commands,
         "teach",
-        "make training pairs: find out which tokens of few-shot prompts a target LLM needs",
+        "make training pairs: which tokens of few-shot prompts a target LLM needs, which units answer a question",
         "  %(prog)s --data data --pairs 200 --out pairs.jsonl\n"
         "  %(prog)s --data data --tasks sst-2,trec --targets smollm2 --pairs 20 --out pairs.jsonl\n"
+        "  %(prog)s --data data --kinds nq8,xquad-en,qmsum --out asked.jsonl\n"
         "the same command again goes on where the last one ended.",
         extra="train",
     )
@@ -39,6 +41,13 @@ def add(commands: Commands) -> None:
         metavar="LIST",
         help="comma-separated target LLMs: smollm2, gemma3, Hugging Face names or folders (default smollm2,gemma3)",
     )
+    flag(
+        "--kinds",
+        type=names,
+        metavar="LIST",
+        help="instead of tasks: kinds of prompts that ask about documents, whose answers are known, so that no target "
+        f"is needed ({', '.join(LEARNT)}; all: all of these)",
+    )
     flag("--pairs", type=count, default=100, metavar="N", help="how many there shall be in the end (default 100)")
     flag(
         "--method",
@@ -58,6 +67,11 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    if arguments.kinds:
+        from ..teacher.answers import teach_answers
+
+        teach_answers(arguments.data, arguments.out, LEARNT if arguments.kinds == ("all",) else arguments.kinds)
+        return
     for task in arguments.tasks:
         _check_trainable(task)
     from ..teacher.pairs import TeachConfig, teach

@@ -13,12 +13,15 @@ from torch import Tensor
 from ..diffusion.sampler import Predict, Prediction
 from ..diffusion.schedule import DROP, KEEP, MASK
 from ..prompt import Prompt
-from ..relevance.features import Relevance
+from ..relevance.features import Relevance, smoothed
 from ..relevance.prompt_reading import UnitsOf
 from .unit_head import UnitHead
 
 BY_TOKENS = ("demonstration",)  # roles of parts that the token denoiser decides
 GUARD_BONUS = 1.0  # logits that a guard has ahead of other units where nobody asks, so that nothing says what counts
+TOPICS = 60  # a long conversation is about so many things in turn: its units are judged with their neighbours
+OUTSTANDING = 1.0  # logits by which a unit has to stand out from its neighbours to be judged alone
+OWN = 0.1  # share of its own logit among its neighbours'
 
 
 def needs_tokens(prompt: Prompt, granularity: str) -> bool:
@@ -51,6 +54,8 @@ class HierarchicalPredict:
         self.units = torch.tensor(units.units)
         guards = torch.tensor([float(prompt.units[u].guard) for u in units.units])
         self.bonus = torch.zeros_like(guards) if units.questions else GUARD_BONUS * guards
+        roles = [prompt.parts[prompt.units[unit].part].role for unit in units.units]
+        self.turns = torch.tensor([role == "turn" for role in roles], dtype=torch.bool)
         by_tokens = torch.tensor([part.role in BY_TOKENS for part in prompt.parts])
         self.part = torch.tensor([token.part for token in prompt.tokens])
         self.by_tokens = by_tokens[self.part]
@@ -81,6 +86,7 @@ class HierarchicalPredict:
         left = max(self.budget - spent, 0.0) if bool((states == MASK).any()) else 0.0
         features = torch.cat([self.relevance.static, self.relevance.dynamic(kept, dropped, left)], 1)
         logits: Tensor = self.head(features, self.relevance.vectors, self.relevance.asked)
+        logits[self.turns] = along_turns(logits[self.turns])
         return logits + self.bonus
 
     def _all(self, which: Tensor) -> Tensor:
@@ -99,3 +105,16 @@ class HierarchicalPredict:
         """[parts] the best unit of each: one sentence that is wanted makes its part wanted."""
         best = torch.full((len(self.prompt.parts),), -8.0)
         return best.scatter_reduce(0, self.part[self.inside], of_token[self.inside], "amax")
+
+
+def along_turns(logits: Tensor) -> Tensor:
+    """Logits [n] of a conversation's units in order, averaged over those around each: people take many turns to answer.
+
+    The average is a Gaussian's whose width grows with the conversation, so that in a short one each unit is judged
+    alone, and so is a unit that stands out anywhere. On QMSum's validation meetings this keeps .48 / .64 / .77 of the
+    words of the gold spans at 10 / 20 / 35 %, against .43 / .60 / .73 without.
+    """
+    width = len(logits) / TOPICS
+    if width < 1:
+        return logits
+    return torch.maximum(logits - OUTSTANDING, OWN * logits + (1 - OWN) * smoothed(logits, width))

@@ -101,6 +101,10 @@ class SentenceEncoder:
         own = Prefixes(**stored.meta.get("prefixes", {}))
         return cls(stored.model.to(place), stored.tokenizer, prefixes or own)
 
+    def remember(self, limit: int) -> None:
+        """Keep up to so many bytes of embeddings, beginning with none."""
+        self._cache = TensorCache(limit)
+
     def embed(self, texts: Sequence[str], kind: Kind = "passage") -> Tensor:
         """fp32 [texts, width] of length 1, on the CPU. What is longer than a window is read in several."""
         return self.read(texts, [()] * len(texts), kind)[0]

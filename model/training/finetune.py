@@ -6,6 +6,9 @@ checkpoint as it is. Of the others the new model is to think what its parent tho
 seeing the same states (learning without forgetting, Li and Hoiem 2016, arXiv 1606.09282): a token left alone may only
 have been good enough. So that a few prompts of one kind do not change what it makes of others, it also rehearses the
 parent's judgement of the prompts in `REHEARSED`, which nobody corrected.
+
+Corrections of masks of whole units teach the unit head (`model.training.corrected_units`), and the token denoiser only
+where it has a say: in demonstrations, and in masks of single tokens.
 """
 
 from __future__ import annotations
@@ -22,9 +25,14 @@ from pathlib import Path
 
 from ..compress import Compressor, CompressRequest
 from ..denoiser.checkpoint import save_checkpoint
+from ..denoiser.hierarchy import needs_tokens
+from ..denoiser.unit_head import UnitHead
 from ..errors import InputError
+from ..prompt import parse
+from ..prompt.pieces import Rules
 from ..prompt.pins import pins_for_task
 from .batches import Item
+from .corrected_units import CorrectedUnits, fit_corrected_units
 from .corrections import CorrectedPrompt, read_corrections
 from .fit import Epoch, FitConfig, FitProgress, fit
 
@@ -120,15 +128,29 @@ def finetune(config: FinetuneConfig, progress: FitProgress | None = None) -> Fin
     learnt, held = hold_out(corrections, config)
     parent = Compressor.load(config.parent)
     before = agreement_with_people(parent, held), edit_rate(parent, held)
-    items = [item for correction in learnt for item in items_of_correction(correction, parent)] + rehearsal(parent)
-    valid = [item for correction in held for item in items_of_correction(correction, parent)]
+    items, valid = (
+        [
+            item
+            for correction in side
+            if _by_tokens(correction, parent)
+            for item in items_of_correction(correction, parent)
+        ]
+        for side in (learnt, held)
+    )
     fitting = replace(config.fit, seed=config.seed)
     start = parent.checkpoint
     state = _state(config, data, start.id) if config.resumable else None
     student = deepcopy(start.denoiser)
-    history = fit(student, start.collator, items, valid, fitting, parent=start.denoiser, state=state, progress=progress)
+    history: list[Epoch] = []
+    if items:
+        items, valid = items + rehearsal(parent), valid or rehearsal(parent)
+        history = fit(
+            student, start.collator, items, valid, fitting, parent=start.denoiser, state=state, progress=progress
+        )
     student.half().float()  # as the new checkpoint will hold it
-    child = Compressor(replace(start, denoiser=student))
+    head, of_units = _fit_units(parent, learnt, held, config.seed, None if items else progress)
+    history = history or of_units
+    child = Compressor(replace(start, denoiser=student, unit_head=head))
     after = agreement_with_people(child, held), edit_rate(child, held)
     metrics = {
         "agreement_before": round(before[0], 4),
@@ -146,7 +168,7 @@ def finetune(config: FinetuneConfig, progress: FitProgress | None = None) -> Fin
         "metrics": metrics,
         "fit": asdict(fitting),
     }
-    new = save_checkpoint(config.out, student, start.collator.tokenizer, meta, unit_head=start.unit_head)
+    new = save_checkpoint(config.out, student, start.collator.tokenizer, meta, unit_head=head)
     if state is not None:
         _forget_states(config.out)
     seconds = time.perf_counter() - began
@@ -154,6 +176,47 @@ def finetune(config: FinetuneConfig, progress: FitProgress | None = None) -> Fin
         new, config.out, start.id, len(learnt), len(held),
         before[0], after[0], before[1], after[1], history, seconds, data,
     )  # fmt: skip
+
+
+def _fit_units(
+    parent: Compressor,
+    learnt: Sequence[CorrectedPrompt],
+    held: Sequence[CorrectedPrompt],
+    seed: int,
+    progress: FitProgress | None,
+) -> tuple[UnitHead | None, list[Epoch]]:
+    """The unit head after the corrections that it had to decide; the parent's where there are none."""
+    head, encoder = parent.checkpoint.unit_head, parent.encoder
+    if head is None or encoder is None:
+        return head, []
+
+    def units(corrections: Sequence[CorrectedPrompt]) -> list[CorrectedUnits]:
+        own = [c for c in corrections if _by_units(c, parent)]
+        read = (CorrectedUnits.of(encoder, c.prompt, c.keep, c.touched, c.asked.retention) for c in own)
+        return [each for each in read if each is not None]
+
+    to_learn = units(learnt)
+    if not to_learn:
+        return head, []
+    texts = [path.read_text(encoding="utf-8") for path in sorted(REHEARSED.glob("*.txt"))]
+    nobody = (
+        CorrectedUnits.of(encoder, prompt, [False] * len(prompt), [False] * len(prompt), retention)
+        for prompt in map(parse, texts)
+        for retention in RETENTIONS
+    )
+    rehearsed = [each for each in nobody if each is not None]
+    return fit_corrected_units(head, to_learn, units(held), rehearsed, seed, progress)
+
+
+def _by_tokens(correction: CorrectedPrompt, parent: Compressor) -> bool:
+    """Whether the token denoiser had a say in the mask, so that it has to learn the correction."""
+    rules = Rules(**correction.rules)
+    return not _by_units(correction, parent) or needs_tokens(correction.prompt, rules.granularity)
+
+
+def _by_units(correction: CorrectedPrompt, parent: Compressor) -> bool:
+    """Whether the unit head had a say in it."""
+    return parent.checkpoint.unit_head is not None and not Rules(**correction.rules).free
 
 
 def _state(config: FinetuneConfig, data: str, parent: str) -> Path:

@@ -9,7 +9,7 @@ import torch
 
 from model.compress import PAPER, Compressor, CompressRequest
 from model.denoiser.checkpoint import UNITS, load_checkpoint, save_checkpoint
-from model.denoiser.hierarchy import GUARD_BONUS, HierarchicalPredict, needs_tokens
+from model.denoiser.hierarchy import GUARD_BONUS, TOPICS, HierarchicalPredict, along_turns, needs_tokens
 from model.denoiser.unit_head import UnitHead, UnitHeadConfig
 from model.diffusion.sampler import Prediction
 from model.diffusion.schedule import DROP, KEEP, MASK
@@ -185,3 +185,16 @@ def test_guards_come_first_where_nobody_asks(question: str, ahead: float) -> Non
         expected = ahead if unit.guard else 0.0
         torch.testing.assert_close(with_bonus[u] - without[u], torch.tensor(expected), atol=1e-4, rtol=0)
     assert any(unit.guard for unit in parse(text).units)
+
+
+def test_units_of_a_long_conversation_are_judged_with_their_neighbours() -> None:
+    quiet = torch.full((10 * TOPICS,), -4.0)
+    talk = quiet.clone()
+    talk[100:140:2] = 1.0  # every other unit of a stretch
+    judged = along_turns(talk)
+    assert judged[101:139].min() > judged[200:].max() + 1
+    needle = quiet.clone()
+    needle[300] = 6.0
+    assert along_turns(needle).argmax() == 300 and along_turns(needle)[300] == 5.0
+    short = torch.randn(TOPICS - 1)
+    assert torch.equal(along_turns(short), short)
