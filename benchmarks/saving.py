@@ -134,7 +134,7 @@ def fields(name: str, i: int) -> dict[str, Any]:
 def call(http: httpx.Client, url: str, record: dict[str, Any]) -> Any:
     """What /correct answers: the saved record, or what is wrong, as text. Raises HTTPError or ValueError without it."""
     order = ("prompt", "offsets", "model_mask", "human_mask", "checkpoint", "annotator")
-    more = [0.5, 8, 0.0, 0, None, None, 1.0, "", record["id"]]
+    more = [0.5, 8, 0.0, 0, None, None, 1.0, "", record["id"], "unit", True, 0.0, 0.5]
     made = http.post(f"{url}/gradio_api/call/correct", json={"data": [record[name] for name in order] + more})
     made.raise_for_status()
     event = ""
