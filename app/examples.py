@@ -10,7 +10,7 @@ _FOLDER = Path(__file__).parents[1] / "examples"
 _PROMPTS = {
     "Documents + question": ("documents.txt", 50),
     "Notes of a meeting": ("meeting.txt", 50),
-    "Orders as JSON": ("orders.txt", 40),
+    "Orders as JSON": ("orders.txt", 50),
     "Maths, few-shot": ("maths.txt", 50),
     "News labels": ("news.txt", 65),
     "Log of a shop": ("log.txt", 60),
