@@ -19,7 +19,7 @@ _QUESTIONS = {"Support desk": "support.txt", "Dates": "dates.txt", "Harbour": "h
 
 
 @dataclass(frozen=True)
-class Example:
+class ExamplePrompt:
     """A prompt, and a length in percent at which one would send what is left of it."""
 
     text: str
@@ -27,11 +27,9 @@ class Example:
 
 
 @cache
-def example_prompts() -> dict[str, Example]:
+def example_prompts() -> dict[str, ExamplePrompt]:
     """The prompts for Explore by their titles; the page opens with the first."""
-    return {
-        title: Example(_read(_FOLDER / file).removesuffix("\n"), percent) for title, (file, percent) in _PROMPTS.items()
-    }
+    return {title: ExamplePrompt(_prompt(file), percent) for title, (file, percent) in _PROMPTS.items()}
 
 
 @cache

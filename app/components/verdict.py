@@ -29,7 +29,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Line:
+class VerdictLine:
     """Something to know about a mask.
 
     Attributes:
@@ -45,7 +45,7 @@ class Line:
     act: str = "keep"
 
     @classmethod
-    def of(cls, level: str, text: str, places: Iterable[Place], act: str = "keep") -> Line:
+    def of(cls, level: str, text: str, places: Iterable[Place], act: str = "keep") -> VerdictLine:
         """With as many places as are shown."""
         places = tuple(places)
         return cls(level, text, places[:_MOST_PLACES], max(len(places) - _MOST_PLACES, 0), act)
@@ -72,7 +72,7 @@ def _lost_rules(result: Compressed) -> Iterator[Place]:
     yield from _units(prompt, [*verdict.rules_gone, *verdict.rules_broken])
 
 
-def _headline(verdict: Verdict, lines: Sequence[Line]) -> str:
+def _headline(verdict: Verdict, lines: Sequence[VerdictLine]) -> str:
     whole = " and ".join(role for role in _TASK if getattr(verdict, f"{role}_whole"))
     looks = [line for line in lines if line.level != "note"]
     if not looks:
@@ -83,29 +83,29 @@ def _headline(verdict: Verdict, lines: Sequence[Line]) -> str:
     return f"{f'{whole.capitalize()} whole. ' if whole else ''}{plural(len(looks), 'thing')} to look at:"
 
 
-def _lines(result: Compressed) -> Iterator[Line]:
+def _lines(result: Compressed) -> Iterator[VerdictLine]:
     verdict, prompt = result.verdict, result.prompt
     if verdict.over_budget:
         asked, kept = verdict.asked or 0, verdict.kept_share
-        yield Line("look", f"longer than asked, {kept:.0%} instead of {asked:.0%}: {verdict.over_budget}")
+        yield VerdictLine("look", f"longer than asked, {kept:.0%} instead of {asked:.0%}: {verdict.over_budget}")
     for role in _TASK:
         if getattr(verdict, f"{role}_whole") is False:
-            yield Line.of("bad", f"the {role} is not whole", _gaps(prompt, result.trace.keep, role))
+            yield VerdictLine.of("bad", f"the {role} is not whole", _gaps(prompt, result.trace.keep, role))
     yield from _rules(prompt, verdict.rules_gone, "dropped")
     yield from _rules(prompt, verdict.rules_broken, "not whole")
     if verdict.fragments:
         count = plural(len(verdict.fragments), *_SENTENCES)
-        yield Line.of("bad", f"{_BROKEN} {count}", _units(prompt, verdict.fragments))
+        yield VerdictLine.of("bad", f"{_BROKEN} {count}", _units(prompt, verdict.fragments))
     if verdict.broken_by_pins:
         count = plural(len(verdict.broken_by_pins), *_SENTENCES)
-        yield Line.of("look", f"taken apart by what you fixed: {count}", _units(prompt, verdict.broken_by_pins))
+        yield VerdictLine.of("look", f"taken apart by what you fixed: {count}", _units(prompt, verdict.broken_by_pins))
     yield from _gone(prompt, verdict)
     yield from _dropped(result)
     if mine := list(_by_hand(result)):
-        yield Line.of("note", f"kept by you: {plural(len(mine), 'place')}", mine, act="free")
+        yield VerdictLine.of("note", f"kept by you: {plural(len(mine), 'place')}", mine, act="free")
 
 
-def _gone(prompt: Prompt, verdict: Verdict) -> Iterator[Line]:
+def _gone(prompt: Prompt, verdict: Verdict) -> Iterator[VerdictLine]:
     """What occurs nowhere in the result any more."""
     for losses, name in (
         (verdict.identifiers_gone, "identifier"),
@@ -114,27 +114,29 @@ def _gone(prompt: Prompt, verdict: Verdict) -> Iterator[Line]:
     ):
         if losses:
             text = f"{plural(len(losses), name)} gone: {_listed(losses)}"
-            yield Line.of("note", text, _units(prompt, losses, own=True))
+            yield VerdictLine.of("note", text, _units(prompt, losses, own=True))
 
 
-def _rules(prompt: Prompt, losses: Sequence[Loss], what: str) -> Iterator[Line]:
+def _rules(prompt: Prompt, losses: Sequence[Loss], what: str) -> Iterator[VerdictLine]:
     """Lost rules: of the task, and of everything else."""
     for level, is_task, where in (("bad", True, " of the task"), ("look", False, "")):
         roles = (prompt.parts[prompt.tokens[loss.token].part].role for loss in losses)
         some = [loss for loss, role in zip(losses, roles, strict=True) if (role in _TASK) == is_task]
         if some:
             count = plural(len(some), *_SENTENCES)
-            yield Line.of(level, f"{count}{where} {_RULE} {what}", _units(prompt, some))
+            yield VerdictLine.of(level, f"{count}{where} {_RULE} {what}", _units(prompt, some))
 
 
-def _dropped(result: Compressed) -> Iterator[Line]:
+def _dropped(result: Compressed) -> Iterator[VerdictLine]:
     """Sentences, items and lines of which nothing is left."""
     keep, prompt = result.trace.keep, result.prompt
     units = [unit for unit in prompt.units if unit.leaf and not unit.frame and unit.first < unit.last]
     gone = [unit for unit in units if not any(keep[unit.first : unit.last])]
     if gone:
         places = (_place(prompt, unit.first, unit.last) for unit in gone)
-        yield Line.of("note", f"{len(gone):,} of {len(units):,} sentences, items and lines dropped whole", places)
+        yield VerdictLine.of(
+            "note", f"{len(gone):,} of {len(units):,} sentences, items and lines dropped whole", places
+        )
 
 
 def _gaps(prompt: Prompt, keep: Sequence[bool], role: str) -> Iterator[Place]:

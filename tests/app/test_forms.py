@@ -24,7 +24,7 @@ from app.components.forms import (
     reads,
     refused_as,
 )
-from app.components.sampling import BREAKS, DIGITS, TASK, SamplingRequest
+from app.components.sampling import BREAKS, DIGITS, TASK, UNIT, SamplingRequest
 from model.errors import InputError
 
 SETTINGS: dict[str, Any] = {
@@ -33,6 +33,7 @@ SETTINGS: dict[str, Any] = {
     "threshold": 0,
     "seed": 0,
     "rules": [TASK],
+    "granularity": UNIT,
     "words": None,
 }
 VIEWS = sorted(Path(__file__).parents[2].glob("app/*/view.py"))
