@@ -21,6 +21,7 @@ from model.record import CorrectionRecord
 
 RevisionKey = tuple[str, int]  # id and revision of a correction
 
+IMPORTED_REVISIONS = 10_000  # a larger number is made up, and would leave none for a reviewer
 _BATCH = 50  # corrections read at a time
 
 _r, _p, _u = columns(R), columns(P), columns(UseRow)
@@ -63,7 +64,7 @@ class Corrections(Sessions):
         """
         if revision is not None and revision < 1:
             raise RecordError("revision: is at least 1")
-        wanted = _stamped(fields, "submitted")
+        wanted = _checked(_stamped(fields, "submitted"))
         with self._write() as session:
             _check_owner(session, wanted)
             newest = _newest(session, wanted.id)
@@ -196,6 +197,13 @@ def _stamped(fields: Mapping[str, Any], status: str) -> CorrectionRecord:
     return CorrectionRecord.from_fields({**fields, **own, "reviewer": "", "review_note": ""})
 
 
+def _checked(correction: CorrectionRecord) -> CorrectionRecord:
+    """The same, unless nothing can be learnt from it. Raises RecordError."""
+    if correction.status != "draft" and "1" not in correction.human_mask:
+        raise RecordError("human_mask: keeps no token at all, which nothing can be learnt from")
+    return correction
+
+
 def _is_of(annotator: str, prompt_sha256: str) -> ColumnElement[bool]:
     return and_(_r.annotator == annotator, _r.prompt_sha256 == prompt_sha256)
 
@@ -239,13 +247,15 @@ def _import(session: Session, correction: CorrectionRecord) -> tuple[str, str]:
     there = _get(session, correction.id, correction.revision)
     if there == correction:
         return "already there", ""
+    if correction.revision > IMPORTED_REVISIONS:
+        return "refused", f"revision: nobody revised this {correction.revision:,} times; at most {IMPORTED_REVISIONS:,}"
     if there is not None:
         return "refused", f"revision {correction.revision} of this id is there with other content"
     mine = _is_of(correction.annotator, correction.prompt_sha256)
     if correction.status == "draft" and _first(session, DRAFT, mine) is not None:
         return "refused", "the annotator has another draft on this prompt"
     try:
-        _check_owner(session, correction)
+        _check_owner(session, _checked(correction))
     except RecordError as error:
         return "refused", str(error)
     _add(session, correction)

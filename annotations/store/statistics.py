@@ -14,6 +14,8 @@ from annotations.store.tables import PromptRow as P
 from annotations.store.tables import RevisionRow as R
 from annotations.store.tables import columns
 
+GROUPS = 200  # annotators or checkpoints that are told apart, those with most corrections
+
 _r, _p = columns(R), columns(P)
 
 
@@ -54,11 +56,12 @@ class Statistics(Sessions):
 
 
 def _groups(session: Session, by: str) -> dict[str, Group]:
-    """Sums over the newest revisions, for each value of a column; "" = all in one."""
+    """Sums over the newest revisions, for each of the most frequent values of a column; "" = all in one."""
     sums = (func.count(), func.sum(_p.tokens), func.sum(_r.edits), cast(func.sum(_r.seconds), Float))
     if not by:
         row = session.execute(select(*sums).select_from(R).join(P).where(CURRENT)).one()
         return {"": Group(*row)} if row[0] else {}
     column = _r[by]
-    query = select(column, *sums).select_from(R).join(P).where(CURRENT).group_by(column).order_by(column)
-    return {row[0]: Group(*row[1:]) for row in session.execute(query).all()}
+    query = select(column, *sums).select_from(R).join(P).where(CURRENT).group_by(column)
+    rows = session.execute(query.order_by(func.count().desc(), column).limit(GROUPS)).all()
+    return {row[0]: Group(*row[1:]) for row in sorted(rows)}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,14 +15,18 @@ from annotations.files.formats import write_jsonl
 from annotations.results import TO_LEARN, Filter
 from annotations.store import RevisionKey, Store
 from app.background.priority import lower_priority
+from app.background.scratch import remove_leftovers, scratch_folder
 from app.background.served import Served
 from model.errors import InputError
+from model.record import CorrectionRecord
 
 if TYPE_CHECKING:
     from model.training.finetune import FineTuned
 
 RUNNING, CANCELLING, DONE, CANCELLED, FAILED = "running", "cancelling", "done", "cancelled", "failed"
 CHECKPOINTS_FOLDER = "checkpoints"  # in the data folder
+_SCRATCH = ".making-"
+_INTERRUPTED = "The server stopped in the middle of fine-tuning. Nothing was changed: start it again."
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,12 @@ class FineTuning:
             self._thread = threading.Thread(target=self._run, args=(keys, lesson, parent), daemon=True)
             self._thread.start()
 
+    def recover(self) -> None:
+        """After a start: remove what a killed server left of its job, prompts included, and say that it failed."""
+        if remove_leftovers(self._served.settings.data_folder / CHECKPOINTS_FOLDER, _SCRATCH):
+            with self._lock:
+                self._job = self._job or FineTuningJob(FAILED, "", 0, _INTERRUPTED)
+
     def cancel(self) -> None:
         """End the job after its present step; no checkpoint is left."""
         with self._lock:
@@ -143,10 +152,9 @@ class FineTuning:
 
     def _make(self, keys: Sequence[RevisionKey], lesson: Lesson, parent: str) -> FineTuned:
         store, checkpoints = self._open_store(), self._served.settings.data_folder / CHECKPOINTS_FOLDER
-        checkpoints.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=checkpoints, prefix=".making-") as scratch:
-            file, out = Path(scratch) / "corrections.jsonl", Path(scratch) / "checkpoint"
-            write_jsonl(file, store.fetch(keys))
+        with scratch_folder(checkpoints, _SCRATCH) as scratch:
+            file, out = scratch / "corrections.jsonl", scratch / "checkpoint"
+            write_jsonl(file, _learnable(store.fetch(keys)))
             folder = self._served.folder(store.checkpoint(parent).path)
             try:
                 result = self._learn(file, out, folder, lesson, self._progress)
@@ -170,6 +178,19 @@ class FineTuning:
         with self._lock:
             assert self._job is not None
             self._job = replace(self._job, seconds=time.monotonic() - self._job.started, **fields)
+
+
+def _learnable(corrections: Iterable[CorrectionRecord]) -> Iterator[CorrectionRecord]:
+    """Without those that nothing can be learnt from: one of them must not stop all the others."""
+    from model.training.corrections import corrected_prompt  # here, so that the studio opens without it
+
+    for correction in corrections:
+        try:
+            corrected_prompt(correction)
+        except InputError as error:
+            logging.getLogger(__name__).warning("correction %s is left out: %s", correction.id, error)
+        else:
+            yield correction
 
 
 def _metrics(result: FineTuned) -> dict[str, Any]:

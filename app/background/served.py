@@ -7,6 +7,7 @@ serves it again.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -22,6 +23,7 @@ from model.errors import InputError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+FOLLOW = 10.0  # seconds after which another server's promotion is noticed, at the latest by the next visitor
 SHIPPED_PATH = "shipped"  # instead of a path in the store: the shipped weights lie wherever the program does
 
 
@@ -37,6 +39,7 @@ class Served:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._compressor: Compressor | None = None
         self._note = ""
+        self._seen, self._look_at = "", time.monotonic() + FOLLOW  # what the store said last; when to ask it again
         self._lock = threading.Lock()  # held while the first model is loaded, and while it is replaced
         self._changing = threading.Lock()  # one change at a time
 
@@ -57,6 +60,8 @@ class Served:
         with self._lock:
             if self._compressor is None:
                 self._compressor = self._first()
+            elif self.settings.checkpoint is None and time.monotonic() > self._look_at:
+                self._compressor = self._followed(self._compressor)
             return self._compressor
 
     @property
@@ -99,9 +104,25 @@ class Served:
                 "DIFFUMASK_CHECKPOINT says which model is served: start the studio without it to choose here."
             )
 
+    def _followed(self, compressor: Compressor) -> Compressor:
+        """The model that another server on the same store has promoted meanwhile, or else this one."""
+        self._look_at = time.monotonic() + FOLLOW
+        promoted = None
+        with suppress(StoreError):
+            promoted = self._open_store().served()
+        if promoted is None or promoted.id in (self._seen, compressor.checkpoint.id):
+            return compressor
+        self._seen = promoted.id
+        try:
+            compressor, self._note = self._open(promoted), ""
+        except InputError as error:
+            self._note = f"Checkpoint {promoted.id} was promoted elsewhere and cannot be used here: {error}"
+        return compressor
+
     def _replace(self, compressor: Compressor) -> str:
         with self._lock:
             self._compressor, self._note = compressor, ""
+            self._seen = compressor.checkpoint.id
         return compressor.checkpoint.id
 
     def _open(self, checkpoint: CheckpointEntry) -> Compressor:
@@ -121,6 +142,7 @@ class Served:
         promoted = None
         with suppress(StoreError):
             promoted = self._open_store().served()
+        self._seen = promoted.id if promoted is not None else ""
         if promoted is not None and promoted.path != SHIPPED_PATH:
             try:
                 return self._open(promoted)
