@@ -13,6 +13,7 @@ from app.components.forms import INSTANT, MODEL_QUEUE
 from app.correct.tab import CorrectTab, correct_tab
 from app.corrections.tab import corrections_tab
 from app.explore.tab import ExploreTab, explore_tab
+from app.hosting.account import account_tab
 from app.hosting.serve import host
 from app.learn.tab import learn_tab
 from app.results.tab import results_tab
@@ -45,6 +46,9 @@ def build(studio: Studio) -> gr.Blocks:
                 compare_tab(studio, page, tab, correct.name)
             with gr.Tab("Results", id="results") as tab:
                 results_tab(studio.settings, tab)
+            if studio.settings.hosting.hosted:
+                with gr.Tab("Account", id="account") as tab:
+                    account_tab(studio, tab)
         _lead_to_correct(explore, correct, tabs)
         add_endpoints(studio, MODEL_QUEUE)
     return page
@@ -68,7 +72,7 @@ def launch(studio: Studio, **options: Any) -> Any:
     options = {
         "mcp_server": mcp_is_there(),
         "max_file_size": MAX_UPLOAD,
-        **host(page, studio.settings.hosting),
+        **host(page, studio),
         **options,
     }
     return page.launch(theme=theme(), css=_css(), footer_links=["api", "settings"], **options)

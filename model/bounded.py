@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -43,19 +44,27 @@ class BoundedError(Exception):
     """The work took more memory or time than it may, or failed in a way that says nothing."""
 
 
-def bounded_lines(
-    script: Path, arguments: Sequence[str] = (), given: bytes = b"", *, seconds: float, memory: int, line: int
-) -> Iterator[bytes]:
-    """Run a Python file as a program and yield the lines that it prints, without their ends.
+@dataclass(frozen=True)
+class Bounds:
+    """What the work may take.
 
-    Args:
-        given: its standard input.
+    Attributes:
         seconds: of processor time; the wall time is bounded, too (`STARTING` more).
         memory: bytes of data, as `RLIMIT_DATA` counts them; the interpreter itself needs about 30 MB of them.
-        line: bytes of a line at most.
-    Raises BoundedError when it goes beyond any of these, or does not end well.
+        line: bytes of a line that it prints.
     """
-    asked = json.dumps([sys.path, int(seconds) + 1, memory, str(script), list(arguments)])
+
+    seconds: float
+    memory: int
+    line: int
+
+
+def bounded_lines(script: Path, bounds: Bounds, arguments: Sequence[str] = (), given: bytes = b"") -> Iterator[bytes]:
+    """Run a Python file as a program and yield the lines that it prints, without their ends.
+
+    given: its standard input. Raises BoundedError when it goes beyond its bounds, or does not end well.
+    """
+    asked = json.dumps([sys.path, int(bounds.seconds) + 1, bounds.memory, str(script), list(arguments)])
     environment = {**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "1"}
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", _LIMITED, asked],
@@ -65,12 +74,12 @@ def bounded_lines(
         env=environment,
     )
     assert process.stdin is not None and process.stdout is not None
-    deadline = threading.Timer(seconds + STARTING, process.kill)
+    deadline = threading.Timer(bounds.seconds + STARTING, process.kill)
     feeder = threading.Thread(target=_feed, args=(process.stdin, given), daemon=True)
     deadline.start()
     feeder.start()
     try:
-        while row := process.stdout.readline(line + 1):
+        while row := process.stdout.readline(bounds.line + 1):
             if not row.endswith(b"\n"):
                 raise BoundedError
             yield row[:-1]

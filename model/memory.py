@@ -1,8 +1,8 @@
 """Memory that a long-lived process must not gather with every new prompt.
 
 Two things grew by 1.5 to 3 MB a prompt: oneDNN and torch's layer over it keep a compiled primitive for each shape that
-a product in bfloat16 had, up to 1,024 of them, and nearly every prompt has a length of its own; and glibc's malloc keeps
-freed tensors between those that live on.
+a product in bfloat16 had, up to 1,024, and nearly every prompt has a length of its own; and glibc's malloc keeps freed
+tensors between those that live on.
 """
 
 from __future__ import annotations

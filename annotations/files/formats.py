@@ -25,7 +25,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from annotations.errors import ExportError, RecordError
 from annotations.votes import VOTE_COLUMNS, Vote
-from model.bounded import BoundedError, bounded_lines
+from model.bounded import BoundedError, Bounds, bounded_lines
 from model.fields import from_json
 from model.record import CORRECTION_FIELDS, CorrectionRecord
 
@@ -247,9 +247,9 @@ def corrections_in_parquet(path: Path) -> Iterator[ReadCorrection]:
     Raises ExportError when it is not Parquet, has other columns, or would unpack to more than fits.
     """
     number = 0
-    limits = {"seconds": PARQUET_SECONDS, "memory": PARQUET_MEMORY, "line": LINE_BYTES}
+    bounds = Bounds(PARQUET_SECONDS, PARQUET_MEMORY, LINE_BYTES)
     try:
-        for line in bounded_lines(_PARQUET_ROWS, [str(path)], **limits):
+        for line in bounded_lines(_PARQUET_ROWS, bounds, [str(path)]):
             row = from_json("record", line.decode("ascii"))
             if "columns" in row:
                 _check_columns(row["columns"])

@@ -165,8 +165,8 @@ def _rules(connection: Connection) -> None:
 
 
 def _hosting(connection: Connection) -> None:
-    """6: contributions with their licence, tombstones, the audit log, owners of queued prompts; what has a tombstone may
-    be deleted, and what a checkpoint was trained on stays known after that."""
+    """6: contributions with their licence, tombstones, the audit log, owners of queued prompts; what has a tombstone
+    may be deleted, and what a checkpoint was trained on stays known after that."""
     for statement in (
         "CREATE TABLE contributions (correction_id TEXT PRIMARY KEY, owner TEXT NOT NULL, licence TEXT NOT NULL, "
         "contributed_at TEXT NOT NULL)",

@@ -17,6 +17,8 @@ from annotations.store import RevisionKey, Store
 from app.background.priority import lower_priority
 from app.background.scratch import remove_leftovers, scratch_folder
 from app.background.served import Served
+from app.hosting.learning import SHARE, capped, verdict
+from app.hosting.mode import Hosting
 from model.errors import InputError
 from model.record import CorrectionRecord
 
@@ -26,6 +28,11 @@ if TYPE_CHECKING:
 RUNNING, CANCELLING, DONE, CANCELLED, FAILED = "running", "cancelling", "done", "cancelled", "failed"
 CHECKPOINTS_FOLDER = "checkpoints"  # in the data folder
 _SCRATCH = ".making-"
+_NOTHING = "There is nothing to learn from: correct some prompts first, or choose more corrections."
+_TOO_FEW = (
+    "There is too little to learn from: only accepted contributions count, and nobody's may be more than "
+    f"{SHARE:.0%} of them."
+)
 _INTERRUPTED = "The server stopped in the middle of fine-tuning. Nothing was changed: start it again."
 
 
@@ -99,14 +106,37 @@ class FineTuning:
         if not lesson.statuses:
             return []
         unused_by = self._served.compressor.checkpoint.id if lesson.unused else ""
-        return self._open_store().keys(Filter(lesson.statuses, unused_by=unused_by))
+        store = self._open_store()
+        if not self._hosting.hosted:
+            return store.keys(Filter(lesson.statuses, unused_by=unused_by))
+        given = store.keys(Filter(("accepted",), unused_by=unused_by, contributed=True))
+        admins = {admin.partition(":")[2] or admin for admin in self._hosting.admins}
+        named = ((record.id, record.revision, record.annotator) for record in store.fetch(given))
+        return capped([((id, n), who) for id, n, who in named if who.partition(":")[2] not in admins])
+
+    @property
+    def _hosting(self) -> Hosting:
+        return self._served.settings.hosting
+
+    def _verdict(self, parent: Path | None, child: Path) -> dict[str, Any]:
+        """What the admins' hold-out says, where strangers are served."""
+        if not self._hosting.hosted:
+            return {}
+        store = self._open_store()
+        admins = {admin.partition(":")[2] or admin for admin in self._hosting.admins}
+        holdout = [
+            record
+            for record in store.fetch(store.keys(Filter(("submitted", "accepted"))))
+            if record.annotator.partition(":")[2] in admins
+        ]
+        return verdict(self._served.load(parent), self._served.load(child), holdout)
 
     def start(self, lesson: Lesson) -> None:
         """Begin. Raises InputError when a job runs already or there is nothing to learn; StoreError."""
         parent = self._served.compressor.checkpoint.id
         keys = self.choose(lesson)
         if not keys:
-            raise InputError("There is nothing to learn from: correct some prompts first, or choose more corrections.")
+            raise InputError(_TOO_FEW if self._hosting.hosted else _NOTHING)
         with self._lock:
             if self._job is not None and self._job.alive:
                 raise InputError("Fine-tuning is running already; wait for it or cancel it.")
@@ -164,7 +194,8 @@ class FineTuning:
             if not final.exists():  # else the same corrections gave the same weights before
                 out.rename(final)
         path = f"{CHECKPOINTS_FOLDER}/{result.checkpoint}"
-        store.add_checkpoint(result.checkpoint, path, parent, _metrics(result), used=keys)
+        metrics = {**_metrics(result), **self._verdict(folder, final)}
+        store.add_checkpoint(result.checkpoint, path, parent, metrics, used=keys)
         return replace(result, folder=final)
 
     def _progress(self, step: int, total: int, loss: float) -> None:

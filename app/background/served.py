@@ -17,6 +17,7 @@ from typing import ParamSpec, TypeVar
 from annotations.errors import NotFoundError, RecordError, StoreError
 from annotations.results import CheckpointEntry
 from annotations.store import Store
+from app.hosting.learning import check_promotion
 from app.settings import Settings
 from model.compress import Compressor
 from model.errors import InputError
@@ -51,7 +52,8 @@ class Served:
         """
         return self._thread.submit(work, *args, **kwargs).result()
 
-    def _load(self, folder: Path | None) -> Compressor:
+    def load(self, folder: Path | None) -> Compressor:
+        """The model in a folder (None: the shipped one), beside the one in use. Raises InputError."""
         return self.run(self._make, folder)
 
     @property
@@ -76,7 +78,10 @@ class Served:
         """
         with self._changing:
             self._check_free()
-            compressor = self._open(self._open_store().checkpoint(id))
+            entry = self._open_store().checkpoint(id)
+            if self.settings.hosting.hosted and entry.path != SHIPPED_PATH:
+                check_promotion(entry.metrics)
+            compressor = self._open(entry)
             self._open_store().serve(compressor.checkpoint.id)
             return self._replace(compressor)
 
@@ -126,7 +131,7 @@ class Served:
         return compressor.checkpoint.id
 
     def _open(self, checkpoint: CheckpointEntry) -> Compressor:
-        compressor = self._load(self.folder(checkpoint.path))
+        compressor = self.load(self.folder(checkpoint.path))
         if checkpoint.path == SHIPPED_PATH:  # another version of the program ships other weights
             self._register(compressor, SHIPPED_PATH)
         elif compressor.checkpoint.id != checkpoint.id:
@@ -136,7 +141,7 @@ class Served:
     def _first(self) -> Compressor:
         if self.settings.checkpoint is not None:
             self._note = "DIFFUMASK_CHECKPOINT says which model is served; nothing can be promoted meanwhile."
-            compressor = self._load(self.settings.checkpoint)
+            compressor = self.load(self.settings.checkpoint)
             self._register(compressor, str(self.settings.checkpoint.absolute()))
             return compressor
         promoted = None
@@ -148,7 +153,7 @@ class Served:
                 return self._open(promoted)
             except InputError as error:
                 self._note = f"The promoted checkpoint {promoted.id} cannot be used, the shipped one is served: {error}"
-        compressor = self._load(None)
+        compressor = self.load(None)
         self._register(compressor, SHIPPED_PATH)
         if promoted is None or promoted.path == SHIPPED_PATH:
             with suppress(StoreError):

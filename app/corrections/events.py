@@ -250,6 +250,8 @@ class ExportEvents:
 
     def _write(self, path: Path, chosen: Filter) -> int:
         store = self.studio.store
+        if self.studio.settings.hosting.hosted:
+            chosen = replace(chosen, contributed=True)
         corrections = store.fetch(store.keys(chosen))
         if self.suffix != ".zip":
             return export(corrections, path)

@@ -14,6 +14,7 @@ from typing import Any
 import gradio as gr
 from gradio.context import LocalContext
 
+from annotations.errors import StoreError
 from app.hosting.identity import Identity
 from app.hosting.people import Person, Role, acting_as
 from app.hosting.quotas import QuotaError, Quotas
@@ -34,14 +35,19 @@ _SAVES = (
 )
 
 
-def guard(page: gr.Blocks, identity: Identity, quotas: Quotas) -> None:
-    """Guard all handlers of a page that was built."""
+Log = Callable[[Person, str], None]
+
+
+def guard(page: gr.Blocks, identity: Identity, quotas: Quotas, log: Log) -> None:
+    """Guard all handlers of a page that was built; log: told before strangers' reviewers and admins do anything."""
     for handler in page.fns.values():
         if handler.fn is not None:
-            handler.fn = _guarded(handler.fn, str(handler.concurrency_id) in _RUNS, identity, quotas)
+            handler.fn = _guarded(handler.fn, str(handler.concurrency_id) in _RUNS, identity, quotas, log)
 
 
-def _guarded(answer: Callable[..., Any], runs: bool, identity: Identity, quotas: Quotas) -> Callable[..., Any]:
+def _guarded(
+    answer: Callable[..., Any], runs: bool, identity: Identity, quotas: Quotas, log: Log
+) -> Callable[..., Any]:
     name = answer.__qualname__
     needed = role_of(name)
 
@@ -51,12 +57,14 @@ def _guarded(answer: Callable[..., Any], runs: bool, identity: Identity, quotas:
         if person.role < role:
             raise gr.Error(_NEEDS[role], print_exception=False)
         try:
+            if role >= Role.REVIEWER and not person.local:
+                log(person, name)
             if runs:
                 quotas.use(person, "runs")
                 quotas.use(person, "characters", _characters(given))
             elif name in _SAVES:
                 quotas.use(person, "saves")
-        except QuotaError as error:
+        except (QuotaError, StoreError) as error:
             raise gr.Error(str(error), print_exception=False) from None
         return person
 

@@ -14,7 +14,7 @@ _BUSY = "Too many people are waiting for this: try again in a minute."
 _OWN = "Your last requests are still being worked on: wait for them, or cancel them."
 
 
-class LaneQueue(Queue):
+class LaneQueue(Queue):  # type: ignore[misc]
     """Gradio's queue, but full lane by lane, and not full of one person."""
 
     identity: Identity

@@ -10,9 +10,10 @@ from app.hosting.people import Role
 
 _OF: dict[Role, tuple[str, ...]] = {
     Role.VISITOR: (
-        "ExploreEvents.run ExploreEvents.resample ExploreEvents.count ExploreEvents.draw_charts",
+        "ExploreEvents.run ExploreEvents.resample ExploreEvents.fix",
+        "ExploreEvents.count ExploreEvents.draw_charts",
         "ResultsEvents.show CorrectEvents.greet CorrectEvents.count CompareEvents.show_votes",
-        "LearnEvents.refresh",
+        "LearnEvents.refresh AccountEvents.show",
         "Endpoints.compress Endpoints.checkpoints",
     ),
     Role.ANNOTATOR: (
@@ -24,6 +25,7 @@ _OF: dict[Role, tuple[str, ...]] = {
         "CompareEvents.shorten CompareEvents.write CompareEvents.finish CompareEvents.cancel CompareEvents.vote",
         "CompareEvents.play CompareEvents.export",
         "LearnEvents.poll LearnEvents.count",
+        "AccountEvents.contribute AccountEvents.withdraw AccountEvents.erase AccountEvents.erase_all",
         "Endpoints.correct Endpoints.corrections",
     ),
     Role.REVIEWER: ("CorrectionsEvents.accept CorrectionsEvents.reject",),

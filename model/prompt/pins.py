@@ -8,7 +8,7 @@ from pathlib import Path
 
 import regex
 
-from ..bounded import BoundedError, bounded_lines
+from ..bounded import BoundedError, Bounds, bounded_lines
 from ..errors import InputError
 from . import Prompt
 from .occurrences import occurrences
@@ -37,9 +37,9 @@ def pins_from_regex(prompt: Prompt, pattern: str) -> dict[int, bool]:
 
 def _matches(text: str, pattern: str) -> list[tuple[int, int]]:
     asked = json.dumps({"pattern": pattern, "text": text, "seconds": PATTERN_SECONDS}).encode()
-    limits = {"seconds": 2 * PATTERN_SECONDS, "memory": PATTERN_MEMORY, "line": 40 * len(text) + 10_000}
+    bounds = Bounds(2 * PATTERN_SECONDS, PATTERN_MEMORY, line=40 * len(text) + 10_000)
     try:
-        answer = json.loads(next(bounded_lines(_MATCHES, given=asked, **limits), "null"))
+        answer = json.loads(next(bounded_lines(_MATCHES, bounds, given=asked), "null"))
     except BoundedError:
         answer = "slow"
     if isinstance(answer, list):

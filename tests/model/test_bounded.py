@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.bounded import BoundedError, bounded_lines
+from model.bounded import BoundedError, Bounds, bounded_lines
 from model.errors import InputError
 from model.prompt import parse
 from model.prompt.occurrences import occurrences
 from model.prompt.pins import WORDS_LIMIT, pins_for_words, pins_from_regex
 
 BOMBS = ("(?:(?:(?:a|b){999}){999}){999}", "(?:a(?=(?:b(?=c){999}){999})){999}")  # gigabytes, while they are compiled
-LIMITS = {"seconds": 2.0, "memory": 64 * 2**20, "line": 1000}
+LIMITS = Bounds(seconds=2.0, memory=64 * 2**20, line=1000)
 
 
 @pytest.mark.parametrize("pattern", BOMBS)
@@ -36,7 +36,7 @@ def test_a_pattern_cannot_take_this_process_memory(pattern: str) -> None:
 )
 def test_a_program_that_goes_beyond_its_limits_is_ended(tmp_path: Path, program: str) -> None:
     (tmp_path / "bad.py").write_text(f"print('first', flush=True)\n{program}\n")
-    lines = bounded_lines(tmp_path / "bad.py", **LIMITS)
+    lines = bounded_lines(tmp_path / "bad.py", LIMITS)
     assert next(lines) == b"first"
     with pytest.raises(BoundedError):
         list(lines)
