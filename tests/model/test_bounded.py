@@ -45,7 +45,7 @@ def test_a_program_that_goes_beyond_its_limits_is_ended(tmp_path: Path, program:
 def test_a_program_gets_its_arguments_and_input(tmp_path: Path) -> None:
     echo = "import sys, json; print(json.dumps([sys.argv[1:], sys.stdin.read()]))"
     (tmp_path / "echo.py").write_text(echo)
-    (line,) = bounded_lines(tmp_path / "echo.py", ["--a", "ü"], b"x\ny", **LIMITS)
+    (line,) = bounded_lines(tmp_path / "echo.py", LIMITS, ["--a", "ü"], b"x\ny")
     assert json.loads(line) == [["--a", "ü"], "x\ny"]
 
 
