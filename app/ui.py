@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from app.account.tab import account_tab
 from app.api import add_endpoints, mcp_is_there
 from app.compare.tab import compare_tab
 from app.components.counting import OWN
@@ -13,7 +14,6 @@ from app.components.forms import INSTANT, MODEL_QUEUE
 from app.correct.tab import CorrectTab, correct_tab
 from app.corrections.tab import corrections_tab
 from app.explore.tab import ExploreTab, explore_tab
-from app.hosting.account import account_tab
 from app.hosting.serve import host
 from app.learn.tab import learn_tab
 from app.results.tab import results_tab
@@ -72,7 +72,7 @@ def launch(studio: Studio, **options: Any) -> Any:
     options = {
         "mcp_server": mcp_is_there(),
         "max_file_size": MAX_UPLOAD,
-        **host(page, studio),
+        **host(page, studio.settings.hosting, lambda person, name: studio.store.log(person.id, name)),
         **options,
     }
     return page.launch(theme=theme(), css=_css(), footer_links=["api", "settings"], **options)

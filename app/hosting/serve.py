@@ -8,19 +8,18 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from app.hosting.edge import Edge, Signature
-from app.hosting.guard import guard
+from app.hosting.guard import Log, guard
 from app.hosting.identity import Identity
 from app.hosting.lanes import use_lanes
+from app.hosting.mode import Hosting
 from app.hosting.quotas import Quotas
-from app.studio import Studio
 
 
-def host(page: gr.Blocks, studio: Studio) -> dict[str, Any]:
+def host(page: gr.Blocks, hosting: Hosting, log: Log) -> dict[str, Any]:
     """Guard a page that was built; returns options for Gradio's `launch`, which put the edge in front of it."""
-    hosting = studio.settings.hosting
     signature, quotas = Signature(), Quotas(hosting.limits)
     identity = Identity(hosting, signature)
-    guard(page, identity, quotas, lambda person, name: studio.store.log(person.id, name))
+    guard(page, identity, quotas, log)
     page.queue(default_concurrency_limit=1)
     use_lanes(page, identity, hosting.limits.waiting)
     uploads = quotas.upload if hosting.hosted else lambda address, size: ""

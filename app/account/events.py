@@ -1,26 +1,18 @@
-"""The Account tab of a hosted studio: signing in, and what becomes of one's own work."""
+"""What happens on a click in Account: contributing one's own work, taking it back, erasing it."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-
-import gradio as gr
 
 from annotations.results import Filter
 from app.components import table
-from app.components.forms import UNCHANGED, Change, Changes, Form, Request, Text, reads
-from app.components.scripted import table_component
+from app.components.forms import UNCHANGED, Change, Changes, Request, Text, reads
 from app.components.words import plural
 from app.hosting.people import Person, acting
 from app.studio import Studio
 from model.errors import InputError
 
 _SHOWN = 200  # corrections in the list
-_ABOUT = (
-    "What you correct is yours alone, until you contribute it: then it is published under {licence} once a reviewer "
-    "has accepted it, and the model may learn from it. You can take it back, and erase anything, at any time."
-)
 _EVERYTHING = "erase everything"
 
 
@@ -100,28 +92,3 @@ class AccountEvents:
 
 def _person() -> Person:
     return acting() or Person()
-
-
-def account_tab(studio: Studio, tab: gr.Tab) -> None:
-    """Lay the tab out, inside it, and wire it."""
-    events = AccountEvents(studio)
-    if os.environ.get("OAUTH_CLIENT_ID"):
-        gr.LoginButton()
-    gr.Markdown(_ABOUT.format(licence=studio.settings.hosting.licence))
-    listing = table_component(elem_id="account-list")
-    work = gr.Textbox(label="Id of a correction", max_length=64, elem_id="account-work")
-    with gr.Row():
-        contribute = gr.Button("Contribute", elem_id="account-contribute")
-        withdraw = gr.Button("Take back", elem_id="account-withdraw")
-        erase = gr.Button("Erase", variant="stop", elem_id="account-erase")
-        erase_all = gr.Button("Erase everything of mine", variant="stop", elem_id="account-erase-all")
-    form = Form(work=work, listing=listing, said=table_component(elem_id="account-said"))
-    shows = ["listing", "said"]
-    form.on(tab.select, events.show, shows)
-    for button, answer in (
-        (contribute, events.contribute),
-        (withdraw, events.withdraw),
-        (erase, events.erase),
-        (erase_all, events.erase_all),
-    ):
-        form.on(button.click, answer, shows)
