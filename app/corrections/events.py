@@ -249,13 +249,13 @@ class ExportEvents:
             yield CorrectionsPage(file=str(path), exported=table.message(message, "ok"))
 
     def _write(self, path: Path, chosen: Filter) -> int:
-        store = self.studio.store
-        if self.studio.settings.hosting.hosted:
+        store, hosting = self.studio.store, self.studio.settings.hosting
+        if hosting.hosted:
             chosen = replace(chosen, contributed=True)
         corrections = store.fetch(store.keys(chosen))
         if self.suffix != ".zip":
             return export(corrections, path)
-        count = export(corrections, path.with_suffix(""), "dataset")
+        count = export(corrections, path.with_suffix(""), "dataset", hosting.licence if hosting.hosted else "")
         zip_folder(path.with_suffix(""), path)
         return count
 
