@@ -27,6 +27,7 @@ class Filter:
         since: ISO date or time (UTC when it has no zone), inclusive.
         until: the same; a date includes its whole day.
         text: contained in the prompt, note, annotator or id, whatever its case (ASCII); there are no wildcards.
+        contributed: only those that were given to the shared corpus, and the viewer's own.
         unused_by: a checkpoint's id: only those which, as they are now, neither it nor its ancestors were trained on.
     """
 
@@ -37,6 +38,7 @@ class Filter:
     until: str = ""
     text: str = ""
     unused_by: str = ""
+    contributed: bool = False
 
     def __post_init__(self) -> None:
         for status in self.statuses:

@@ -19,6 +19,7 @@ import gradio as gr
 
 from annotations.errors import RecordError, StoreError
 from annotations.results import Filter
+from app.hosting.people import check_pattern, signed_in_name
 from app.studio import Studio
 from model.errors import InputError
 
@@ -81,6 +82,7 @@ class Endpoints:
         _check("seed", seed, int)
         _check("retention", retention, (int, float))
         _check("threshold", threshold, (int, float))
+        check_pattern(keep)
         fixed = _pins(pins)
         compressor = self.studio.compressor
         short = self.studio.served.run(
@@ -154,7 +156,7 @@ class Endpoints:
             "least": least,
             "least_demonstration": least_demonstration,
             "checkpoint": checkpoint,
-            "annotator": annotator,
+            "annotator": signed_in_name(annotator),
             "seconds": seconds,
             "note": note,
         }

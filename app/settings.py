@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from annotations.store.settings import data_dir
+from app.hosting.mode import LOOPBACK, Hosting
 from model.errors import InputError
 
 ENDPOINTS = ("any", "local", "public", "off")
-_LOCALHOST = ("", "localhost", "127.0.0.1", "::1")
 _FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")  # a proxy stands in between
 SHIPPED_REPORT = Path(__file__).parent.parent / "results" / "report.json"
 
@@ -32,7 +32,8 @@ class Settings:
             (DIFFUMASK_TARGETS, separated like PATH).
         endpoints: which addresses visitors may let this machine call for answers (DIFFUMASK_ENDPOINTS): "any";
             "local": for visitors at this very machine any, for others public ones; "public"; "off". Not set: local
-            when the studio is served on localhost, else public.
+            when the studio serves one person on localhost; off when it serves strangers, unless hosts are named.
+        hosting: to whom the studio is served, see `app.hosting.mode`.
 
     Where the corrections lie is decided by `annotations.store.engine` (DIFFUMASK_DATABASE_URL, DIFFUMASK_DATA).
     """
@@ -43,6 +44,7 @@ class Settings:
     report: Path = SHIPPED_REPORT
     targets: tuple[str, ...] = ()
     endpoints: str = "public"
+    hosting: Hosting = Hosting()
 
     def __post_init__(self) -> None:
         if self.endpoints not in ENDPOINTS:
@@ -50,9 +52,11 @@ class Settings:
 
     def reaches_private(self, client: str, headers: Iterable[str]) -> bool:
         """Whether a visitor may use this machine's own network and disk: client's address, names of the headers."""
+        if self.hosting.hosted:
+            return False
         if self.endpoints != "local":
             return self.endpoints == "any"
-        return client in _LOCALHOST[1:] and not any(name.lower() in _FORWARDED for name in headers)
+        return client in LOOPBACK and not any(name.lower() in _FORWARDED for name in headers)
 
     @property
     def data_folder(self) -> Path:
@@ -65,16 +69,19 @@ class Settings:
         checkpoint = environ.get("DIFFUMASK_CHECKPOINT")
         tokenizers = environ.get("DIFFUMASK_TOKENIZERS", "").split(os.pathsep)
         targets = environ.get("DIFFUMASK_TARGETS", "").split(os.pathsep)
+        hosting = Hosting.from_env(environ)
         return cls(
             Path(checkpoint) if checkpoint else None,
             tokenizers=tuple(Path(folder).expanduser() for folder in tokenizers if folder),
             report=Path(environ.get("DIFFUMASK_REPORT") or SHIPPED_REPORT).expanduser(),
             targets=tuple(name for name in targets if name),
-            endpoints=environ.get("DIFFUMASK_ENDPOINTS") or ("local" if _on_localhost(environ) else "public"),
+            endpoints=_endpoints(environ, hosting),
+            hosting=hosting,
         )
 
 
-def _on_localhost(environ: Mapping[str, str]) -> bool:
-    """Whether Gradio serves nobody but this machine."""
-    shared = environ.get("GRADIO_SHARE", "").lower() == "true" or "SPACE_ID" in environ
-    return environ.get("GRADIO_SERVER_NAME", "") in _LOCALHOST and not shared
+def _endpoints(environ: Mapping[str, str], hosting: Hosting) -> str:
+    """Which addresses visitors may let this machine call; strangers none, unless hosts are named for them."""
+    if hosting.hosted and not hosting.endpoints:
+        return "off"
+    return environ.get("DIFFUMASK_ENDPOINTS") or ("public" if hosting.hosted else "local")

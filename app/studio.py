@@ -15,6 +15,8 @@ from app.background.served import Served
 from app.background.uncertainty import Gauge
 from app.components.canvas_lines import counted_line, document_line
 from app.components.counting import OWN, Counters
+from app.hosting.disk import Disk
+from app.hosting.workspace import workspace
 from app.opened import Opened
 from app.settings import Settings
 from model.compress import Compressor, CompressRequest, Run
@@ -54,6 +56,7 @@ class Studio:
         self.settings, self._open_store = settings, open_store
         self._store: Store | None = None
         self._store_lock = threading.Lock()
+        self.disk = Disk(settings.data_folder, settings.hosting)
         self.served = Served(settings, load, lambda: self.store)
         self.finetuning = FineTuning(self.served, lambda: self.store, learn)
         self.gauge = Gauge(self.served, lambda: self.store, lambda: self._waiting > 0)
@@ -154,11 +157,14 @@ class Studio:
 
     @property
     def store(self) -> Store:
-        """The corrections, opened on first use. Raises StoreError when the database cannot be used."""
+        """The corrections as whoever asks may see them, opened on first use.
+
+        Raises StoreError when the database cannot be used.
+        """
         with self._store_lock:
             if self._store is None:
-                self._store = self._open_store()
-            return self._store
+                self._store = self._open_store().guarded(self.disk.check)
+            return workspace(self._store, self.settings.hosting)
 
     def save(
         self, opened: Opened, mask: Sequence[bool], pins: Mapping[int, bool], annotator: str, note: str, seconds: float

@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from app.account.tab import account_tab
 from app.api import add_endpoints, mcp_is_there
 from app.compare.tab import compare_tab
 from app.components.counting import OWN
@@ -13,19 +14,21 @@ from app.components.forms import INSTANT, MODEL_QUEUE
 from app.correct.tab import CorrectTab, correct_tab
 from app.corrections.tab import corrections_tab
 from app.explore.tab import ExploreTab, explore_tab
+from app.hosting.serve import host
 from app.learn.tab import learn_tab
 from app.results.tab import results_tab
 from app.studio import Studio
 from app.web import read_web
 
 MAX_UPLOAD = 200 * 2**20  # bytes of a file
+UPLOADS_LIVE = (600, 3600)  # seconds between two looks for old uploads and exports, and the age at which they go
 _TITLE = "DiffuMask Studio"
 _ABOUT = "Watch a diffusion model decide, step by step, which words of a prompt a language model really needs."
 
 
 def build(studio: Studio) -> gr.Blocks:
     """The page; nothing is loaded or started here."""
-    with gr.Blocks(title=_TITLE, analytics_enabled=False) as page:
+    with gr.Blocks(title=_TITLE, analytics_enabled=False, delete_cache=UPLOADS_LIVE) as page:
         gr.HTML(f"<h1>{_TITLE}</h1><p>{_ABOUT}</p>", elem_id="masthead")
         # Outside the tabs, for a component inside a tab does not exist until that tab is opened.
         kept_name = gr.BrowserState("", storage_key="diffumask-name", secret="diffumask")
@@ -43,6 +46,9 @@ def build(studio: Studio) -> gr.Blocks:
                 compare_tab(studio, page, tab, correct.name)
             with gr.Tab("Results", id="results") as tab:
                 results_tab(studio.settings, tab)
+            if studio.settings.hosting.hosted:
+                with gr.Tab("Account", id="account") as tab:
+                    account_tab(studio, tab)
         _lead_to_correct(explore, correct, tabs)
         add_endpoints(studio, MODEL_QUEUE)
     return page
@@ -61,9 +67,14 @@ def _lead_to_correct(explore: ExploreTab, correct: CorrectTab, tabs: gr.Tabs) ->
 
 def launch(studio: Studio, **options: Any) -> Any:
     """Serve the page; options go to Gradio's `launch`."""
+    studio.finetuning.recover()
     page = build(studio)
-    page.queue(default_concurrency_limit=1, max_size=64)
-    options = {"mcp_server": mcp_is_there(), "max_file_size": MAX_UPLOAD, **options}
+    options = {
+        "mcp_server": mcp_is_there(),
+        "max_file_size": MAX_UPLOAD,
+        **host(page, studio.settings.hosting, lambda person, name: studio.store.log(person.id, name)),
+        **options,
+    }
     return page.launch(theme=theme(), css=_css(), footer_links=["api", "settings"], **options)
 
 

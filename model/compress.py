@@ -28,6 +28,7 @@ from .diffusion.sampler import EVERY_STEP, Predict, denoise
 from .diffusion.trace import SamplerConfig, Step, Trace
 from .errors import InputError
 from .integrations import lingua
+from .memory import after_run, bound_caches
 from .messages import CompressedMessages, compress_messages
 from .prompt import Prompt, parse
 from .prompt.limits import check_length
@@ -284,6 +285,7 @@ class Compressor:
 
         Raises InputError when it is missing or damaged, or the device is not there.
         """
+        bound_caches()
         return cls(load_checkpoint(checkpoint, pick_device(device)))
 
     def run(self, request: CompressRequest) -> Run:
@@ -301,7 +303,10 @@ class Compressor:
 
     def _steps(self, request: CompressRequest) -> Iterator[Step]:
         policy = EVERY_STEP if request.exact else self.cache
-        yield from denoise(self._predict(request), request.pieces, request.config, policy)
+        try:
+            yield from denoise(self._predict(request), request.pieces, request.config, policy)
+        finally:
+            after_run()
 
     def _predict(self, request: CompressRequest) -> Predict:
         """What answers the sampler: the unit head, and the token denoiser where it has to read the prompt."""

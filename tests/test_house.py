@@ -23,11 +23,21 @@ MOST_LINES = 400
 # From top to bottom. A module imports from its own floor and from those below, never from above.
 FLOORS = (
     {"app.ui"},
-    {"app.api", "app.compare", "app.correct", "app.corrections", "app.explore", "app.learn", "app.results"},
+    {
+        "app.account",
+        "app.api",
+        "app.compare",
+        "app.correct",
+        "app.corrections",
+        "app.explore",
+        "app.learn",
+        "app.results",
+    },
     {"app.studio"},
     {"app.answering", "app.background"},
     {"app.components", "app.opened"},
     {"app", "app.examples", "app.settings", "app.web"},
+    {"app.hosting"},
     {"annotations"},
     {"model.__main__"},
     {"model.cli"},
@@ -42,12 +52,13 @@ FLOORS = (
     {"model.diffusion"},
     {"model.data", "model.relevance"},
     {"model.layers"},
-    {"model.devices"},
+    {"model.devices", "model.memory"},
     {"model.verdict", "model.reader"},
     {"model.pretrained"},
     {"model.record"},
     {"model.fields"},
     {"model.prompt"},
+    {"model.bounded"},
     {"model.errors"},
 )
 TORCH_FREE = (

@@ -45,8 +45,10 @@ def format_of(path: Path, format: str = "") -> str:
     return by_name
 
 
-def export(corrections: Iterable[CorrectionRecord], path: Path, format: str = "") -> int:
+def export(corrections: Iterable[CorrectionRecord], path: Path, format: str = "", licence: str = "") -> int:
     """Write corrections to a file (or folder, for "dataset"); returns how many.
+
+    licence: under which all of them were contributed, for the card of a data set.
 
     What is there is replaced at once: a regular file, or a folder that holds nothing but an earlier export. Raises
     ExportError, and leaves everything as it was, when that is impossible.
@@ -54,7 +56,7 @@ def export(corrections: Iterable[CorrectionRecord], path: Path, format: str = ""
     format = format_of(path, format)
     with _target(path) as target:
         if format == "dataset":
-            return _export_folder(corrections, target)
+            return _export_folder(corrections, target, licence)
         with _whole_file(target) as temporary:
             return _WRITERS[format](temporary, corrections)
 
@@ -93,7 +95,7 @@ def _whole_file(target: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _export_folder(corrections: Iterable[CorrectionRecord], target: Path) -> int:
+def _export_folder(corrections: Iterable[CorrectionRecord], target: Path, licence: str) -> int:
     """Write a new folder beside the target and rename it; an old export is moved out of the way and removed."""
     _check_replaceable(target)
     temporary, old = _beside(target), _beside(target)
@@ -101,7 +103,7 @@ def _export_folder(corrections: Iterable[CorrectionRecord], target: Path) -> int
         (temporary / DATA_FILE).parent.mkdir(parents=True)
         statuses: Counter[str] = Counter()
         count = write_parquet(temporary / DATA_FILE, _counted(corrections, statuses))
-        (temporary / CARD_FILE).write_text(dataset_card(statuses), encoding="utf-8")
+        (temporary / CARD_FILE).write_text(dataset_card(statuses, licence), encoding="utf-8")
         for path in (temporary / DATA_FILE, temporary / CARD_FILE, temporary / DATA_FILE.parent, temporary):
             _sync(path)
         if target.exists():

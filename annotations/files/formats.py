@@ -25,18 +25,18 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from annotations.errors import ExportError, RecordError
 from annotations.votes import VOTE_COLUMNS, Vote
+from model.bounded import BoundedError, Bounds, bounded_lines
 from model.fields import from_json
 from model.record import CORRECTION_FIELDS, CorrectionRecord
 
 LINE_BYTES = 32 * 2**20  # of a JSONL or CSV line, characters of a CSV row; the largest valid record is smaller
-GROUP_BYTES = 2**31  # a Parquet row group that unpacks to more is refused
-GROUP_VALUES = 50_000_000
-BATCH_ROWS = 8  # Parquet rows read at a time
+PARQUET_MEMORY, PARQUET_SECONDS = 384 * 2**20, 300.0  # bytes and seconds that reading a Parquet file may take
 ROWS_PER_GROUP, TOKENS_PER_GROUP = 1000, 1_000_000  # a Parquet row group is written when it has so many of either
 
 # Line (of JSONL and CSV) or row (of Parquet), from 1, and what is there
 ReadCorrection = tuple[int, CorrectionRecord | RecordError]
 
+_PARQUET_ROWS = Path(__file__).with_name("parquet_rows.py")
 _FORMULA = re.compile(r"'*[=+\-@\uff1d\uff0b\uff0d\uff20\t\r\n]")
 _JSON_CELLS = ("offsets", "shot_starts", "pins")
 _INTEGERS = ("revision", "steps", "seed")
@@ -242,31 +242,28 @@ def write_parquet(path: Path, corrections: Iterable[CorrectionRecord]) -> int:
 
 
 def corrections_in_parquet(path: Path) -> Iterator[ReadCorrection]:
-    """The corrections in a Parquet file, a few at a time.
+    """The corrections in a Parquet file, a few at a time, unpacked in a process of its own with limits.
 
     Raises ExportError when it is not Parquet, has other columns, or would unpack to more than fits.
     """
     number = 0
+    bounds = Bounds(PARQUET_SECONDS, PARQUET_MEMORY, LINE_BYTES)
     try:
-        with pq.ParquetFile(path) as file:
-            _check_columns(file.schema_arrow.names)
-            for i in range(file.metadata.num_row_groups):
-                _check_group(file.metadata.row_group(i))
-            for batch in file.iter_batches(batch_size=BATCH_ROWS):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield number, _try(_from_parquet, row)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        if isinstance(error, ExportError):
-            raise
-        what = " ".join(ascii(str(error))[1:-1].split())[:200]
-        raise ExportError(f"row {number + 1}: this is not Parquet that can be read ({what})") from None
-
-
-def _check_group(group: Any) -> None:
-    values = sum(group.column(i).num_values for i in range(group.num_columns))
-    if group.total_byte_size > GROUP_BYTES or values > GROUP_VALUES:
-        raise ExportError(f"a row group unpacks to {group.total_byte_size:,} bytes and {values:,} values: too large")
+        for line in bounded_lines(_PARQUET_ROWS, bounds, [str(path)]):
+            row = from_json("record", line.decode("ascii"))
+            if "columns" in row:
+                _check_columns(row["columns"])
+            elif "wrong" in row:
+                wrong = ascii(row["wrong"])[1:-1][:200]
+                raise ExportError(f"row {number + 1}: this is not Parquet that can be read ({wrong})")
+            else:
+                number += 1
+                yield number, _try(_from_parquet, row)
+    except (BoundedError, RecordError):
+        raise ExportError(
+            f"row {number + 1}: the file unpacks to more than {PARQUET_MEMORY // 2**20} MB at a time or takes over "
+            f"{PARQUET_SECONDS:g} seconds: too large, write it in smaller parts"
+        ) from None
 
 
 def _parquet_row(correction: CorrectionRecord) -> dict[str, Any]:

@@ -14,18 +14,21 @@ dataclasses, never as rows.
 from __future__ import annotations
 
 from annotations.store.checkpoints import Checkpoints
+from annotations.store.consent import Consent
 from annotations.store.corrections import Corrections, RevisionKey
 from annotations.store.engine import connect
 from annotations.store.migrations import migrate
 from annotations.store.queue import Queue
 from annotations.store.statistics import Statistics
+from annotations.store.viewers import Viewer
 from annotations.store.votes import Votes
 
-__all__ = ["RevisionKey", "Store", "open_store"]
+__all__ = ["RevisionKey", "Store", "Viewer", "open_store"]
 
 
-class Store(Corrections, Statistics, Queue, Checkpoints, Votes):
-    """Corrections, statistics about them, the queue of prompts, checkpoints and votes, over one migrated engine.
+class Store(Corrections, Statistics, Queue, Checkpoints, Votes, Consent):
+    """Corrections, statistics about them, the queue of prompts, checkpoints, votes and consent, over one migrated
+    engine.
 
     Threads may share a store; each process needs one of its own.
     """

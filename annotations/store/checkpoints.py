@@ -13,8 +13,8 @@ from annotations.errors import ConflictError, NotFoundError, RecordError, StoreE
 from annotations.results import CheckpointEntry
 from annotations.store.sessions import Sessions
 from annotations.store.tables import CheckpointRow as C
+from annotations.store.tables import RevisionRow, columns
 from annotations.store.tables import UseRow as U
-from annotations.store.tables import columns
 from model.fields import NAME_LIMIT, now, text_field
 
 _PATH_LIMIT = 4096  # characters
@@ -54,7 +54,7 @@ class Checkpoints(Sessions):
                     _registered(session, parent)
                 session.add(C(id=id, path=path, parent=parent, created_at=now(), metrics=written, status="available"))
                 session.flush()
-                session.add_all(U(checkpoint_id=id, correction_id=key[0], revision=key[1]) for key in set(used))
+                session.add_all(_uses(session, id, set(used)))
                 session.flush()
             return _checkpoint(session, id)
 
@@ -108,6 +108,14 @@ class Checkpoints(Sessions):
                 raise StoreError("there is no earlier checkpoint to go back to")
             _serve(session, back, before="rolled back")
             return _checkpoint(session, back)
+
+
+def _uses(session: Session, id: str, used: Iterable[tuple[str, int]]) -> list[U]:
+    """Rows for what a checkpoint was trained on. StoreError when there is no such correction."""
+    for key in used:
+        if session.get(RevisionRow, key) is None:
+            raise StoreError(f"not saved: there is no revision {key[1]} of correction {key[0]!a} to be trained on")
+    return [U(checkpoint_id=id, correction_id=key[0], revision=key[1]) for key in used]
 
 
 def lineage(session: Session, id: str) -> list[str]:

@@ -15,12 +15,15 @@ from annotations.store.queue import mark
 from annotations.store.sessions import Sessions
 from annotations.store.tables import PromptRow as P
 from annotations.store.tables import RevisionRow as R
-from annotations.store.tables import UseRow, columns, correction_of, prompt_row, revision_row
+from annotations.store.tables import TombstoneRow, UseRow, columns, correction_of, prompt_row, revision_row
+from annotations.store.usage import stored_characters
+from annotations.store.viewers import Viewer, check_own, is_contributed, sees_revision
 from model.fields import NAME_LIMIT, now, text_field
 from model.record import CorrectionRecord
 
 RevisionKey = tuple[str, int]  # id and revision of a correction
 
+IMPORTED_REVISIONS = 10_000  # a larger number is made up, and would leave none for a reviewer
 _BATCH = 50  # corrections read at a time
 
 _r, _p, _u = columns(R), columns(P), columns(UseRow)
@@ -45,8 +48,10 @@ class Corrections(Sessions):
         Raises RecordError when a field is not valid or the id belongs to another annotator or prompt.
         """
         draft = _stamped(fields, "draft")
+        check_own(self._viewer, draft.annotator)
         with self._write() as session:
             _check_owner(session, draft)
+            _check_room(session, self._viewer, draft.prompt)
             _drop_draft(session, draft)
             newest = _newest(session, draft.id)
             if newest is not None and newest.content == draft.content:
@@ -63,9 +68,11 @@ class Corrections(Sessions):
         """
         if revision is not None and revision < 1:
             raise RecordError("revision: is at least 1")
-        wanted = _stamped(fields, "submitted")
+        wanted = _checked(_stamped(fields, "submitted"))
+        check_own(self._viewer, wanted.annotator)
         with self._write() as session:
             _check_owner(session, wanted)
+            _check_room(session, self._viewer, wanted.prompt)
             newest = _newest(session, wanted.id)
             last = newest.revision if newest else 0
             there = newest if revision is None else _get(session, wanted.id, revision)
@@ -82,6 +89,7 @@ class Corrections(Sessions):
 
     def discard_draft(self, annotator: str, prompt_sha256: str) -> None:
         """Delete the draft, if there is one, and its prompt, unless another correction is about it."""
+        check_own(self._viewer, annotator)
         with self._write() as session:
             session.execute(delete(R).where(DRAFT, _is_of(annotator, prompt_sha256)))
             session.execute(delete(P).where(_p.sha256 == prompt_sha256, ~exists().where(_r.prompt_key == _p.key)))
@@ -97,9 +105,11 @@ class Corrections(Sessions):
         text_field("reviewer", reviewer, NAME_LIMIT, blank=False)
         verdict = {"status": status, "reviewer": reviewer, "review_note": note}
         with self._write() as session:
-            newest = _newest(session, id)
+            newest = _newest(session, id, sees_revision(self._viewer))
             if newest is None:
                 raise NotFoundError("there is no such submitted correction")
+            if self._viewer is not None and newest.annotator == reviewer:
+                raise RecordError("reviewer: nobody reviews their own work")
             there = {name: getattr(newest, name) for name in verdict}
             if there == verdict and revision in (newest.revision, newest.revision - 1):
                 return Saved(newest, new=False)
@@ -123,10 +133,11 @@ class Corrections(Sessions):
     def get(self, id: str, revision: int | None = None) -> CorrectionRecord:
         """One revision (0 = the draft); None = the newest, or the draft if that is all there is. Else NotFoundError."""
         with self._read() as session:
+            seen = sees_revision(self._viewer)
             if revision is not None:
-                correction = _get(session, id, revision)
+                correction = _get(session, id, revision, seen)
             else:
-                correction = _newest(session, id) or _get(session, id, 0)
+                correction = _newest(session, id, seen) or _get(session, id, 0, seen)
         if correction is None:
             raise NotFoundError("there is no such correction, or not this revision of it")
         return correction
@@ -134,23 +145,28 @@ class Corrections(Sessions):
     def history(self, id: str) -> tuple[CorrectionRecord, ...]:
         """All revisions, oldest first, without the draft; () when there are none."""
         with self._read() as session:
-            query = select(R, P).join(P).where(_r.correction_id == id, ~DRAFT).order_by(_r.revision)
+            query = (
+                select(R, P)
+                .join(P)
+                .where(_r.correction_id == id, ~DRAFT, sees_revision(self._viewer))
+                .order_by(_r.revision)
+            )
             return tuple(correction_of(row, prompt) for row, prompt in session.execute(query))
 
     def draft(self, annotator: str, prompt_sha256: str) -> CorrectionRecord | None:
         """The annotator's draft on a prompt."""
         with self._read() as session:
-            return _first(session, DRAFT, _is_of(annotator, prompt_sha256))
+            return _first(session, DRAFT, _is_of(annotator, prompt_sha256), sees_revision(self._viewer))
 
     def mine(self, annotator: str, prompt_sha256: str) -> CorrectionRecord | None:
         """The annotator's newest revision on a prompt, whatever its id, not counting a draft."""
         with self._read() as session:
-            return _first(session, CURRENT, _is_of(annotator, prompt_sha256))
+            return _first(session, CURRENT, _is_of(annotator, prompt_sha256), sees_revision(self._viewer))
 
     def find(self, filter: Filter | None = None, offset: int = 0, limit: int = 50) -> CorrectionPage:
         """The corrections that the filter lets through, newest first: of each the newest revision, and open drafts."""
         with self._read() as session:
-            where = _conditions(session, filter or Filter(), history=False)
+            where = _conditions(session, filter or Filter(), history=False, viewer=self._viewer)
             total = session.execute(select(func.count()).select_from(R).join(P).where(*where)).scalar_one()
             columns = (
                 *(
@@ -173,7 +189,7 @@ class Corrections(Sessions):
     def keys(self, filter: Filter | None = None, history: bool = False) -> list[RevisionKey]:
         """Id and revision of what `find` finds, oldest first; with history, of all revisions that pass the filter."""
         with self._read() as session:
-            where = _conditions(session, filter or Filter(), history)
+            where = _conditions(session, filter or Filter(), history, self._viewer)
             query = select(_r.correction_id, _r.revision).join(P).where(*where)
             query = query.order_by(_r.created_at, _r.correction_id, _r.revision)
             return [(id, revision) for id, revision in session.execute(query)]
@@ -184,7 +200,11 @@ class Corrections(Sessions):
         for at in range(0, len(wanted), _BATCH):
             batch = wanted[at : at + _BATCH]
             with self._read() as session:
-                query = select(R, P).join(P).where(tuple_(_r.correction_id, _r.revision).in_(batch))
+                query = (
+                    select(R, P)
+                    .join(P)
+                    .where(tuple_(_r.correction_id, _r.revision).in_(batch), sees_revision(self._viewer))
+                )
                 corrections = [correction_of(row, prompt) for row, prompt in session.execute(query)]
             by_key = {(correction.id, correction.revision): correction for correction in corrections}
             yield from (by_key[key] for key in batch if key in by_key)
@@ -194,6 +214,13 @@ def _stamped(fields: Mapping[str, Any], status: str) -> CorrectionRecord:
     """The record that a client's fields make now; a client cannot set status, time or reviewer."""
     own = {"status": status, "revision": 0 if status == "draft" else 1, "created_at": now()}
     return CorrectionRecord.from_fields({**fields, **own, "reviewer": "", "review_note": ""})
+
+
+def _checked(correction: CorrectionRecord) -> CorrectionRecord:
+    """The same, unless nothing can be learnt from it. Raises RecordError."""
+    if correction.status != "draft" and "1" not in correction.human_mask:
+        raise RecordError("human_mask: keeps no token at all, which nothing can be learnt from")
+    return correction
 
 
 def _is_of(annotator: str, prompt_sha256: str) -> ColumnElement[bool]:
@@ -206,12 +233,12 @@ def _first(session: Session, *where: ColumnElement[bool]) -> CorrectionRecord | 
     return correction_of(*row) if row else None
 
 
-def _get(session: Session, id: str, revision: int) -> CorrectionRecord | None:
-    return _first(session, _r.correction_id == id, _r.revision == revision)
+def _get(session: Session, id: str, revision: int, *seen: ColumnElement[bool]) -> CorrectionRecord | None:
+    return _first(session, _r.correction_id == id, _r.revision == revision, *seen)
 
 
-def _newest(session: Session, id: str) -> CorrectionRecord | None:
-    return _first(session, _r.correction_id == id, CURRENT)
+def _newest(session: Session, id: str, *seen: ColumnElement[bool]) -> CorrectionRecord | None:
+    return _first(session, _r.correction_id == id, CURRENT, *seen)
 
 
 def _check_owner(session: Session, correction: CorrectionRecord) -> None:
@@ -219,6 +246,14 @@ def _check_owner(session: Session, correction: CorrectionRecord) -> None:
     query = select(_r.annotator, _r.prompt_sha256).where(_r.correction_id == correction.id).distinct()
     if any(owner != (correction.annotator, correction.prompt_sha256) for owner in session.execute(query)):
         raise RecordError("id: belongs to a correction of another prompt, or by another annotator")
+
+
+def _check_room(session: Session, viewer: Viewer | None, prompt: str) -> None:
+    """Raise RecordError when a person would have more stored than they may."""
+    if viewer is not None and stored_characters(session, viewer.owner) + len(prompt) > viewer.stored:
+        raise RecordError(
+            f"prompt: you have {viewer.stored:,} characters stored already; erase some of your work first"
+        )
 
 
 def _drop_draft(session: Session, correction: CorrectionRecord) -> None:
@@ -236,24 +271,32 @@ def _add(session: Session, correction: CorrectionRecord) -> None:
 
 
 def _import(session: Session, correction: CorrectionRecord) -> tuple[str, str]:
+    if session.get(TombstoneRow, correction.id) is not None:
+        return "refused", "it was erased here, and stays so"
     there = _get(session, correction.id, correction.revision)
     if there == correction:
         return "already there", ""
+    if correction.revision > IMPORTED_REVISIONS:
+        return "refused", f"revision: nobody revised this {correction.revision:,} times; at most {IMPORTED_REVISIONS:,}"
     if there is not None:
         return "refused", f"revision {correction.revision} of this id is there with other content"
     mine = _is_of(correction.annotator, correction.prompt_sha256)
     if correction.status == "draft" and _first(session, DRAFT, mine) is not None:
         return "refused", "the annotator has another draft on this prompt"
     try:
-        _check_owner(session, correction)
+        _check_owner(session, _checked(correction))
     except RecordError as error:
         return "refused", str(error)
     _add(session, correction)
     return "added", ""
 
 
-def _conditions(session: Session, filter: Filter, history: bool) -> list[ColumnElement[bool]]:
-    where: list[ColumnElement[bool]] = [] if history else [or_(CURRENT, DRAFT)]
+def _conditions(session: Session, filter: Filter, history: bool, viewer: Viewer | None) -> list[ColumnElement[bool]]:
+    where: list[ColumnElement[bool]] = [sees_revision(viewer)]
+    if not history:
+        where.append(or_(CURRENT, DRAFT))
+    if filter.contributed:
+        where.append(or_(is_contributed(), _r.annotator == (viewer.owner if viewer else "")))
     if filter.statuses:
         where.append(_r.status.in_(filter.statuses))
     if filter.annotator:

@@ -78,7 +78,7 @@ def _set_pragmas(connection: Any, _record: object) -> None:
     """WAL lets people read while one writes; FULL syncs every commit, which then survives a power failure."""
     connection.isolation_level = None  # BEGIN is sent by _begin, not guessed by the driver
     cursor = connection.cursor()
-    for pragma in (f"busy_timeout={BUSY_SECONDS * 1000}", "foreign_keys=ON", "synchronous=FULL"):
+    for pragma in (f"busy_timeout={BUSY_SECONDS * 1000}", "foreign_keys=ON", "synchronous=FULL", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}").fetchall()
     _use_wal(cursor)
     cursor.close()

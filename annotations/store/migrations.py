@@ -164,4 +164,53 @@ def _rules(connection: Connection) -> None:
         connection.execute(text(f"ALTER TABLE revisions ADD COLUMN {column}"))
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_corrections, _queue, _append_only, _votes, _rules)
+def _hosting(connection: Connection) -> None:
+    """6: contributions with their licence, tombstones, the audit log, owners of queued prompts; what has a tombstone
+    may be deleted, and what a checkpoint was trained on stays known after that."""
+    for statement in (
+        "CREATE TABLE contributions (correction_id TEXT PRIMARY KEY, owner TEXT NOT NULL, licence TEXT NOT NULL, "
+        "contributed_at TEXT NOT NULL)",
+        "CREATE TABLE tombstones (id TEXT PRIMARY KEY, erased_by TEXT NOT NULL, erased_at TEXT NOT NULL)",
+        "CREATE TABLE audit (id TEXT PRIMARY KEY, at TEXT NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, "
+        "subject TEXT NOT NULL, detail TEXT NOT NULL)",
+        "CREATE INDEX ix_audit_at ON audit (at)",
+        "ALTER TABLE queue ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE queue ADD COLUMN sha256 TEXT NOT NULL DEFAULT ''",
+        "UPDATE queue SET sha256 = id",
+        "CREATE INDEX ix_queue_sha256 ON queue (sha256)",
+        "CREATE INDEX ix_revisions_annotator ON revisions (annotator)",
+        "CREATE TABLE kept_uses (checkpoint_id TEXT NOT NULL REFERENCES checkpoints (id), correction_id TEXT NOT NULL, "
+        "revision INTEGER NOT NULL, PRIMARY KEY (checkpoint_id, correction_id, revision))",
+        "INSERT INTO kept_uses SELECT checkpoint_id, correction_id, revision FROM uses",
+        "DROP TABLE uses",
+        "ALTER TABLE kept_uses RENAME TO uses",
+    ):
+        connection.execute(text(statement))
+    for statement in _SQLITE_ERASURE if connection.dialect.name == "sqlite" else _POSTGRESQL_ERASURE:
+        connection.exec_driver_sql(statement)
+
+
+_SQLITE_ERASURE = (
+    "DROP TRIGGER revisions_no_DELETE",
+    "CREATE TRIGGER revisions_no_DELETE BEFORE DELETE ON revisions WHEN OLD.revision > 0 "
+    "AND NOT EXISTS (SELECT 1 FROM tombstones WHERE id = OLD.correction_id) "
+    "BEGIN SELECT RAISE(ABORT, 'revisions are append-only'); END",
+    "DROP TRIGGER votes_no_DELETE",
+    "CREATE TRIGGER votes_no_DELETE BEFORE DELETE ON votes "
+    "WHEN NOT EXISTS (SELECT 1 FROM tombstones WHERE id = OLD.id) "
+    "BEGIN SELECT RAISE(ABORT, 'votes are append-only'); END",
+)
+_POSTGRESQL_ERASURE = tuple(
+    statement
+    for table, key, condition in (("revisions", "correction_id", "WHEN (OLD.revision > 0) "), ("votes", "id", ""))
+    for statement in (
+        f"CREATE FUNCTION refuse_change_of_{table}() RETURNS trigger AS $$ BEGIN "
+        f"IF TG_OP = 'DELETE' AND EXISTS (SELECT 1 FROM tombstones WHERE id = OLD.{key}) THEN RETURN OLD; END IF; "
+        f"RAISE EXCEPTION '{table} are append-only'; END $$ LANGUAGE plpgsql",
+        f"DROP TRIGGER {table}_append_only ON {table}",
+        f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
+        f"FOR EACH ROW {condition}EXECUTE FUNCTION refuse_change_of_{table}()",
+    )
+)
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_corrections, _queue, _append_only, _votes, _rules, _hosting)

@@ -15,6 +15,8 @@ from annotations.store.sessions import Sessions
 from annotations.store.tables import AssignmentRow as A
 from annotations.store.tables import QueueRow as Q
 from annotations.store.tables import columns
+from annotations.store.usage import stored_characters
+from annotations.store.viewers import Viewer, check_own, sees_queue
 from model.fields import NAME_LIMIT, TEXT_LIMIT, now, text_field, utc_of
 from model.record import sha256_of
 
@@ -37,11 +39,15 @@ class Queue(Sessions):
         rows, refused = [], []
         for i, (prompt, uncertainty) in enumerate(prompts):
             try:
-                rows.append(_row(prompt, uncertainty, source))
+                rows.append(_row(prompt, uncertainty, source, self._new_owner))
             except RecordError as error:
                 refused.append((i, str(error)))
         new = 0
         with self._write() as session:
+            if self._viewer is not None and self._new_owner:
+                size = stored_characters(session, self._viewer.owner) + sum(len(row.text) for row in rows)
+                if size > self._viewer.stored:
+                    raise RecordError(f"prompt: at most {self._viewer.stored:,} characters are kept for you")
             for row in rows:
                 if session.get(Q, row.id) is None:
                     session.add(row)
@@ -49,17 +55,33 @@ class Queue(Sessions):
                     new += 1
         return Added(new, len(rows) - new, tuple(refused))
 
+    @property
+    def _new_owner(self) -> str:
+        """Whose prompts are that are added now; those of an admin are for everybody."""
+        return "" if self._viewer is None or self._viewer.everything else self._viewer.owner
+
     def waiting(self, offset: int = 0, limit: int = 50) -> tuple[QueueItem, ...]:
         """Prompts that nobody has done yet, most uncertain first."""
         done = select(_a.queue_id).where(_a.state == "done")
-        query = select(Q).where(_q.id.not_in(done)).order_by(*_ORDER).offset(max(0, offset)).limit(max(0, limit))
+        query = (
+            select(Q)
+            .where(_q.id.not_in(done), sees_queue(self._viewer))
+            .order_by(*_ORDER)
+            .offset(max(0, offset))
+            .limit(max(0, limit))
+        )
         with self._read() as session:
             return tuple(_item(row) for row in session.execute(query).scalars())
 
     def unmeasured(self, limit: int = 100) -> tuple[QueueItem, ...]:
         """Prompts without an uncertainty, oldest first."""
         with self._read() as session:
-            query = select(Q).where(_q.uncertainty.is_(None)).order_by(_q.created_at, _q.id).limit(limit)
+            query = (
+                select(Q)
+                .where(_q.uncertainty.is_(None), sees_queue(self._viewer))
+                .order_by(_q.created_at, _q.id)
+                .limit(limit)
+            )
             return tuple(_item(row) for row in session.execute(query).scalars())
 
     def set_uncertainty(self, id: str, uncertainty: float) -> None:
@@ -82,6 +104,7 @@ class Queue(Sessions):
         people: how many are to correct each prompt; with more than one, their agreement can be measured.
         """
         text_field("annotator", annotator, NAME_LIMIT, blank=False)
+        check_own(self._viewer, annotator)
         of_item = _a.queue_id == _q.id
         taken = select(func.count()).select_from(A).where(of_item, _busy()).scalar_subquery()
         seen = exists().where(of_item, _a.annotator == annotator)
@@ -89,7 +112,7 @@ class Queue(Sessions):
             held = select(Q).join(A).where(_a.annotator == annotator, _a.state == "assigned")
             row = session.execute(held.order_by(*_ORDER).limit(1)).scalar()
             if row is None:
-                query = select(Q).where(~seen, taken < people).order_by(*_ORDER).limit(1)
+                query = select(Q).where(~seen, taken < people, sees_queue(self._viewer)).order_by(*_ORDER).limit(1)
                 row = session.execute(query).scalar()
             if row is None:
                 return None
@@ -110,40 +133,44 @@ class Queue(Sessions):
 
     def release(self, id: str, annotator: str) -> None:
         """Give a prompt back: it may be offered to everybody again, to this annotator too."""
+        check_own(self._viewer, annotator)
         with self._write() as session:
             session.execute(delete(A).where(_a.queue_id == id, _a.annotator == annotator))
 
     def _set_state(self, id: str, annotator: str, state: str) -> None:
         text_field("annotator", annotator, NAME_LIMIT, blank=False)
         with self._write() as session:
-            if not mark(session, id, annotator, state):
+            if not mark(session, id, annotator, state, self._viewer):
                 raise NotFoundError("this prompt is not in the queue")
 
     def progress(self, annotator: str = "") -> QueueProgress:
         """How many prompts of the queue are done, in all and by this annotator."""
         with self._read() as session:
-            return count_progress(session, annotator)
+            return count_progress(session, annotator, self._viewer)
 
 
-def mark(session: Session, id: str, annotator: str, state: str) -> bool:
-    """Save what an annotator did with a queued prompt; False when it is not in the queue."""
-    if not session.execute(select(exists().where(_q.id == id))).scalar_one():
-        return False
-    session.merge(A(queue_id=id, annotator=annotator, state=state, changed_at=now()))
+def mark(session: Session, id: str, annotator: str, state: str, viewer: Viewer | None = None) -> bool:
+    """Save what an annotator did with a queued prompt, by its id or the sha256 of its text; False when it is not in
+    the queue, or in that of somebody else."""
+    mine = _q.owner.in_(("", annotator) if viewer is None or annotator == viewer.owner else (viewer.owner,))
+    ids = session.execute(select(_q.id).where(or_(_q.id == id, _q.sha256 == id), mine)).scalars().all()
+    for item in ids:
+        session.merge(A(queue_id=item, annotator=annotator, state=state, changed_at=now()))
     session.flush()
-    return True
+    return bool(ids)
 
 
-def count_progress(session: Session, annotator: str) -> QueueProgress:
+def count_progress(session: Session, annotator: str, viewer: Viewer | None = None) -> QueueProgress:
     """As `Queue.progress`, within a session that is open."""
 
     def prompts(*where: ColumnElement[bool]) -> int:
-        return session.execute(select(func.count(func.distinct(_a.queue_id))).where(*where)).scalar_one()
+        query = select(func.count(func.distinct(_a.queue_id))).join(Q).where(*where, sees_queue(viewer))
+        return session.execute(query).scalar_one()
 
     finished = select(_a.queue_id).where(_a.state == "done")
     mine = _a.annotator == annotator
     return QueueProgress(
-        total=session.execute(select(func.count()).select_from(Q)).scalar_one(),
+        total=session.execute(select(func.count()).select_from(Q).where(sees_queue(viewer))).scalar_one(),
         done=prompts(_a.state == "done"),
         assigned=prompts(_a.state == "assigned", _busy(), _a.queue_id.not_in(finished)),
         mine_done=prompts(mine, _a.state == "done"),
@@ -157,10 +184,13 @@ def _busy() -> ColumnElement[bool]:
     return or_(_a.state == "done", and_(_a.state == "assigned", _a.changed_at > earliest))
 
 
-def _row(prompt: str, uncertainty: float | None, source: str) -> Q:
+def _row(prompt: str, uncertainty: float | None, source: str, owner: str) -> Q:
     text_field("prompt", prompt, TEXT_LIMIT, blank=False)
     uncertainty = None if uncertainty is None else _finite(uncertainty)
-    return Q(id=sha256_of(prompt), text=prompt, uncertainty=uncertainty, source=source, created_at=now())
+    sha256 = sha256_of(prompt)
+    id = sha256_of(f"{owner}\n{sha256}") if owner else sha256
+    fields = {"uncertainty": uncertainty, "source": source, "created_at": now(), "owner": owner, "sha256": sha256}
+    return Q(id=id, text=prompt, **fields)
 
 
 def _finite(uncertainty: float) -> float:

@@ -90,8 +90,39 @@ class UseRow(StoreTable, table=True):
     revision: int = Field(primary_key=True)
 
 
+class ContributionRow(StoreTable, table=True):
+    """A correction that its annotator gave to the shared corpus, under a licence."""
+
+    __tablename__ = "contributions"
+    correction_id: str = Field(primary_key=True)
+    owner: str
+    licence: str
+    contributed_at: str
+
+
+class TombstoneRow(StoreTable, table=True):
+    """A correction or vote that was erased: nothing but its id, when, and by whom."""
+
+    __tablename__ = "tombstones"
+    id: str = Field(primary_key=True)
+    erased_by: str
+    erased_at: str
+
+
+class AuditRow(StoreTable, table=True):
+    """Somebody did something that concerns others."""
+
+    __tablename__ = "audit"
+    id: str = Field(primary_key=True)
+    at: str = Field(index=True)
+    actor: str
+    action: str
+    subject: str
+    detail: str
+
+
 class QueueRow(StoreTable, table=True):
-    """A prompt to correct; id: sha256 of its text."""
+    """A prompt to correct. owner: the only one who sees it; "" = everybody. id: sha256 of the text, with the owner."""
 
     __tablename__ = "queue"
     id: str = Field(primary_key=True)
@@ -99,6 +130,8 @@ class QueueRow(StoreTable, table=True):
     uncertainty: float | None = None
     source: str
     created_at: str
+    owner: str = ""
+    sha256: str = ""
 
 
 class AssignmentRow(StoreTable, table=True):

@@ -13,6 +13,7 @@ from annotations.standings import Standing, standings
 from annotations.store.sessions import Sessions
 from annotations.store.tables import VoteRow as V
 from annotations.store.tables import columns, vote_of, vote_row
+from annotations.store.viewers import check_own, sees_vote
 from annotations.votes import Vote
 from model.fields import NAME_LIMIT, now, text_field
 
@@ -32,6 +33,7 @@ class Votes(Sessions):
         Raises RecordError when a field is not valid, or the id is that of a vote that says something else.
         """
         vote = Vote.from_fields({**fields, "created_at": now()})
+        check_own(self._viewer, vote.annotator)
         with self._write() as session:
             row = session.get(V, vote.id)
             if row is None:
@@ -44,7 +46,7 @@ class Votes(Sessions):
 
     def votes(self, annotator: str | None = None, limit: int = 50, offset: int = 0) -> VotePage:
         """Votes, newest first, and how many there are in all. annotator: only by this person; None or "" = by all."""
-        where = _by(annotator)
+        where = [*_by(annotator), sees_vote(self._viewer)]
         query = select(V).where(*where).order_by(_v.created_at.desc(), _v.id)
         with self._read() as session:
             total = session.execute(select(func.count()).select_from(V).where(*where)).scalar_one()
@@ -54,7 +56,7 @@ class Votes(Sessions):
     def all_votes(self, annotator: str | None = None) -> Iterator[Vote]:
         """All votes (of one person), oldest first, a few at a time: for an export."""
         with self._read() as session:
-            query = select(_v.id).where(*_by(annotator)).order_by(_v.created_at, _v.id)
+            query = select(_v.id).where(*_by(annotator), sees_vote(self._viewer)).order_by(_v.created_at, _v.id)
             ids = list(session.execute(query).scalars())
         for at in range(0, len(ids), _BATCH):
             with self._read() as session:
@@ -65,7 +67,7 @@ class Votes(Sessions):
     def vote_summary(self, blind_only: bool = True) -> list[Standing]:
         """How each pair of arms stands with each target. blind_only: only votes with the names hidden."""
         pair = (_v.target, _v.left_name, _v.right_name, _v.winner)
-        query = select(*pair, func.count()).group_by(*pair)
+        query = select(*pair, func.count()).where(sees_vote(self._viewer)).group_by(*pair)
         if blind_only:
             query = query.where(_v.blind)
         with self._read() as session:

@@ -41,17 +41,20 @@ class Answerer(Request):
     ]
 
     def writer(
-        self, offered: Sequence[str], endpoints: bool, private: bool
+        self, offered: Sequence[str], endpoints: bool, private: bool, hosts: Sequence[str] = ()
     ) -> tuple[Endpoint | str, EndpointKey | None]:
         """An endpoint or the name of a model here, and the key to keep. Raises InputError.
 
         offered: models that everybody may choose; endpoints: whether there may be any; private: whether the visitor
-        may use this machine's own network and disk.
+        may use this machine's own network and disk; hosts: the only ones that may be called; (): all.
         """
         if self.where == THERE:
             if not endpoints:
                 raise InputError("Endpoints are switched off here: choose a model on this server.")
-            return self._endpoint(private)
+            made, kept = self._endpoint(private)
+            if hosts and made.url.host.lower() not in hosts:
+                raise InputError(f"Only these hosts may be called from here: {', '.join(hosts)}.")
+            return made, kept
         name = self.local.strip()
         if name not in offered and not (private and name):
             raise InputError("Choose one of the models in the list; other names work on your own machine only.")

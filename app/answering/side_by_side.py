@@ -9,7 +9,7 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from model.errors import InputError
 from model.llm.writers import Usage, Writer
@@ -35,6 +35,14 @@ class AnswerEnd:
     seconds: float
     usage: Usage = field(default_factory=Usage)
     error: str = ""
+
+
+@runtime_checkable
+class Stoppable(Protocol):
+    """A writer whose work can be ended while it waits for something."""
+
+    def stop(self) -> None:
+        """End it."""
 
 
 AnswerEvent: TypeAlias = AnswerPiece | AnswerEnd
@@ -63,6 +71,8 @@ def answer_side_by_side(
             yield heard
     finally:
         stop.set()
+        if isinstance(writer, Stoppable):
+            writer.stop()
 
 
 def _heard(events: queue.Queue[AnswerEvent]) -> list[AnswerEvent]:

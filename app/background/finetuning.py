@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,14 +15,25 @@ from annotations.files.formats import write_jsonl
 from annotations.results import TO_LEARN, Filter
 from annotations.store import RevisionKey, Store
 from app.background.priority import lower_priority
+from app.background.scratch import remove_leftovers, scratch_folder
 from app.background.served import Served
+from app.hosting.learning import SHARE, capped, verdict
+from app.hosting.mode import Hosting
 from model.errors import InputError
+from model.record import CorrectionRecord
 
 if TYPE_CHECKING:
     from model.training.finetune import FineTuned
 
 RUNNING, CANCELLING, DONE, CANCELLED, FAILED = "running", "cancelling", "done", "cancelled", "failed"
 CHECKPOINTS_FOLDER = "checkpoints"  # in the data folder
+_SCRATCH = ".making-"
+_NOTHING = "There is nothing to learn from: correct some prompts first, or choose more corrections."
+_TOO_FEW = (
+    "There is too little to learn from: only accepted contributions count, and nobody's may be more than "
+    f"{SHARE:.0%} of them."
+)
+_INTERRUPTED = "The server stopped in the middle of fine-tuning. Nothing was changed: start it again."
 
 
 @dataclass(frozen=True)
@@ -96,20 +106,49 @@ class FineTuning:
         if not lesson.statuses:
             return []
         unused_by = self._served.compressor.checkpoint.id if lesson.unused else ""
-        return self._open_store().keys(Filter(lesson.statuses, unused_by=unused_by))
+        store = self._open_store()
+        if not self._hosting.hosted:
+            return store.keys(Filter(lesson.statuses, unused_by=unused_by))
+        given = store.keys(Filter(("accepted",), unused_by=unused_by, contributed=True))
+        admins = {admin.partition(":")[2] or admin for admin in self._hosting.admins}
+        named = ((record.id, record.revision, record.annotator) for record in store.fetch(given))
+        return capped([((id, n), who) for id, n, who in named if who.partition(":")[2] not in admins])
+
+    @property
+    def _hosting(self) -> Hosting:
+        return self._served.settings.hosting
+
+    def _verdict(self, parent: Path | None, child: Path) -> dict[str, Any]:
+        """What the admins' hold-out says, where strangers are served."""
+        if not self._hosting.hosted:
+            return {}
+        store = self._open_store()
+        admins = {admin.partition(":")[2] or admin for admin in self._hosting.admins}
+        holdout = [
+            record
+            for record in store.fetch(store.keys(Filter(("submitted", "accepted"))))
+            if record.annotator.partition(":")[2] in admins
+        ]
+        return verdict(self._served.load(parent), self._served.load(child), holdout)
 
     def start(self, lesson: Lesson) -> None:
         """Begin. Raises InputError when a job runs already or there is nothing to learn; StoreError."""
         parent = self._served.compressor.checkpoint.id
         keys = self.choose(lesson)
         if not keys:
-            raise InputError("There is nothing to learn from: correct some prompts first, or choose more corrections.")
+            raise InputError(_TOO_FEW if self._hosting.hosted else _NOTHING)
         with self._lock:
             if self._job is not None and self._job.alive:
                 raise InputError("Fine-tuning is running already; wait for it or cancel it.")
             self._job = FineTuningJob(RUNNING, parent, len(keys))
             self._thread = threading.Thread(target=self._run, args=(keys, lesson, parent), daemon=True)
             self._thread.start()
+
+    def recover(self) -> None:
+        """After a start: remove what a killed server left of its job, prompts included, and say that it failed."""
+        if remove_leftovers(self._served.settings.data_folder / CHECKPOINTS_FOLDER, _SCRATCH):
+            with self._lock:
+                self._job = self._job or FineTuningJob(FAILED, "", 0, _INTERRUPTED)
 
     def cancel(self) -> None:
         """End the job after its present step; no checkpoint is left."""
@@ -143,10 +182,9 @@ class FineTuning:
 
     def _make(self, keys: Sequence[RevisionKey], lesson: Lesson, parent: str) -> FineTuned:
         store, checkpoints = self._open_store(), self._served.settings.data_folder / CHECKPOINTS_FOLDER
-        checkpoints.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=checkpoints, prefix=".making-") as scratch:
-            file, out = Path(scratch) / "corrections.jsonl", Path(scratch) / "checkpoint"
-            write_jsonl(file, store.fetch(keys))
+        with scratch_folder(checkpoints, _SCRATCH) as scratch:
+            file, out = scratch / "corrections.jsonl", scratch / "checkpoint"
+            write_jsonl(file, _learnable(store.fetch(keys)))
             folder = self._served.folder(store.checkpoint(parent).path)
             try:
                 result = self._learn(file, out, folder, lesson, self._progress)
@@ -156,7 +194,8 @@ class FineTuning:
             if not final.exists():  # else the same corrections gave the same weights before
                 out.rename(final)
         path = f"{CHECKPOINTS_FOLDER}/{result.checkpoint}"
-        store.add_checkpoint(result.checkpoint, path, parent, _metrics(result), used=keys)
+        metrics = {**_metrics(result), **self._verdict(folder, final)}
+        store.add_checkpoint(result.checkpoint, path, parent, metrics, used=keys)
         return replace(result, folder=final)
 
     def _progress(self, step: int, total: int, loss: float) -> None:
@@ -170,6 +209,19 @@ class FineTuning:
         with self._lock:
             assert self._job is not None
             self._job = replace(self._job, seconds=time.monotonic() - self._job.started, **fields)
+
+
+def _learnable(corrections: Iterable[CorrectionRecord]) -> Iterator[CorrectionRecord]:
+    """Without those that nothing can be learnt from: one of them must not stop all the others."""
+    from model.training.corrections import corrected_prompt  # here, so that the studio opens without it
+
+    for correction in corrections:
+        try:
+            corrected_prompt(correction)
+        except InputError as error:
+            logging.getLogger(__name__).warning("correction %s is left out: %s", correction.id, error)
+        else:
+            yield correction
 
 
 def _metrics(result: FineTuned) -> dict[str, Any]:

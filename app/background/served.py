@@ -7,6 +7,7 @@ serves it again.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -16,12 +17,14 @@ from typing import ParamSpec, TypeVar
 from annotations.errors import NotFoundError, RecordError, StoreError
 from annotations.results import CheckpointEntry
 from annotations.store import Store
+from app.hosting.learning import check_promotion
 from app.settings import Settings
 from model.compress import Compressor
 from model.errors import InputError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+FOLLOW = 10.0  # seconds after which another server's promotion is noticed, at the latest by the next visitor
 SHIPPED_PATH = "shipped"  # instead of a path in the store: the shipped weights lie wherever the program does
 
 
@@ -37,6 +40,7 @@ class Served:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._compressor: Compressor | None = None
         self._note = ""
+        self._seen, self._look_at = "", time.monotonic() + FOLLOW  # what the store said last; when to ask it again
         self._lock = threading.Lock()  # held while the first model is loaded, and while it is replaced
         self._changing = threading.Lock()  # one change at a time
 
@@ -48,7 +52,8 @@ class Served:
         """
         return self._thread.submit(work, *args, **kwargs).result()
 
-    def _load(self, folder: Path | None) -> Compressor:
+    def load(self, folder: Path | None) -> Compressor:
+        """The model in a folder (None: the shipped one), beside the one in use. Raises InputError."""
         return self.run(self._make, folder)
 
     @property
@@ -57,6 +62,8 @@ class Served:
         with self._lock:
             if self._compressor is None:
                 self._compressor = self._first()
+            elif self.settings.checkpoint is None and time.monotonic() > self._look_at:
+                self._compressor = self._followed(self._compressor)
             return self._compressor
 
     @property
@@ -71,7 +78,10 @@ class Served:
         """
         with self._changing:
             self._check_free()
-            compressor = self._open(self._open_store().checkpoint(id))
+            entry = self._open_store().checkpoint(id)
+            if self.settings.hosting.hosted and entry.path != SHIPPED_PATH:
+                check_promotion(entry.metrics)
+            compressor = self._open(entry)
             self._open_store().serve(compressor.checkpoint.id)
             return self._replace(compressor)
 
@@ -99,13 +109,29 @@ class Served:
                 "DIFFUMASK_CHECKPOINT says which model is served: start the studio without it to choose here."
             )
 
+    def _followed(self, compressor: Compressor) -> Compressor:
+        """The model that another server on the same store has promoted meanwhile, or else this one."""
+        self._look_at = time.monotonic() + FOLLOW
+        promoted = None
+        with suppress(StoreError):
+            promoted = self._open_store().served()
+        if promoted is None or promoted.id in (self._seen, compressor.checkpoint.id):
+            return compressor
+        self._seen = promoted.id
+        try:
+            compressor, self._note = self._open(promoted), ""
+        except InputError as error:
+            self._note = f"Checkpoint {promoted.id} was promoted elsewhere and cannot be used here: {error}"
+        return compressor
+
     def _replace(self, compressor: Compressor) -> str:
         with self._lock:
             self._compressor, self._note = compressor, ""
+            self._seen = compressor.checkpoint.id
         return compressor.checkpoint.id
 
     def _open(self, checkpoint: CheckpointEntry) -> Compressor:
-        compressor = self._load(self.folder(checkpoint.path))
+        compressor = self.load(self.folder(checkpoint.path))
         if checkpoint.path == SHIPPED_PATH:  # another version of the program ships other weights
             self._register(compressor, SHIPPED_PATH)
         elif compressor.checkpoint.id != checkpoint.id:
@@ -115,18 +141,19 @@ class Served:
     def _first(self) -> Compressor:
         if self.settings.checkpoint is not None:
             self._note = "DIFFUMASK_CHECKPOINT says which model is served; nothing can be promoted meanwhile."
-            compressor = self._load(self.settings.checkpoint)
+            compressor = self.load(self.settings.checkpoint)
             self._register(compressor, str(self.settings.checkpoint.absolute()))
             return compressor
         promoted = None
         with suppress(StoreError):
             promoted = self._open_store().served()
+        self._seen = promoted.id if promoted is not None else ""
         if promoted is not None and promoted.path != SHIPPED_PATH:
             try:
                 return self._open(promoted)
             except InputError as error:
                 self._note = f"The promoted checkpoint {promoted.id} cannot be used, the shipped one is served: {error}"
-        compressor = self._load(None)
+        compressor = self.load(None)
         self._register(compressor, SHIPPED_PATH)
         if promoted is None or promoted.path == SHIPPED_PATH:
             with suppress(StoreError):

@@ -176,7 +176,7 @@ class CompareEvents:
     def _comparison(self, request: CompareRequest) -> tuple[Comparison, EndpointKey | None]:
         settings, visitor = self.studio.settings, request.visitor
         private = settings.reaches_private(visitor.address, visitor.headers)
-        writer, kept_key = request.writer(self.local, settings.endpoints != "off", private)
+        writer, kept_key = request.writer(self.local, settings.endpoints != "off", private, settings.hosting.endpoints)
         comparison = Comparison(
             context=request.context,
             question=request.question,

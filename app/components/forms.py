@@ -42,6 +42,7 @@ from pydantic import (
 from typing_extensions import Self
 
 from annotations.errors import ExportError, RecordError, StoreError
+from app.hosting.people import signed_in_name
 from model.errors import InputError
 
 MODEL_QUEUE = "model"  # concurrency_id of all events that run the model: they wait in one line
@@ -121,7 +122,7 @@ def _whole(value: Any, info: ValidationInfo) -> Any:
 
 # Types of fields. A box that was never touched may send None.
 Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
-PersonName = Annotated[str, BeforeValidator(lambda value: str(value or "").strip() or "anonymous")]
+PersonName = Annotated[str, BeforeValidator(lambda value: signed_in_name(str(value or "").strip() or "anonymous"))]
 TextList = Annotated[tuple[str, ...], BeforeValidator(lambda value: tuple(value or ()))]
 Tick = Annotated[bool, BeforeValidator(bool)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -170,6 +171,8 @@ def reads(
                 return answer(events, request.read(values))
             except USER_ERRORS as error:
                 return refused(error)
+            except OSError as error:  # a full disk, a folder that is read-only
+                return refused(_of_the_disk(error))
 
         @functools.wraps(answer)
         def stream(events: Events, values: PageValues) -> Iterator[Any]:
@@ -177,12 +180,18 @@ def reads(
                 yield from answer(events, request.read(values))
             except USER_ERRORS as error:
                 yield refused(error)
+            except OSError as error:
+                yield refused(_of_the_disk(error))
 
         handler: Callable[[Events, PageValues], Any] = stream if inspect.isgeneratorfunction(answer) else once
         handler.request = request  # type: ignore[attr-defined]
         return handler
 
     return decorate
+
+
+def _of_the_disk(error: OSError) -> InputError:
+    return InputError(f"The server's disk does not let it do this: {error.strerror or type(error).__name__}.")
 
 
 class Form:
@@ -225,4 +234,5 @@ class Form:
                 yield updates(changes)
 
         handler = stream if inspect.isgeneratorfunction(answer) else once
+        handler.__qualname__ = answer.__qualname__  # by which `app.hosting.roles` knows it
         return event(handler, set(inputs.values()), list(outputs.values()), **{**PRIVATE, **options})

@@ -10,6 +10,7 @@ import gradio as gr
 from pydantic import AfterValidator
 
 from app.components.forms import Number, Request, Text, TextList, WholeNumber, refused_as
+from app.hosting.people import check_pattern
 from model.compress import PAPER, CompressRequest
 from model.diffusion.trace import MAX_STEPS
 from model.errors import InputError
@@ -58,6 +59,7 @@ class SamplingRequest(Request):
     def about(self, text: str) -> CompressRequest:
         """What is asked of the model about a prompt. Raises InputError."""
         words, pattern = words_or_pattern(self.words)
+        check_pattern(pattern)
         return CompressRequest(
             text,
             self.retention / 100,

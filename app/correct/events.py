@@ -26,6 +26,7 @@ from app.components.verdict import verdict_panel
 from app.components.words import shorten
 from app.correct import view
 from app.correct.queue import PeopleRequest, PersonRequest, progress_line, prompt_sha256
+from app.hosting.people import signed_in_name
 from app.opened import Opened, opened_again
 from app.studio import Studio
 from model.compress import CompressRequest
@@ -227,7 +228,7 @@ class CorrectEvents:
     @reads(GreetRequest, refused=_on_canvas)
     def greet(self, request: GreetRequest) -> CorrectPage:
         """The page was opened: the name that the browser keeps, or one that nobody else has, and the newest draft."""
-        name = request.kept_name or f"guest-{uuid.uuid4().hex[:6]}"
+        name = signed_in_name(request.kept_name or f"guest-{uuid.uuid4().hex[:6]}")
         return CorrectPage(name=name, kept_name=name, canvas=self._offer(name))
 
     @reads(OpenedRequest, refused=_on_canvas)

@@ -99,7 +99,7 @@ class CorrectionsPage(Changes):
     chosen: Change[tuple[str, int]] = UNCHANGED
     message: Change[str] = UNCHANGED
     remark: Change[str] = UNCHANGED
-    file: Change[str] = UNCHANGED
+    file: Change[str | None] = UNCHANGED
     exported: Change[str] = UNCHANGED
     report: Change[str] = UNCHANGED
     tabs: Change[Any] = UNCHANGED
@@ -237,7 +237,7 @@ class ExportEvents:
     def __init__(self, studio: Studio, suffix: str):
         self.studio, self.suffix = studio, suffix
 
-    @reads(FilterRequest, refused=lambda error: CorrectionsPage(exported=table.message(error, "error")))
+    @reads(FilterRequest, refused=lambda error: CorrectionsPage(file=None, exported=table.message(error, "error")))
     def export(self, request: FilterRequest) -> Iterator[CorrectionsPage]:
         """The file to download, and a message. The file is kept until the page has its copy."""
         with tempfile.TemporaryDirectory(prefix="diffumask-") as folder:
@@ -249,11 +249,13 @@ class ExportEvents:
             yield CorrectionsPage(file=str(path), exported=table.message(message, "ok"))
 
     def _write(self, path: Path, chosen: Filter) -> int:
-        store = self.studio.store
+        store, hosting = self.studio.store, self.studio.settings.hosting
+        if hosting.hosted:
+            chosen = replace(chosen, contributed=True)
         corrections = store.fetch(store.keys(chosen))
         if self.suffix != ".zip":
             return export(corrections, path)
-        count = export(corrections, path.with_suffix(""), "dataset")
+        count = export(corrections, path.with_suffix(""), "dataset", hosting.licence if hosting.hosted else "")
         zip_folder(path.with_suffix(""), path)
         return count
 

@@ -99,9 +99,18 @@ def load_checkpoint(folder: str | Path | None = None, device: torch.device | Non
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
         collator = PromptCollator(_prepared(tokenizer, folder), denoiser.config)
         units, head = _read_units(folder, meta)
+        _check_finite(denoiser, head)
     except (SafetensorError, RuntimeError, ValueError, TypeError, KeyError, AttributeError, OSError) as error:
         raise _damaged(folder, f"weights, tokenizer and config do not fit together ({_line(error)})") from error
     return Checkpoint(_id(weights, units), denoiser.to(device).eval(), collator, meta, head)
+
+
+def _check_finite(*networks: nn.Module | None) -> None:
+    """Raise ValueError when a weight is NaN or infinite: such a model keeps and drops by no reason at all."""
+    for network in networks:
+        for name, weight in network.state_dict().items() if network is not None else ():
+            if weight.is_floating_point() and not torch.isfinite(weight).all():
+                raise ValueError(f"{name} holds what is not a number")
 
 
 def _read_units(folder: Path, meta: Mapping[str, Any]) -> tuple[bytes, UnitHead | None]:

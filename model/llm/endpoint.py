@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import ssl
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -54,6 +57,9 @@ class Endpoint:
             raise InputError("The key holds spaces or signs that no key has: copy it again.")
         self._key = key
         self.name = f"{self.model} at {self.url.host}"[:190]
+        self._streams: list[Any] = []  # connections, for `stop`
+        self._stopped = False
+        self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         return f"Endpoint({self.name!r})"  # never the key
@@ -69,11 +75,14 @@ class Endpoint:
             "temperature": 0,
             "stream_options": {"include_usage": True},
         }
-        reading = _Reading()
+        reading = _Reading(self._without_key)
         try:
             with self._client() as client:
                 while True:
-                    with client.stream("POST", self.url, json=body, headers=self._headers()) as response:
+                    with client.stream(
+                        "POST", self.url, json=body, headers=self._headers(), extensions={"trace": self._listen}
+                    ) as response:
+                        _check_encoding(response)
                         if response.status_code == 200:
                             yield from reading.pieces(response)
                             break
@@ -84,10 +93,28 @@ class Endpoint:
             raise InputError(f"The endpoint took too long{reading.so_far}. Try again, or a shorter prompt.") from None
         except httpx.ConnectError as error:
             raise InputError(_unreachable(error)) from None
-        except httpx.HTTPError:
+        except (httpx.HTTPError, httpx.StreamError):
             raise InputError(f"The endpoint closed the connection{reading.so_far}. Try again.") from None
         reading.check()
         return reading.usage
+
+    def stop(self) -> None:
+        """End whatever is being written now, from another thread; `write` then raises InputError."""
+        with self._lock:
+            self._stopped = True
+            for stream in self._streams:
+                _shut(stream)
+
+    def _listen(self, event: str, info: Mapping[str, Any]) -> None:
+        """httpx reports a new connection here: it is remembered, for `stop`."""
+        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            with self._lock:
+                self._streams.append(info["return_value"])
+                if self._stopped:
+                    _shut(info["return_value"])
+
+    def _without_key(self, text: str) -> str:
+        return text.replace(self._key, "…") if self._key else text
 
     def _client(self) -> httpx.Client:
         # A proxy would decide itself what it calls, so one from the environment is for private use only.
@@ -102,7 +129,7 @@ class Endpoint:
     def _said(self, response: httpx.Response) -> str:
         """The message of an error: one short line, without the key."""
         start = b""
-        for chunk in response.iter_bytes(4096):
+        for chunk in response.iter_raw(4096):
             start += chunk
             if len(start) > 20_000:
                 break
@@ -111,15 +138,14 @@ class Endpoint:
             text = _message(json.loads(text)) or text
         except (ValueError, RecursionError):
             pass
-        if self._key:
-            text = text.replace(self._key, "…")
-        return _short(text)
+        return _short(self._without_key(text))
 
 
 class _Reading:
-    """The stream of one answer as it is read."""
+    """The stream of one answer as it is read; hide: takes the key out of what the endpoint says."""
 
-    def __init__(self) -> None:
+    def __init__(self, hide: Callable[[str], str]) -> None:
+        self._hide = hide
         self.usage, self.characters, self.finish, self.choices = Usage(), 0, "", False
 
     @property
@@ -146,7 +172,7 @@ class _Reading:
         if not isinstance(event, dict):
             raise InputError(f"The endpoint sent an event that is no object{self.so_far}.")
         if event.get("error"):
-            raise InputError(f"The endpoint failed{self.so_far}: {_short(_message(event))}")
+            raise InputError(f"The endpoint failed{self.so_far}: {_short(self._hide(_message(event)))}")
         self._count(event.get("usage"))
         choices = event.get("choices")
         if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
@@ -180,10 +206,23 @@ class _Reading:
             raise InputError(f"The endpoint's answer is empty{why}.")
 
 
+def _shut(stream: Any) -> None:
+    """Wake whoever reads from a connection: it has ended."""
+    with suppress(OSError):
+        stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+
+
+def _check_encoding(response: httpx.Response) -> None:
+    """A compressed answer is not unpacked: some kilobytes of it may be gigabytes."""
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise InputError(f"The endpoint compresses its answer ({encoding[:20]!a}), though it was asked not to.")
+
+
 def _lines(response: httpx.Response) -> Iterator[bytes]:
     """The lines of a stream; bounded in length and time."""
     rest, until = b"", time.monotonic() + WHOLE_TIME
-    for chunk in response.iter_bytes():
+    for chunk in response.iter_raw():
         *whole, rest = (rest + chunk).split(b"\n")
         yield from (line.rstrip(b"\r") for line in whole)
         if time.monotonic() > until:

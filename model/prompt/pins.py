@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import time
+import json
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import regex
 
+from ..bounded import BoundedError, Bounds, bounded_lines
 from ..errors import InputError
 from . import Prompt
+from .occurrences import occurrences
 
 _VARIABLE = regex.compile(r"\$?\{[^{}]{1,200}\}|\{\{\{?[^{}]{1,200}\}\}\}?")
 PATTERN_LIMIT = 1000  # characters in a user's regular expression
 PATTERN_SECONDS = 2.0
+PATTERN_MEMORY = 256 * 2**20  # bytes
+WORDS_LIMIT = 100_000  # characters of all words that are to be kept
+_MATCHES = Path(__file__).with_name("matches.py")
 
 
 def pins_from_regex(prompt: Prompt, pattern: str) -> dict[int, bool]:
@@ -22,24 +28,27 @@ def pins_from_regex(prompt: Prompt, pattern: str) -> dict[int, bool]:
     >>> pins_from_regex(parse("call 555-0199 or 12 now"), r"\d+")
     {1: True, 3: True}
 
-    Raises InputError when the pattern is longer than 1000 characters, not valid, or takes over 2 seconds.
+    Raises InputError when the pattern is longer than 1000 characters, not valid, or takes over 2 seconds or 256 MB.
     """
     if len(pattern) > PATTERN_LIMIT:
         raise InputError(f"The pattern has {len(pattern)} characters: shorten it to {PATTERN_LIMIT} at most.")
+    return _pin_spans(prompt, _matches(prompt.text, pattern))
+
+
+def _matches(text: str, pattern: str) -> list[tuple[int, int]]:
+    asked = json.dumps({"pattern": pattern, "text": text, "seconds": PATTERN_SECONDS}).encode()
+    bounds = Bounds(2 * PATTERN_SECONDS, PATTERN_MEMORY, line=40 * len(text) + 10_000)
     try:
-        compiled = regex.compile(pattern)
-    except (regex.error, ValueError, OverflowError, RecursionError, MemoryError) as error:
-        raise InputError(f"The pattern is not a valid regular expression ({error}): correct it.") from None
-    deadline = time.monotonic() + PATTERN_SECONDS
-    spans: list[tuple[int, int]] = []
-    try:
-        for match in compiled.finditer(prompt.text, timeout=PATTERN_SECONDS, concurrent=True):
-            spans.append(match.span())
-            if time.monotonic() > deadline:
-                raise TimeoutError
-    except (TimeoutError, MemoryError):
-        raise InputError(f"The pattern takes over {PATTERN_SECONDS:g} seconds: make it simpler.") from None
-    return _pin_spans(prompt, spans)
+        answer = json.loads(next(bounded_lines(_MATCHES, bounds, given=asked), "null"))
+    except BoundedError:
+        answer = "slow"
+    if isinstance(answer, list):
+        return [(start, end) for start, end in answer]
+    if answer.startswith("invalid: "):
+        raise InputError(f"The pattern is not a valid regular expression ({answer[9:]}): correct it.")
+    raise InputError(
+        f"The pattern takes over {PATTERN_SECONDS:g} seconds or {PATTERN_MEMORY // 2**20} MB: make it simpler."
+    )
 
 
 def pins_for_words(prompt: Prompt, words: Sequence[str]) -> dict[int, bool]:
@@ -48,9 +57,12 @@ def pins_for_words(prompt: Prompt, words: Sequence[str]) -> dict[int, bool]:
     >>> from model.prompt import parse
     >>> pins_for_words(parse("New York City"), ["New York", "York City"])
     {0: True, 1: True, 2: True}
+
+    Raises InputError when the words have more than 100,000 characters together.
     """
-    wanted = {word for word in words if word}
-    return _pin_spans(prompt, (span for word in wanted for span in _occurrences(prompt.text, word)))
+    if (size := sum(map(len, words))) > WORDS_LIMIT:
+        raise InputError(f"The words to keep have {size:,} characters: give at most {WORDS_LIMIT:,}.")
+    return _pin_spans(prompt, occurrences(prompt.text, words))
 
 
 def pins_for_digits(prompt: Prompt) -> dict[int, bool]:
@@ -97,13 +109,6 @@ def _templates(prompt: Prompt) -> Iterator[tuple[int, int]]:
             unit = prompt.units[prompt.unit_of[i]]
             if prompt.parts[token.part].role not in ("code", "data") and unit.leaf:
                 yield unit.first, unit.last
-
-
-def _occurrences(text: str, word: str) -> Iterator[tuple[int, int]]:
-    at = text.find(word)
-    while at >= 0:
-        yield at, at + len(word)
-        at = text.find(word, at + 1)
 
 
 def _pin_spans(prompt: Prompt, spans: Iterable[tuple[int, int]]) -> dict[int, bool]:

@@ -218,3 +218,10 @@ def test_export_replaces_only_what_it_wrote(tmp_path: Path) -> None:
     assert (tmp_path / "folder" / "thesis.txt").read_text() == "mine"
     with pytest.raises(ExportError):
         export(made, Path("/dev/null"), "csv")
+
+
+def test_the_card_says_under_which_licence_people_contributed(tmp_path: Path) -> None:
+    for licence, says in (("CC-BY-4.0", "contributed by their annotators under CC-BY-4.0"), ("", "no licence is set")):
+        export([correction()], tmp_path / f"set{licence}", "dataset", licence)
+        card = (tmp_path / f"set{licence}" / "README.md").read_text()
+        assert says in card and ("license: cc-by-4.0" in card) == bool(licence)

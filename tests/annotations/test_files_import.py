@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 
-from annotations.errors import ExportError
+from annotations.errors import ExportError, RecordError
 from annotations.files import formats
 from annotations.files.export import export
 from annotations.files.importing import import_file
@@ -121,7 +122,7 @@ def test_sizes_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     (tmp_path / "many.csv").write_text(",".join(CORRECTION_FIELDS) + "\n" + '"a\n",' * 2000)
     [outcome] = import_file(open_store("sqlite://"), tmp_path / "many.csv").outcomes
     assert "a row is longer" in outcome.reason
-    monkeypatch.setattr(formats, "GROUP_VALUES", 100)
+    monkeypatch.setattr(formats, "PARQUET_MEMORY", 2**20)
     with pytest.raises(ExportError, match="too large"):
         import_file(open_store("sqlite://"), tmp_path / "x.parquet")
 
@@ -206,3 +207,35 @@ def test_large_files_are_imported_in_batches(tmp_path: Path) -> None:
     report = import_file(store, tmp_path / "x.csv")
     assert (report.added, report.refused, store.find().total) == (450, 1, 450)
     assert [outcome.line for outcome in report.outcomes if outcome.result == "refused"] == [302]
+
+
+def test_a_small_parquet_file_that_unpacks_to_gigabytes_is_refused(tmp_path: Path) -> None:
+    """Its one value is a gigabyte; reading it takes no memory of this process."""
+    huge = pa.table({"id": ["0" * 32], "human_mask": ["1"], "prompt": pa.array(["a" * 2**30], pa.large_string())})
+    pq.write_table(
+        huge, tmp_path / "x.parquet", compression="zstd", write_statistics=False, dictionary_pagesize_limit=2**31
+    )
+    del huge
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ExportError, match="too large"):
+        import_file(open_store("sqlite://"), tmp_path / "x.parquet")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kilobytes
+
+
+def test_a_revision_that_leaves_none_for_a_reviewer_is_refused(tmp_path: Path) -> None:
+    store = open_store("sqlite://")
+    export([correction(revision=1_000_000), correction(revision=9_999)], tmp_path / "x.jsonl")
+    refused, added = import_file(store, tmp_path / "x.jsonl").outcomes
+    assert (refused.result, added.result) == ("refused", "added") and "nobody revised" in refused.reason
+    assert store.review(added.id, 9_999, "accepted", "Rex").correction.revision == 10_000
+
+
+def test_a_mask_that_keeps_nothing_is_not_taken(tmp_path: Path) -> None:
+    store = open_store("sqlite://")
+    empty = correction(human_mask="0000", pins={})
+    export([empty], tmp_path / "x.jsonl")
+    [outcome] = import_file(store, tmp_path / "x.jsonl").outcomes
+    assert outcome.result == "refused" and "keeps no token" in outcome.reason
+    with pytest.raises(RecordError, match="keeps no token"):
+        store.submit(fields(human_mask="0000", pins={}))
+    assert store.save_draft(fields(human_mask="0000", pins={})).new

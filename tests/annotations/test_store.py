@@ -15,9 +15,10 @@ from annotations.agreement import krippendorff_agreement
 from annotations.errors import ConflictError, NotFoundError, RecordError, StoreError
 from annotations.results import TO_LEARN, Filter
 from annotations.store import Store, open_store, queue
+from annotations.store.statistics import GROUPS
 from model.record import CorrectionRecord
 from tests.support.databases import KINDS, database
-from tests.support.saving import fields
+from tests.support.saving import correction, fields
 
 
 @pytest.fixture(params=KINDS)
@@ -355,3 +356,11 @@ def test_serve_and_roll_back(store: Store) -> None:
     assert served is not None and served.id == "base"
     store.serve("two")
     assert [c.status for c in store.checkpoints()] == ["served", "available", "available"]
+
+
+def test_thousands_of_names_are_not_sent_to_everybody() -> None:
+    store = open_store("sqlite://")
+    store.import_many([correction(f"Prompt {i}.", annotator=f"{i:0199}") for i in range(300)])
+    store.submit(fields("One more.", annotator="299".zfill(199)))
+    names = store.stats().annotators
+    assert len(names) == GROUPS and names["299".zfill(199)].corrections == 2, "those with most corrections"

@@ -10,10 +10,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from annotations.errors import NotFoundError, StoreError
 from annotations.store import Store, open_store
 from app.background.finetuning import CANCELLED, DONE, FAILED, RUNNING, Lesson
+from app.background.scratch import scratch_folder
 from app.settings import Settings
 from app.studio import Studio
 from model.compress import CompressRequest
@@ -276,3 +278,47 @@ def test_only_registered_checkpoints_are_promoted(tmp_path: Path, store: Store) 
     for id in ("../../etc", "b" * 12):
         with pytest.raises(NotFoundError):
             made.served.promote(id)
+
+
+def test_what_a_killed_server_left_of_a_job_is_removed_and_said(tmp_path: Path, store: Store) -> None:
+    """The scratch folder, with people's prompts in it; not that of a server that is still at work."""
+    left = tmp_path / "checkpoints" / ".making-left"
+    left.mkdir(parents=True)
+    (left / "corrections.jsonl").write_text("a secret prompt")
+    made = studio(tmp_path, store)
+    with scratch_folder(tmp_path / "checkpoints", ".making-") as alive:
+        made.finetuning.recover()
+        assert alive.exists() and not left.exists()
+    job = made.finetuning.job
+    assert job is not None and job.state == FAILED and "stopped in the middle" in job.message
+    made.finetuning.dismiss()
+    made.finetuning.recover()
+    assert made.finetuning.job is None
+
+
+def test_a_correction_that_cannot_be_learnt_is_left_out(tmp_path: Path, store: Store, learner: Learner) -> None:
+    made = studio(tmp_path, store, learner)
+    correct(store)
+    with store._write() as session:  # as versions before this one took it
+        session.execute(text("DROP TRIGGER revisions_no_UPDATE"))
+        session.execute(text("UPDATE revisions SET human_mask = '0000', pins = '{}' WHERE rowid = 1"))
+    before = len(store.keys())
+    teach(made, learner, "b" * 12)
+    (lines, _, _) = learner.seen[-1]
+    assert len(lines) == before - 1
+
+
+def test_a_promotion_on_one_server_reaches_the_other(
+    tmp_path: Path, store: Store, learner: Learner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = studio(tmp_path, store, learner), studio(tmp_path, open_store(f"sqlite:///{tmp_path}/store.sqlite3"))
+    correct(store)
+    assert other.compressor.checkpoint.id == "scripted"
+    teach(one, learner, "b" * 12)
+    one.promote("b" * 12)
+    assert other.compressor.checkpoint.id == "scripted", "it does not ask the store for every visitor"
+    monkeypatch.setattr(other.served, "_look_at", 0.0)
+    assert other.compressor.checkpoint.id == "b" * 12
+    one.roll_back()
+    monkeypatch.setattr(other.served, "_look_at", 0.0)
+    assert other.compressor.checkpoint.id == "scripted"

@@ -24,7 +24,9 @@ def test_who_may_reach_the_servers_own_network() -> None:
     assert not settings().reaches_private("192.168.0.7", [])
     for public in ({"GRADIO_SERVER_NAME": "0.0.0.0"}, {"GRADIO_SHARE": "True"}, {"SPACE_ID": "me/space"}):
         assert not settings(**public).reaches_private("127.0.0.1", [])
-    assert settings(DIFFUMASK_ENDPOINTS="any", GRADIO_SERVER_NAME="0.0.0.0").reaches_private("8.8.8.8", [])
+        assert settings(**public).endpoints == "off" and settings(**public).hosting.hosted
+    named = settings(DIFFUMASK_ENDPOINTS="any", GRADIO_SERVER_NAME="0.0.0.0", DIFFUMASK_ENDPOINT_HOSTS="api.example")
+    assert named.endpoints == "any" and not named.reaches_private("127.0.0.1", []), "strangers never"
     assert not Settings().reaches_private("127.0.0.1", []), "safe unless somebody says otherwise"
     with pytest.raises(InputError, match="one of any, local, public, off"):
         settings(DIFFUMASK_ENDPOINTS="yes")

@@ -277,3 +277,16 @@ def test_an_encoder_comes_from_the_hub_where_it_answers(tmp_path: Path, monkeypa
     folder = fetch_encoder("minilm")
     assert sorted(file.name for file in folder.iterdir()) == sorted(ENCODER_FILES)
     assert (folder / "config.json").read_text() == f"{known.base} {known.revision}"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, value: float) -> None:
+    """Their hash is right: whoever wrote them wrote meta.json, too."""
+    new = tiny_checkpoint()
+    weights = dict(new.denoiser.state_dict())
+    name = next(iter(weights))
+    with torch.no_grad():
+        weights[name].view(-1)[0] = value
+    save_checkpoint(tmp_path / "bad", new.denoiser, new.collator.tokenizer, {})
+    with pytest.raises(InputError, match="is not a number"):
+        load_checkpoint(tmp_path / "bad")

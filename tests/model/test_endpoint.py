@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -172,3 +173,27 @@ def test_a_name_is_looked_up_once_and_one_private_address_is_enough_to_refuse(
     assert asked == ["rebinding.example", "api.example"]
     assert sent[0].url.host == "93.184.215.14" and sent[0].headers["Host"] == "api.example:8443"
     assert sent[0].extensions["sni_hostname"] == "api.example", "the certificate is checked against the name"
+
+
+def test_a_compressed_answer_is_not_unpacked(server: FakeEndpoint) -> None:
+    """The server's few kilobytes would be 200 MB; it is asked for plain text and sends it all the same."""
+    assert answer(server, "packed") == ("", "The endpoint compresses its answer ('gzip'), though it was asked not to.")
+
+
+def test_the_key_is_not_in_what_an_endpoint_says_in_the_middle_of_a_stream(server: FakeEndpoint) -> None:
+    text, said = answer(server, "leaks")
+    assert text == "So far " and "wrong key" in str(said) and KEY not in str(said)
+
+
+def test_stop_ends_an_answer_that_waits(server: FakeEndpoint) -> None:
+    """Before and after the first words have come."""
+    for model in ("pausing", "silent"):
+        endpoint = Endpoint(server.url, model, KEY, private=True)
+        pieces = endpoint.write("One two three", 16)
+        if model == "pausing":
+            assert next(pieces) == "So far "
+        timer = threading.Timer(0.3, endpoint.stop)
+        timer.start()
+        with pytest.raises(InputError, match="closed the connection|stopped in the middle"):
+            next(pieces)
+        assert not server.go_on.is_set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 from collections.abc import Iterator
@@ -40,8 +41,12 @@ class _Handler(BaseHTTPRequestHandler):
             return self._refuse(400, {"detail": "Extra inputs are not permitted: stream_options"})
         if model == "new" and "max_tokens" in body:
             return self._refuse(400, {"error": {"message": "Unsupported parameter: 'max_tokens'"}})
+        if model == "silent":
+            self.server.go_on.wait(30)
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
+        if model == "packed":
+            self.send_header("Content-Encoding", "gzip")
         self.end_headers()
         try:
             for data in _streams(model, body, self.server):
@@ -88,6 +93,10 @@ def _streams(model: str, body: dict[str, Any], server: FakeEndpoint) -> Iterator
         yield _event("So far ") + _event("so good")
     elif model == "fails":
         yield _event("So far ") + b'data: {"error": {"message": "out of memory"}}\n\n'
+    elif model == "leaks":
+        yield _event("So far ") + b'data: {"error": {"message": "wrong key %s"}}\n\n' % KEY.encode()
+    elif model == "packed":
+        yield gzip.compress(b"data: " + b"x" * 200_000_000, 1)
     elif model == "line":
         yield from (b"data: " + b"x" * 100_000 for _ in range(20))
     elif model == "endless":

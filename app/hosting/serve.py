@@ -1,0 +1,27 @@
+"""Put a page behind its guard, its lanes and its edge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+from starlette.middleware import Middleware
+
+from app.hosting.edge import Edge, Signature
+from app.hosting.guard import Log, guard
+from app.hosting.identity import Identity
+from app.hosting.lanes import use_lanes
+from app.hosting.mode import Hosting
+from app.hosting.quotas import Quotas
+
+
+def host(page: gr.Blocks, hosting: Hosting, log: Log) -> dict[str, Any]:
+    """Guard a page that was built; returns options for Gradio's `launch`, which put the edge in front of it."""
+    signature, quotas = Signature(), Quotas(hosting.limits)
+    identity = Identity(hosting, signature)
+    guard(page, identity, quotas, log)
+    page.queue(default_concurrency_limit=1)
+    use_lanes(page, identity, hosting.limits.waiting)
+    uploads = quotas.upload if hosting.hosted else lambda address, size: ""
+    edge = Middleware(Edge, hosting=hosting, signature=signature, uploads=uploads)
+    return {"app_kwargs": {"middleware": [edge]}}

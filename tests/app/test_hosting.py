@@ -1,0 +1,197 @@
+"""A studio for strangers: who may do what, whatever way a handler is called; what the edge lets in."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from annotations.store import Store, open_store
+from app.api import Endpoints
+from app.hosting.edge import VISITOR, Signature
+from app.hosting.identity import Identity
+from app.hosting.mode import Hosting, Limits
+from app.hosting.people import LOCAL, Person, Role
+from app.hosting.quotas import HOUR, QuotaError, Quotas
+from app.hosting.roles import ROLES, role_of
+from app.ui import build
+from model.errors import InputError
+from tests.support.hosted import HOSTING, PEOPLE, Stranger, hosted_studio, names_of, served
+
+COUNTS = {name: len(inspect.signature(getattr(Endpoints, name)).parameters) - 1 for name in ("correct", "corrections")}
+REFUSALS = ("Sign in to do this.", "Only reviewers may do this.", "Only admins may do this.")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return open_store(f"sqlite:///{tmp_path_factory.mktemp('store')}/store.sqlite3")
+
+
+@pytest.fixture(scope="module")
+def url(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with served(hosted_studio(store, tmp_path_factory.mktemp("data"))) as url:
+        yield url
+
+
+# --- roles -------------------------------------------------------------------------------------------------
+
+
+def test_every_handler_has_a_declared_role_and_every_role_a_handler(store: Store, tmp_path: Path) -> None:
+    names = set(names_of(hosted_studio(store, tmp_path)).values())
+    assert not [name for name in names if role_of(name) is None]
+    assert not set(ROLES) - names
+
+
+def test_a_lambda_of_a_layout_knows_nothing_but_the_page(store: Store, tmp_path: Path) -> None:
+    """Which is why lambdas need no role."""
+    for handler in build(hosted_studio(store, tmp_path)).fns.values():
+        if handler.fn is not None and handler.fn.__qualname__.endswith("<lambda>"):
+            held = [cell.cell_contents for cell in handler.fn.__closure__ or ()]
+            assert all(isinstance(value, str | int | float | tuple | list | dict) for value in held)
+
+
+def test_each_handler_refuses_the_role_below_when_it_is_called_by_index(url: str, store: Store, tmp_path: Path) -> None:
+    names, refused = names_of(hosted_studio(store, tmp_path)), set()
+    strangers = {role: Stranger(url, user) for role, user in PEOPLE.items()}
+    assert set(strangers[0].handlers()) == set(names), "the page that is served is the one that was looked at"
+    for index, name in names.items():
+        role = role_of(name)
+        if role is None or role == Role.VISITOR or name in refused:
+            continue
+        below = strangers[role - 1]
+        done, said = below.ask(index, below.blank(index))
+        assert not done and said in REFUSALS, (index, name, said)
+        refused.add(name)
+    assert len(refused) == sum(role > Role.VISITOR for role in ROLES.values())
+
+
+@pytest.mark.parametrize("path", ["run/correct", "call/correct", "api/corrections"])
+def test_endpoints_refuse_visitors(url: str, path: str) -> None:
+    answered = Stranger(url).http.post(f"gradio_api/{path}", json={"data": ["x"] * COUNTS[path.partition("/")[2]]})
+    assert "Sign in" in answered.text or answered.status_code in (200, 404), answered.text
+    if answered.status_code == 200 and "event_id" in answered.json():
+        stream = Stranger(url).http.get(f"gradio_api/{path}/{answered.json()['event_id']}")
+        assert "Sign in" in stream.text
+
+
+# --- who asks ----------------------------------------------------------------------------------------------
+
+
+class Asked:
+    """A request as Gradio hands it on."""
+
+    def __init__(self, header: str = "", username: str = "", session: Any = None):
+        self.headers, self.username, self.scope = {VISITOR: header}, username, {"session": session}
+        self.request = None
+
+
+def test_who_is_signed_in() -> None:
+    signature = Signature()
+    identity = Identity(HOSTING, signature)
+    login = {"oauth_info": {"expires_at": 2**40, "userinfo": {"preferred_username": "ada"}}}
+    over = {"oauth_info": {"expires_at": 1, "userinfo": {"preferred_username": "ada"}}}
+    assert identity.person(Asked(signature.sign("1.2.3.4", "ann"))) == Person("proxy:ann", Role.ANNOTATOR, "1.2.3.4")
+    assert identity.person(Asked(signature.sign("1.2.3.4", "rex"))).role == Role.REVIEWER
+    assert identity.person(Asked(username="rex")).role == Role.ANNOTATOR, "proxy:rex was named, not auth:rex"
+    assert identity.person(Asked(session=login)) == Person("hf:ada", Role.ADMIN)
+    for nobody in (Asked(), Asked("forged.0000"), Asked(Signature().sign("", "ada")), Asked(session=over), None):
+        assert identity.person(nobody) == Person()
+    assert Identity(Hosting(), signature).person(Asked()) == LOCAL
+
+
+def test_a_proxys_header_counts_from_a_trusted_address_only(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/store.sqlite3")
+    untrusting = Hosting(hosted=True, user_header=HOSTING.user_header, admins=("ada",))
+    with served(hosted_studio(store, tmp_path, untrusting)) as url:
+        index = next(i for i, name in names_of(hosted_studio(store, tmp_path)).items() if name == "LearnEvents.start")
+        for headers in ({}, {VISITOR: "forged"}, {VISITOR: Signature().sign("127.0.0.1", "ada")}):
+            attacker = Stranger(url, "ada", **headers)
+            assert attacker.ask(index, attacker.blank(index)) == (False, REFUSALS[2])
+
+
+# --- the edge ----------------------------------------------------------------------------------------------
+
+
+def test_a_local_studio_answers_its_own_machine_only(tmp_path: Path) -> None:
+    """Not another site's page (DNS rebinding has its Host, a request across sites its Origin), and no bare proxy."""
+    store = open_store(f"sqlite:///{tmp_path}/store.sqlite3")
+    with served(hosted_studio(store, tmp_path, Hosting())) as url:
+        assert httpx.get(f"{url}config").status_code == 200
+        assert httpx.get(f"{url}config", headers={"Origin": url.rstrip("/")}).status_code == 200
+        for headers in (
+            {"Host": "evil.example:7860"},
+            {"Origin": "https://evil.example"},
+            {"Origin": "null"},
+            {"X-Forwarded-For": "8.8.8.8"},
+        ):
+            answer = httpx.get(f"{url}config", headers=headers)
+            assert answer.status_code in (400, 403) and "\n" not in answer.json()["detail"], headers
+
+
+def test_hosts_and_sizes_are_bounded_for_strangers(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/store.sqlite3")
+    hosting = Hosting(hosted=True, hosts=("studio.example",), limits=Limits(uploads=1000))
+    with served(hosted_studio(store, tmp_path, hosting)) as url:
+        named = {"Host": "studio.example"}
+        assert httpx.get(f"{url}config", headers=named).status_code == 200
+        assert httpx.get(f"{url}config", headers={"Host": "other.example"}).status_code == 400
+        large = httpx.post(f"{url}gradio_api/queue/join", content=iter([b"x" * 2**20] * 9), headers=named)
+        assert large.status_code in (400, 413)  # Gradio has begun to read it
+        for size, status in ((800, 200), (800, 429)):
+            sent = httpx.post(f"{url}gradio_api/upload", files={"files": b"x" * (size - 200)}, headers=named)
+            assert sent.status_code == status, sent.text
+
+
+@pytest.mark.parametrize(
+    ("environ", "says"),
+    [
+        ({"DIFFUMASK_MODE": "open"}, "one of local, hosted"),
+        ({"DIFFUMASK_MODE": "local", "GRADIO_SERVER_NAME": "0.0.0.0"}, "this machine only"),
+        ({"DIFFUMASK_PROXIES": "proxy"}, "no address or network"),
+        ({"DIFFUMASK_DISK_FREE": "much"}, "number of megabytes"),
+    ],
+)
+def test_what_the_environment_says_wrong_is_said_in_one_line(environ: dict[str, str], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        Hosting.from_env(environ)
+
+
+def test_when_a_studio_is_hosted() -> None:
+    assert not Hosting.from_env({}).hosted and not Hosting.from_env({"GRADIO_SERVER_NAME": "127.0.0.1"}).hosted
+    for hosted in ({"SPACE_ID": "a/b"}, {"GRADIO_SERVER_NAME": "0.0.0.0"}, {"DIFFUMASK_MODE": "hosted"}):
+        assert Hosting.from_env(hosted).hosted
+
+
+# --- crowds ------------------------------------------------------------------------------------------------
+
+
+def test_unheard_requests_for_the_model_keep_nobody_from_saving(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/store.sqlite3")
+    studio = hosted_studio(store, tmp_path)
+    names = {name: index for index, name in names_of(studio).items()}
+    with served(studio) as url:
+        crowd = [Stranger(url, f"user{i}") for i in range(5)]
+        run = names["ExploreEvents.run"]
+        joined = [one.join(run, one.blank(run)).status_code for one in crowd for _ in range(30)]
+        assert 503 in joined and joined.count(200) >= 60, "of one lane"
+        ann = Stranger(url, "ann")
+        done, said = ann.ask(names["QueueEvents.show"], ann.blank(names["QueueEvents.show"]))
+        assert done, said
+
+
+def test_quotas_forget_after_an_hour() -> None:
+    now = [0.0]
+    quotas = Quotas(Limits(runs=3), clock=lambda: now[0])
+    ann, same_address = Person("hf:ann", Role.ANNOTATOR, "1.1.1.1"), Person("", Role.VISITOR, "1.1.1.1")
+    for _ in range(3):
+        quotas.use(ann, "runs")
+    with pytest.raises(QuotaError, match="more than 3 runs of the model an hour: try again in 60 min"):
+        quotas.use(ann, "runs")
+    quotas.use(same_address, "runs")
+    quotas.use(LOCAL, "runs", 1000)
+    now[0] = HOUR + 1
+    quotas.use(ann, "runs", 3)

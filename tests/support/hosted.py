@@ -1,0 +1,96 @@
+"""A studio that is hosted for strangers, and strangers who call its handlers by index, as an attacker does."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from annotations.store import Store
+from app.hosting.mode import Hosting, Limits, _network
+from app.settings import Settings
+from app.studio import Studio
+from app.ui import build, launch
+from tests.support.scripted import ScriptedCompressor
+
+HEADER = "x-user"  # in which the trusted proxy names who is signed in
+PEOPLE = {0: "", 1: "ann", 2: "rex", 3: "ada"}  # by role: visitor, annotator, reviewer, admin
+HOSTING = Hosting(
+    hosted=True,
+    proxies=(_network("127.0.0.0/8"),),
+    user_header=HEADER,
+    admins=("ada",),
+    reviewers=("proxy:rex",),
+    limits=Limits(waiting=20),
+)
+
+
+def hosted_studio(store: Store, data: Path, hosting: Hosting = HOSTING) -> Studio:
+    settings = Settings(data=data, hosting=hosting, endpoints="off" if hosting.hosted else "local")
+    return Studio(settings, load=ScriptedCompressor, open_store=lambda: store)
+
+
+@contextmanager
+def served(studio: Studio) -> Iterator[str]:
+    """Its address, while the block lasts."""
+    import gradio as gr
+    from gradio import networking
+
+    networking.url_ok = lambda url: True
+    _, url, _ = launch(studio, prevent_thread_lock=True, quiet=True)
+    try:
+        yield url
+    finally:
+        gr.close_all(verbose=False)
+
+
+class Stranger:
+    """Somebody who talks to the server without its page."""
+
+    def __init__(self, url: str, user: str = "", **headers: str):
+        self.http = httpx.Client(base_url=url, timeout=60, headers={**({HEADER: user} if user else {}), **headers})
+        self.session = uuid.uuid4().hex
+        self.config = self.http.get("config").json()
+
+    def handlers(self) -> dict[int, dict[str, Any]]:
+        """What the server says of its handlers, by index."""
+        return {entry["id"]: entry for entry in self.config["dependencies"] if entry["backend_fn"]}
+
+    def blank(self, index: int) -> list[Any]:
+        """What the page would send when nothing was typed."""
+        values = {entry["id"]: entry["props"].get("value") for entry in self.config["components"]}
+        return [values.get(id) for id in self.handlers()[index]["inputs"]]
+
+    def join(self, index: int, data: list[Any], event: Any = None) -> httpx.Response:
+        """Join the queue, without listening."""
+        body = {"fn_index": index, "data": data, "session_hash": self.session, "event_data": event}
+        return self.http.post("gradio_api/queue/join", json=body)
+
+    def ask(self, index: int, data: list[Any], event: Any = None) -> tuple[bool, Any]:
+        """Call a handler by index: (True, its output) or (False, what is said)."""
+        self.session = uuid.uuid4().hex
+        joined = self.join(index, data, event)
+        if joined.status_code != 200:
+            return False, joined.text
+        return self.listen()
+
+    def listen(self) -> tuple[bool, Any]:
+        """Wait for the end of the session's event."""
+        with self.http.stream("GET", "gradio_api/queue/data", params={"session_hash": self.session}) as stream:
+            for line in stream.iter_lines():
+                message = json.loads(line[5:]) if line.startswith("data:") else {}
+                if message.get("msg") == "process_completed":
+                    output = message["output"]
+                    return message["success"], output.get("data") if message["success"] else output.get("error")
+        return False, "the stream ended"
+
+
+def names_of(studio: Studio) -> dict[int, str]:
+    """The names of the handlers by index, in a page like the one that is served."""
+    page = build(studio)
+    return {index: handler.fn.__qualname__ for index, handler in page.fns.items() if handler.fn is not None}
