@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from ..prompt import Prompt
 from ..prompt.pieces import is_record
 
+QUESTION_MARKS = ("?", "？", "؟")
+
 
 @dataclass(frozen=True)
 class UnitsOf:
@@ -50,7 +52,7 @@ class UnitsOf:
             [place[prompt.units[u].part] for u in units],
             [_part_text(prompt, part) for part in part_index],
             part_index,
-            [_part_text(prompt, i) for i, part in enumerate(prompt.parts) if part.role == "question"],
+            [each for i, part in enumerate(prompt.parts) if part.role == "question" for each in _asked(prompt, i)],
             [_part_text(prompt, i) for i, part in enumerate(prompt.parts) if part.role == "instruction"],
             unit_of,
         )
@@ -67,6 +69,13 @@ def _scored(prompt: Prompt) -> list[int]:
             chosen.append(u)
             inside = unit.last
     return chosen
+
+
+def _asked(prompt: Prompt, part: int) -> list[str]:
+    """Each question of a part that asks several; otherwise the whole part."""
+    leaves = (prompt.text[u.start : u.end].strip() for u in prompt.units if u.part == part and u.leaf)
+    several = [text for text in leaves if text.endswith(QUESTION_MARKS)]
+    return several if len(several) > 1 else [_part_text(prompt, part)]
 
 
 def _part_text(prompt: Prompt, index: int) -> str:

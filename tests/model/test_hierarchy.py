@@ -44,6 +44,13 @@ def test_units_are_read_with_the_question_and_the_instruction() -> None:
     assert units.parts[1].startswith("Document 2: The harbour")
 
 
+@pytest.mark.parametrize("join", ["\n", " ", "\n\n"])
+def test_each_of_several_questions_is_read_alone(join: str) -> None:
+    asked = ("When does the harbour open?", "What does the pump cost?")
+    head = DOCUMENTS[: DOCUMENTS.index("Question:")]
+    assert UnitsOf.of(parse(head + join.join(asked))).questions == list(asked)
+
+
 def test_every_token_of_a_unit_points_to_it() -> None:
     prompt = parse(DOCUMENTS)
     units = UnitsOf.of(prompt)
