@@ -18,8 +18,10 @@ _HEAD = 160  # characters of a line that a marker may take
 _NESTED_FENCES = 1000  # shorter fences that may lie inside a longer one
 _NAME_HEAD = r"\p{L}[\p{L}\p{M}'’/_\-]*+\.?+"
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,6})?)?(?:\s?[APap][Mm])?"
+_TITLE = r"\s?\(\p{L}++:\s(?:[^\n()]++|\([^\n()]{0,80}+\)){1,40}+\)"  # "(Title: War and Peace)" after "Document [1]"
 
-# "### Example 3:", "**Answer:**", "[00:12:03] Ann:", "Ann (10:02):", "问题：", and "## Example 2" alone on its line.
+# "### Example 3:", "**Answer:**", "[00:12:03] Ann:", "Ann (10:02):", "问题：", and "## Example 2" alone on its line,
+# "Document [1](Title: War and Peace)".
 _LABEL = regex.compile(
     rf"""
     \s{{0,8}}+ (?![\-*+•]\s) (?:>\s?)?+ (?P<head>\#{{1,6}}+\s?+)?+ (?:[\[(]?{_CLOCK}[\])]?\s{{0,2}}[\-–]?\s{{0,2}})?+
@@ -27,7 +29,8 @@ _LABEL = regex.compile(
     (?P<label> {_NAME_HEAD} (?:\s{_NAME_HEAD}){{0,2}}+ )
     (?:\s?[(\[]{_CLOCK}[)\]])?+ (?P<number> \s?[\#\[(（]?\d{{1,6}}+[\])）]?+ )?+
     (?P<close> \s{{0,2}}[*\])>】）]{{1,4}}+ )?+
-    (?: \s{{0,2}}+ [:：](?!//) (?(number)(?!\d)) [*\])>]{{0,4}}+ | (?(head)\s*+$|(?(number)(?<=[\]】])(?=\s|$)|(?!))) )
+    (?: \s{{0,2}}+ [:：](?!//) (?(number)(?!\d)) [*\])>]{{0,4}}+
+      | (?(head)\s*+$|(?(number)(?<=[\]】])(?:{_TITLE}|(?=\s|$))|(?!))) )
     """,
     _V,
 )
