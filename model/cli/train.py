@@ -61,8 +61,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _train_units(arguments: argparse.Namespace) -> None:
+    from ..training.fit_units import UnitFitConfig
     from ..training.train_units import TrainUnitsConfig, train_units
-    from ..training.unit_head import UnitFitConfig
 
     usual = UnitFitConfig()
     train_units(

@@ -36,7 +36,7 @@ class CacheConfig(RefreshPolicy):
 
     tolerance: float = 0.01
     unsure: float = 0.2
-    most: int = 8
+    most: int = 12
     band: float = 1.0
     refresh: float = 1.1
     block: int = 2048
