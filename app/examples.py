@@ -13,7 +13,7 @@ _PROMPTS = {
     "Orders as JSON": ("orders.txt", 50),
     "Maths, few-shot": ("maths.txt", 50),
     "News labels": ("news.txt", 65),
-    "Log of a shop": ("log.txt", 60),
+    "Log of a shop": ("log.txt", 65),
 }
 _QUESTIONS = {"Support desk": "support.txt", "Dates": "dates.txt", "Harbour": "harbour.txt"}
 

@@ -221,21 +221,28 @@ def _with_shares(
 
 
 def _bundled(pieces: PieceSet, offers: Sequence[_Offer], share: LeastShare, kept: Sequence[bool]) -> Sequence[_Offer]:
-    """One offer of the best that make up a least share, with the others behind it; none where they cannot."""
-    have = sum(len(pieces.tokens[p]) for p in range(share.first, share.last) if kept[p])
-    if have >= share.least:
+    """One offer of the best that make up a least share, with the others behind it; none where too many are dropped.
+
+    Where pins leave less than the share, all that they leave has to do.
+    """
+    inside = range(share.first, share.last)
+    have, least = _tokens(pieces, (p for p in inside if kept[p])), min(share.least, _tokens(pieces, inside))
+    if have >= least:
         return offers
-    best = sorted(offers)
-    count = 0
-    while count < len(best) and have < share.least:
-        have += _tokens(pieces, best[count].pieces)
-        count += 1
-    if have < share.least:
+    rest = list(offers)
+    heapq.heapify(rest)
+    bundle: list[_Offer] = []
+    while rest and have < least:
+        offer = heapq.heappop(rest)
+        bundle.append(offer)
+        have += _tokens(pieces, offer.pieces)
+        for more in offer.then:
+            heapq.heappush(rest, more)
+    if have < least:
         return ()
-    bundle = best[:count]
     size = sum(_tokens(pieces, offer.pieces) for offer in bundle)
     loss = sum(offer.loss * _tokens(pieces, offer.pieces) for offer in bundle) / size
-    then = (*best[count:], *(more for offer in bundle for more in offer.then))
+    then = tuple(rest)
     return (_Offer(loss, share.first, tuple(p for offer in bundle for p in offer.pieces), then),)
 
 

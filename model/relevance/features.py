@@ -111,9 +111,10 @@ class Relevance:
             part_of: the index of each unit's part, ascending.
             parts: with their headings. A unit is looked for in its part; it has no context if it is not there.
             questions: what is asked; of several, the one likest to a unit counts for it. Without any, the
-                instructions are what is asked.
+                instructions are what is asked; beside one, they say nothing about which units are wanted.
         """
         asked = list(questions) or list(instructions)
+        instructions = () if questions else instructions
         part = torch.tensor(list(part_of), dtype=torch.long)
         reading = read_units(encoder, units, part_of, parts)
         queries = encoder.embed([*asked, *instructions], "query")

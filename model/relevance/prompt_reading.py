@@ -72,10 +72,13 @@ def _scored(prompt: Prompt) -> list[int]:
 
 
 def _asked(prompt: Prompt, part: int) -> list[str]:
-    """Each question of a part that asks several; otherwise the whole part."""
-    leaves = (prompt.text[u.start : u.end].strip() for u in prompt.units if u.part == part and u.leaf)
-    several = [text for text in leaves if text.endswith(QUESTION_MARKS)]
-    return several if len(several) > 1 else [_part_text(prompt, part)]
+    """Each question of a part that asks several; otherwise what it says, without its label and "Answer:"."""
+    leaves = [unit for unit in prompt.units if unit.part == part and unit.leaf and not unit.frame]
+    if not leaves:
+        return [_part_text(prompt, part)]
+    texts = [prompt.text[unit.start : unit.end].strip() for unit in leaves]
+    several = [text for text in texts if text.endswith(QUESTION_MARKS)]
+    return several if len(several) > 1 else [prompt.text[leaves[0].start : leaves[-1].end].strip()]
 
 
 def _part_text(prompt: Prompt, index: int) -> str:

@@ -10,16 +10,11 @@ from model.compress import Compressor
 from tests.support.case_prompts import CASES
 from tests.support.case_rules import Case, faults
 
-FALLS_SHORT = {  # what the shipped model does not do yet, and why
-    ("russian-lift", 0.8): "of two sentences about the lift, the unit head prefers the wrong one",
-    ("french-letter", 0.6): "of two sentences about the parcel, the unit head prefers the wrong one",
-}
 RUNS = [
     pytest.param(
         case,
         share,
         id=f"{case.name}-{share:.0%}",
-        marks=[pytest.mark.xfail(reason=why)] if (why := FALLS_SHORT.get((case.name, share))) else [],
     )
     for case in CASES
     for share in case.retentions

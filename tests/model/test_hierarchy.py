@@ -39,7 +39,7 @@ def test_units_are_read_with_the_question_and_the_instruction() -> None:
         *("The harbour opens at seven.", "Dogs stay on a lead."),
     ]
     assert units.part_of == [0, 0, 1, 1] and units.part_index == [1, 2]
-    assert units.questions == ["Question: When does the harbour open?\nAnswer:"]
+    assert units.questions == ["When does the harbour open?"]
     assert units.instructions == ["Answer from the documents."]
     assert units.parts[1].startswith("Document 2: The harbour")
 

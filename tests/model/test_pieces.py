@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from model.errors import InputError
@@ -301,6 +301,12 @@ def test_wrong_settings(wrong: dict[str, Any], message: str) -> None:
         PieceSet.of(parse("One two."), **wrong)
 
 
+SHORT_DEMONSTRATIONS = (
+    "".join(f"Question: The pump is quiet.\nAnswer: {a}\n\n" for a in ("yes 0", "yes 1")) + "Question:"
+)
+
+
+@example(SHORT_DEMONSTRATIONS, {"granularity": "token", "guards": False, "least": 0.5, "least_demonstration": 0.6}, 0)
 @fast
 @given(prompts, rules, seeds)
 def test_any_number_of_first_bundles_is_a_sound_mask(text: str, asked: dict[str, Any], seed: int) -> None:
