@@ -17,7 +17,7 @@ from .drafts import Draft, Reader
 from .guards import is_guard
 from .lines import ITEM_LABEL, Marker, TextLine, heading_level
 from .paragraphs import BULLET, NAMED_ROLES, SHORT, paragraph_drafts, share_telling
-from .shots import Blocks, find_blocks
+from .shots import USERS, Blocks, find_blocks
 
 _DEEP = 8  # drafts within drafts
 
@@ -181,6 +181,9 @@ def _asked_last(reader: Reader, drafts: list[Draft], found: Blocks) -> list[Draf
         return drafts
     if tail and (labelled or waits(tail) or asks(tail, reader.language) or tells(tail, reader.language)):
         return [*drafts[:-1], replace(last, end=cut, tail=cut), Draft.plain("question", cut, last.end)]
+    marker = next(iter(reader.markers(last.start, last.end)), None)
+    if found.role == "turn" and marker and marker.label in USERS:  # who waits for the assistant
+        return [*drafts[:-1], replace(last, role="question")]
     return drafts
 
 

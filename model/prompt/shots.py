@@ -16,6 +16,9 @@ import regex
 from .cues import asks
 from .lines import ITEM_LABEL, Marker
 
+USERS = frozenset("user human nutzer utilisateur usuario utente usuário пользователь 用户 用戶 ユーザー 사용자".split())
+CHAT_ANSWER = 120  # characters; where User and Assistant speak, a longer answer is no demonstration's
+QUESTION_MARK = regex.compile(r"[?？؟;՞](?=\s|$)")
 Turn = tuple[Marker, str]  # a speaker's label, and what is said
 Bound = tuple[int, int, int, int]  # start, end, first token, last token of a shot
 
@@ -242,7 +245,8 @@ def _common(turns: list[Turn], opener: str) -> list[Turn]:
 def _is_few_shot(turns: list[Turn]) -> bool:
     """Whether labels come in a fixed order, as of demonstrations, and nothing tells that two people talk.
 
-    Demonstrations are set apart by blank lines or have short answers; in a dialogue whoever answers also asks.
+    Demonstrations are set apart by blank lines or have short answers; in a dialogue whoever answers also asks, or tells
+    more than a label does.
     """
     steady = [turn for i, turn in enumerate(turns) if not i or turn[0].label != turns[i - 1][0].label]
     labels = [marker.label for marker, _ in steady]
@@ -257,7 +261,7 @@ def _is_few_shot(turns: list[Turn]) -> bool:
     answers = [said.strip() for _, said in steady[1::2] if said.strip()]
     back = sum(asks(answer) for answer in answers)
     if all(label in _CHAT for label in labels[:2]):
-        return not back
+        return not any(QUESTION_MARK.search(answer) or len(answer) > CHAT_ANSWER for answer in answers)
     if all(len(answer.split()) <= 4 for answer in answers):
         return True
     return back * 4 < len(answers) and not _is_named(steady)

@@ -113,6 +113,14 @@ CASES: dict[str, Parts] = {
         (Q, "User: A Kestrel P-20.\n"),
         (Q, "Assistant:"),
     ],
+    "chat in which only the user asks at last": [
+        (IN, "System: You help travellers. Never book anything.\n"),
+        (T, "User: I would like a trip for a day.\n"),
+        (T, "Assistant: By the coast or in the hills? Both are near.\n"),
+        (T, "User: In the hills. I have 60 euros.\n"),
+        (T, "Assistant: The valley is 28 euros return. The park has a trail of 4 km.\n"),
+        (Q, "User: Which of the two fits?"),
+    ],
     "demonstrations that look like a chat": [
         (D, "User: great film\nAssistant: positive\n"),
         (D, "User: what a bore\nAssistant: negative\n"),
