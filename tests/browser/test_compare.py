@@ -40,6 +40,7 @@ def open_tab(page: Any) -> None:
 def test_a_blind_comparison_from_the_prompt_to_the_download(page: Any, store: Store, tmp_path: Path) -> None:
     open_tab(page)
     page.get_by_role("button", name="Two methods").click()
+    page.wait_for_function("[...document.querySelectorAll('input')].some((input) => input.value === 'Cut off')")
     page.locator("#blind input").check()
     page.locator("#compare").press("Enter")
     page.wait_for_selector('#board .dc[data-state="done"]')
