@@ -60,7 +60,7 @@ def test_soft_top_k_adds_up_to_k_and_keeps_the_order(values: list[float], share:
     gates = soft_top_k(logits, share * len(values), temperature)
     assert float(gates.detach().sum()) == pytest.approx(min(share * len(values), len(values) - 0.5), rel=1e-3, abs=1e-3)
     assert ((gates >= 0) & (gates <= 1)).all()
-    assert (gates.detach()[logits.detach().argsort()].diff() >= 0).all()
+    assert (gates.detach()[logits.detach().argsort()].diff() >= -1e-6).all()  # equal ones may differ by rounding
     gates.sum().backward()
     assert logits.grad is not None and logits.grad.isfinite().all() and (logits.grad > 0).any()
 
