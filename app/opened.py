@@ -10,7 +10,7 @@ from typing import Any
 
 from model.compress import CompressRequest
 from model.errors import InputError
-from model.prompt import Prompt, Shot, Token, parse
+from model.prompt import Part, Prompt, Token, parse
 from model.record import RULES, CorrectionRecord
 
 
@@ -52,7 +52,7 @@ class Opened:
             "id": self.id_for(annotator),
             "prompt": prompt.text,
             "offsets": [list(span) for span in _offsets(prompt)],
-            "shot_starts": [shot.start for shot in prompt.shots],
+            "shot_starts": [shot.start for shot in prompt.parts],
             "model_mask": _bits(self.model_mask),
             "human_mask": _bits(mask),
             "pins": {str(i): keep for i, keep in pins.items()},
@@ -97,14 +97,14 @@ def stored_prompt(correction: CorrectionRecord) -> Prompt:
     text, spans = correction.prompt, correction.offsets
     bounds = [0, *(start for start in correction.shot_starts if start), len(text)]
     tokens: list[Token] = []
-    shots: list[Shot] = []
+    shots: list[Part] = []
     for start, end in pairwise(bounds):
         first = len(tokens)
         while len(tokens) < len(spans) and spans[len(tokens)][0] < end:
             a, b = spans[len(tokens)]
             tokens.append(Token(text[a:b], a, b, len(shots)))
         if first < len(tokens):
-            shots.append(Shot("text", start, end, first, len(tokens)))
+            shots.append(Part("text", start, end, first, len(tokens)))
     return Prompt(text, tuple(tokens), tuple(shots))
 
 

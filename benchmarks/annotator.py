@@ -80,7 +80,7 @@ class Corrected:
             "status": "submitted",
             "prompt": prompt.text,
             "offsets": [[token.start, token.end] for token in prompt.tokens],
-            "shot_starts": [shot.start for shot in prompt.shots],
+            "shot_starts": [shot.start for shot in prompt.parts],
             "model_mask": "".join("01"[k] for k in self.model),
             "human_mask": "".join("01"[k] for k in self.human),
             "pins": {str(i): keep for i, keep in self.pins.items()},

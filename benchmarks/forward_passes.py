@@ -75,7 +75,7 @@ def forward_passes(compressor: Compressor, prompt: Prompt, steps: int) -> list[t
         return out
 
     config = SamplerConfig(RETENTION, steps)
-    list(denoise(watched, prompt.shot_of, config, patience=compressor.window))
+    list(denoise(watched, prompt.part_of, config, patience=compressor.window))
     return found
 
 

@@ -48,7 +48,7 @@ def main() -> None:
 def broken(prompt: Prompt, keep: Sequence[bool]) -> tuple[int, int]:
     """Holes and islands of a mask."""
     holes = 0
-    for shot in prompt.shots:
+    for shot in prompt.parts:
         inside = keep[shot.first : shot.last]
         for i, kept in enumerate(inside):
             holes += not kept and any(inside[max(0, i - NEAR) : i]) and any(inside[i + 1 : i + 1 + NEAR])

@@ -84,7 +84,7 @@ def kinds(case: Case, information: dict[str, float], budget: int) -> dict[str, l
         "template, answers, heads": head_first(case),
         "template, answers, rare words": framed + bits / 20,
     }
-    shots = list(range(len(case.prompt.shots)))
+    shots = list(range(len(case.prompt.parts)))
     masks = {}
     for count in range(1, len(shots) + 1):
         for name, order in orders.items():

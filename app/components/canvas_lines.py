@@ -72,8 +72,8 @@ def document_line(
             "tail": text[ends[-1] :],
             "flags": token_flags(prompt),
             "shots": [
-                {"kind": shot.kind, "name": name, "first": shot.first, "last": shot.last}
-                for shot, name in zip(prompt.parts, part_names(prompt), strict=True)
+                {"name": name, "first": part.first, "last": part.last}
+                for part, name in zip(prompt.parts, part_names(prompt), strict=True)
             ],
             "units": [[unit.first, unit.last] for unit in prompt.units],
             "pins": "".join(_pin(pins.get(i), i in by_hand) for i in range(len(tokens))),

@@ -60,7 +60,7 @@ def decided_per_step(trace: Trace) -> go.Figure:
 def retention_per_shot(prompt: Prompt, trace: Trace) -> go.Figure:
     """Bars: share of each shot that was kept, with the model's own score of the shot as a mark."""
     names = part_names(prompt)
-    shares = [_mean([float(keep) for keep in trace.keep[shot.first : shot.last]]) for shot in prompt.shots]
+    shares = [_mean([float(keep) for keep in trace.keep[shot.first : shot.last]]) for shot in prompt.parts]
     scores = [round(p, 4) for p in trace.steps[-1].shots]
     figure = go.Figure()
     hover = "%{x}: %{y:.0%} kept<extra></extra>"

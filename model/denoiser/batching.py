@@ -69,7 +69,7 @@ class PromptCollator:
         shot = torch.zeros(len(prompts), longest, dtype=torch.long)
         real = torch.zeros(len(prompts), longest, dtype=torch.bool)
         for i, prompt in enumerate(prompts):
-            shot[i, : len(prompt)] = torch.tensor(prompt.shot_of)
+            shot[i, : len(prompt)] = torch.tensor(prompt.part_of)
             real[i, : len(prompt)] = True
         owner = torch.tensor([i for i, _, _ in windows])
         lengths = torch.tensor([len(ids) + 2 for _, ids, _ in windows])

@@ -41,7 +41,7 @@ def split_blocks(prompt: Prompt, size: int) -> list[tuple[int, int]]:
 def block(prompt: Prompt, first: int, last: int) -> Prompt:
     """Tokens [first, last) as a prompt of their own; their offsets still count from the whole one's start."""
     ends = prompt.tokens[first].part, prompt.tokens[last - 1].part
-    tokens = tuple(replace(token, shot=token.part - ends[0]) for token in prompt.tokens[first:last])
+    tokens = tuple(replace(token, part=token.part - ends[0]) for token in prompt.tokens[first:last])
     parts = tuple(
         replace(part, first=max(part.first, first) - first, last=min(part.last, last) - first)
         for part in prompt.parts[ends[0] : ends[1] + 1]

@@ -239,7 +239,7 @@ def as_trace(target: DiffusionTarget, answer: Written, config: WritingConfig) ->
         for i in new:
             states[i] = KEEP
         confidence = tuple(min(1 - 1e-6, (1 + sure[i]) / 2) for i in new)
-        shots = tuple(sum(sure[s.first : s.last]) / (s.last - s.first) for s in prompt.shots)
+        shots = tuple(sum(sure[s.first : s.last]) / (s.last - s.first) for s in prompt.parts)
         steps.append(Step(index, tuple(new), confidence, tuple(sure), shots, tuple(states)))
     shown = SamplerConfig(retention=1.0, steps=count, temperature=config.temperature, seed=config.seed)
     return prompt, Trace.of(steps, shown, {})

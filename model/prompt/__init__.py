@@ -1,6 +1,6 @@
 """Prompt text -> tokens and shots, and back to text. No torch here: masks and offsets outlive any model."""
 
-from .parse import Part, Prompt, Shot, Token, Unit, parse
+from .parse import Part, Prompt, Token, Unit, parse
 from .tokens import WORD_LIMIT, word_edges
 
-__all__ = ["WORD_LIMIT", "Part", "Prompt", "Shot", "Token", "Unit", "parse", "word_edges"]
+__all__ = ["WORD_LIMIT", "Part", "Prompt", "Token", "Unit", "parse", "word_edges"]

@@ -91,7 +91,7 @@ class _Joiner:
             self.mark(self.joint)
         at, first, part, unit = self.size, len(self.tokens), len(self.parts), len(self.units) + 1
         self._write(prompt.text)
-        self.tokens += [Token(t.text, t.start + at, t.end + at, t.shot + part) for t in prompt.tokens]
+        self.tokens += [Token(t.text, t.start + at, t.end + at, t.part + part) for t in prompt.tokens]
         self.parts += [
             replace(p, start=p.start + at, end=p.end + at, first=p.first + first, last=p.last + first, head=p.head + at)
             for p in prompt.parts

@@ -33,29 +33,19 @@ _CLOSING_TAGS = frozenset(("<|", "</"))
 Given = tuple[int, int, str]  # a part that the caller named: characters [start, end) and its role
 
 _SPACE = regex.compile(r"[\s\x1c-\x1f]")
-# What parts were called before they had roles; what repeats was a demonstration, the rest was text.
-_KINDS = {
-    "instruction": "instruction",
-    "demonstration": "demonstration",
-    "document": "demonstration",
-    "turn": "demonstration",
-    "question": "query",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word, number, mark, or something longer that must not be cut: prompt.text[start:end] == text."""
+    """A word, number, mark, or something longer that must not be cut: prompt.text[start:end] == text.
+
+    part: the one that it lies in.
+    """
 
     text: str
     start: int
     end: int
-    shot: int
-
-    @property
-    def part(self) -> int:
-        """The part that it lies in."""
-        return self.shot
+    part: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +62,6 @@ class Part:
     first: int
     last: int
     head: int = -1
-
-    @property
-    def kind(self) -> str:
-        """The role as "instruction", "demonstration", "query" or "text"."""
-        return _KINDS.get(self.role, "text")
-
-
-Shot = Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +108,9 @@ class Prompt:
         return len(self.tokens)
 
     @property
-    def shots(self) -> tuple[Part, ...]:
-        """The parts."""
-        return self.parts
-
-    @property
-    def shot_of(self) -> list[int]:
+    def part_of(self) -> list[int]:
         """The part of each token."""
-        return [token.shot for token in self.tokens]
+        return [token.part for token in self.tokens]
 
     @cached_property
     def unit_of(self) -> list[int]:
@@ -340,7 +317,7 @@ def _check(text: str) -> None:
 def _checked_starts(text: str, shot_starts: Sequence[int]) -> list[int]:
     for start in shot_starts:
         if not _is_offset(start, len(text) - 1):
-            raise InputError(f"Shot start {start!r} is not an offset from 0 to {len(text) - 1}: correct it.")
+            raise InputError(f"Part start {start!r} is not an offset from 0 to {len(text) - 1}: correct it.")
     return sorted(set(shot_starts))
 
 

@@ -269,8 +269,11 @@ class _Builder:
         return whole_part and self.prompt.units[unit.parent].part < 0
 
     def _is_row(self, u: int, unit: Unit) -> bool:
-        """Whether a short record is one of several in a list: like the row of a table, it stands or falls whole."""
-        if not is_record(self.prompt, u):
+        """Whether a short record is one of several in a list: like the row of a table, it stands or falls whole.
+
+        Unless a pin decides a part of it: then its members are decided one by one, and its braces stay.
+        """
+        if not is_record(self.prompt, u) or any(i in self.pieces.pins for i in range(unit.first, unit.last)):
             return False
         return sum(self.prompt.units[v].kind == "object" for v in self.children[unit.parent][:ROWS]) >= ROWS
 

@@ -96,6 +96,7 @@ def _classified(text: str, end: int, starts: list[int], fields: list[Marker], op
     elif (
         opener == ITEM_LABEL
         or len(shared) > 1
+        or opener in _CHAT
         or fields[0].start > starts[0]
         or _EXAMPLE.search(opener)
         or _ARROW.search(first)
@@ -111,7 +112,7 @@ def _opener(text: str, start: int, markers: Sequence[Marker]) -> str | None:
     """The repeated label that opens shots: the first to appear, blank lines before it preferred.
 
     A label that begins the text counts as set off by blank lines: "Q: a / A: b / Q: c / A:" -> "q". One that is neither
-    must at least come with another repeated label: a "Note:" now and then opens nothing.
+    must at least come with another repeated label, or a chat's other speaker: a "Note:" now and then opens nothing.
     """
     groups: dict[str, list[Marker]] = {}
     for marker in markers:
@@ -122,7 +123,8 @@ def _opener(text: str, start: int, markers: Sequence[Marker]) -> str | None:
     for label, group in repeated.items():
         if group[0].start <= lead or all(m.after_blank for m in group[1:]):
             return label
-    return next(iter(repeated), None) if len(repeated) > 1 else None
+    chat = len(groups) > 1 and groups.keys() <= _CHAT
+    return next(iter(repeated), None) if len(repeated) > 1 or chat else None
 
 
 def _answers(text: str, start: int, markers: Sequence[Marker], paragraphs: Sequence[int]) -> list[Marker]:
@@ -212,7 +214,8 @@ def _turns(text: str, end: int, markers: Sequence[Marker], opener: str) -> Block
     begin = next(i for i, m in enumerate(named) if m.label == opener)
     again = [i for i in again if i >= begin]
     speakers = {named[i].name for i in again}
-    if len(again) < 4 or len(speakers) < 2 or len(again) < 2 * len(speakers) - 2 - sum(stamped):
+    few = 3 if speakers <= _CHAT else 4
+    if len(again) < few or len(speakers) < 2 or len(again) < 2 * len(speakers) - 2 - sum(stamped):
         return None
     turns = named[again[0] : again[-1] + 1]  # whoever speaks once in between is a speaker, too
     if len(again) * 3 < len(turns) * 2:
@@ -222,7 +225,8 @@ def _turns(text: str, end: int, markers: Sequence[Marker], opener: str) -> Block
     behind = named[again[-1] + 1 :]  # a paragraph with a label of its own asks about lines of talk
     asked_about = bool(behind) and behind[0].after_blank and not any(turn.after_blank for turn in turns[1:])
     unclear = not asked_about and sum(stamped) * 2 <= len(turns)
-    if unclear and _is_few_shot(_common(list(zip(turns, said, strict=True)), opener)):
+    talk = list(zip(turns, said, strict=True))
+    if unclear and _is_few_shot(talk if speakers <= _CHAT else _common(talk, opener)):
         return None
     open_ = not said[-1].strip()
     starts = [m.start for m in turns]

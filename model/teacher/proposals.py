@@ -46,7 +46,7 @@ def propose(data: Dataset, rng: random.Random) -> tuple[Case, list[bool]]:
     Which shots stay is left to chance: a denoiser that learns from it must wait and see which of them are kept.
     """
     case = Case.of(draw(data, rng), data)
-    shots = case.prompt.shots
+    shots = case.prompt.parts
     budget = max(1, round(rng.uniform(0.1, 0.8) * len(case.prompt)))
     ranking = rng.sample(range(len(shots)), len(shots))
     return case, choose(case, ranking, shots_for(case, ranking, budget, BEST_FILL), head_first(case), budget)
@@ -59,7 +59,7 @@ def coherent(
 
     information: see `self_information`.
     """
-    shots = range(len(case.prompt.shots))
+    shots = range(len(case.prompt.parts))
     budget = max(1, round(retention * len(case.prompt)))
     ranking = rng.sample(shots, len(shots))
     order = rng.choice(("head", "head", "words", "cut"))
@@ -73,7 +73,7 @@ def coherent(
 
 def shots_for(case: Case, ranking: Sequence[int], budget: int, fill: float) -> int:
     """How many shots of the ranking together have about `fill` times the budget's tokens; at least 1."""
-    shots = case.prompt.shots
+    shots = case.prompt.parts
     sizes = list(itertools.accumulate(shots[s].last - shots[s].first for s in ranking))
     return 1 + min(range(len(sizes)), key=lambda m: abs(math.log(sizes[m] / budget / fill)))
 
@@ -84,8 +84,8 @@ def denoised(case: Case, retention: float, compressor: Compressor, rng: random.R
     pins: dict[int, bool] = {}
     if rng is not None:
         left = len(prompt)
-        for s in rng.sample(range(len(prompt.shots)), rng.randint(1, len(prompt.shots))):
-            first, last = prompt.shots[s].first, prompt.shots[s].last
+        for s in rng.sample(range(len(prompt.parts)), rng.randint(1, len(prompt.parts))):
+            first, last = prompt.parts[s].first, prompt.parts[s].last
             if left - (last - first) >= retention * len(prompt):
                 left -= last - first
                 pins |= dict.fromkeys(range(first, last), False)
@@ -100,7 +100,7 @@ def with_task(case: Case, keep: list[bool], data: Dataset, rng: random.Random) -
     after = case.shot.query(rng.choice(data.examples))
     before, after = rng.choice(((before, ""), ("", after), (before, after)))
     text = before + case.prompt.text + after
-    starts = [len(before) + shot.start for shot in case.prompt.shots]
+    starts = [len(before) + shot.start for shot in case.prompt.parts]
     prompt = parse(text, [0, *starts, *([len(text) - len(after)] if after else [])])
     first = sum(token.end <= len(before) for token in prompt.tokens)
     last = len(prompt) - first - len(keep)
@@ -161,11 +161,11 @@ def roles(case: Case) -> tuple[Tensor, Tensor, Tensor]:
     answer: list[int] = []
     counts: dict[tuple[int, str], int] = {}
     for token in case.prompt.tokens:
-        field = case.fields[token.shot]
+        field = case.fields[token.part]
         for places, (start, end), kind in ((text, field.text, "t"), (answer, field.answer, "a")):
             inside = start <= token.start < end
-            places.append(counts.get((token.shot, kind), 0) if inside else -1)
-            counts[token.shot, kind] = counts.get((token.shot, kind), 0) + inside
+            places.append(counts.get((token.part, kind), 0) if inside else -1)
+            counts[token.part, kind] = counts.get((token.part, kind), 0) + inside
         frame.append(float(text[-1] < 0 and answer[-1] < 0))
     return torch.tensor(frame), torch.tensor(text), torch.tensor(answer)
 
@@ -193,7 +193,7 @@ def candidates(
 
     Sets that are smaller than the budget are filled up from the next shot of the ranking.
     """
-    sizes = {s: shot.last - shot.first for s, shot in enumerate(case.prompt.shots)}
+    sizes = {s: shot.last - shot.first for s, shot in enumerate(case.prompt.parts)}
     found: dict[tuple[bool, ...], str] = {}
     most = len(ranking)
     fill = {m: sum(sizes[s] for s in ranking[:m]) / budget for m in range(1, most + 1)}
@@ -207,7 +207,7 @@ def candidates(
 def choose(case: Case, ranking: Sequence[int], count: int, order: Tensor, budget: int) -> list[bool]:
     """The `budget` tokens that the order ranks highest in the first `count` shots of the ranking; if those are too
     short, the rest comes from the next shot."""
-    of = torch.tensor(case.prompt.shot_of)
+    of = torch.tensor(case.prompt.part_of)
     rank = torch.zeros(len(of))
     for place, s in enumerate(ranking[count:], start=1):
         rank[of == s] = -100.0 * place

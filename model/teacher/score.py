@@ -49,7 +49,7 @@ class Case:
         before, between, _ = TEMPLATES[template]
         prompt = parse(text)
         fields = []
-        for shot in prompt.shots:
+        for shot in prompt.parts:
             head, answer = text.find(before, shot.start), text.find(between, shot.start)
             if not shot.start <= head <= answer < shot.end:
                 raise InputError(f"the demonstration at character {shot.start} has no {between.strip()!r}")

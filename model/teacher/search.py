@@ -187,8 +187,8 @@ def rank_shots(scorer: Scorer) -> list[int]:
     Leave-one-out is skipped over 4 shots: with that many, one hardly matters. Of 2 it would say the same again.
     """
     prompt = scorer.case.prompt
-    shots = range(len(prompt.shots))
-    of = prompt.shot_of
+    shots = range(len(prompt.parts))
+    of = prompt.part_of
     value = {s: scorer([o == s for o in of]) for s in shots}
     if 2 < len(shots) <= 4:
         value = {s: v - scorer([o != s for o in of]) for s, v in value.items()}
@@ -259,7 +259,7 @@ def left_to_right_pruning(
     of the best so far. Sweeps go on, with twice the threshold each, until the smallest budget is met; the masks of the
     larger ones are taken on the way. With a span of more than 1 (not in the paper), so many kept tokens of a shot are
     tried at once, in about as many times fewer scores."""
-    n, shot_of = len(scorer.case.prompt), scorer.case.prompt.shot_of
+    n, shot_of = len(scorer.case.prompt), scorer.case.prompt.part_of
     keep, found = [True] * n, {}
     wanted = sorted(retentions, reverse=True)
     best = scorer(keep)

@@ -19,7 +19,7 @@ def augmented(
     """A varied copy of a labelled prompt, or the prompt itself where its tokens do not carry over."""
     rows = list(range(len(shot.rows)))
     rng.shuffle(rows)  # what a demonstration is worth does not depend on its place
-    kept = {t.shot for t, k in zip(prompt.tokens, keep, strict=True) if k}
+    kept = {t.part for t, k in zip(prompt.tokens, keep, strict=True) if k}
     if rng.random() < 0.3:  # a shot of which nothing is kept may as well not be there
         spare = [r for r in rows if r not in kept]
         rows = [r for r in rows if r in kept or r != rng.choice(spare)]
@@ -37,9 +37,9 @@ def _parts(shot: FewShot, prompt: Prompt, data: Dataset) -> Parts:
     parts: Parts = [([], [], []) for _ in shot.rows]
     fields = shot.fields(data)
     for i, token in enumerate(prompt.tokens):
-        field = fields[token.shot]
+        field = fields[token.part]
         inside = [a <= token.start < b for a, b in (field.text, field.answer)]
-        parts[token.shot][1 if inside[0] else 2 if inside[1] else 0].append(i)
+        parts[token.part][1 if inside[0] else 2 if inside[1] else 0].append(i)
     return parts
 
 

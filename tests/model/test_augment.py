@@ -17,7 +17,7 @@ from model.training.augment import augmented
 def demonstrations(prompt: Prompt, keep: list[bool], shot: FewShot, data: Dataset) -> dict[str, list[Any]]:
     """Row -> its kept tokens as (place in the row's text or answer, token), and whether its frame is kept."""
     found: dict[str, list[Any]] = {}
-    for block in prompt.shots:
+    for block in prompt.parts:
         text = prompt.text[block.start : block.end]
         row = next(row for row in shot.rows if _cut(shot, data, row) in text)
         words, answer = _cut(shot, data, row), data[row].answer
@@ -53,7 +53,7 @@ def test_a_varied_copy_keeps_the_same_words_of_each_demonstration(data: Path, na
         shot = draw(loaded, rng, shots=4, template=template)
         prompt = Case.of(shot, loaded).prompt
         spare = rng.randrange(5)  # a shot of which nothing is kept; 4 = none
-        keep = [t.shot != spare and rng.random() < 0.4 for t in prompt.tokens]
+        keep = [t.part != spare and rng.random() < 0.4 for t in prompt.tokens]
         before = demonstrations(prompt, keep, shot, loaded)
         new, mask = augmented(shot, prompt, keep, loaded, rng)
         after = demonstrations(new, mask, shot, loaded)

@@ -38,7 +38,7 @@ def test_ranges_cover_the_prompt_and_cut_no_shot_that_fits(case: tuple[Prompt, i
     assert [a for a, _ in ranges] == [0, *(b for _, b in ranges[:-1])] and ranges[-1][1] == len(prompt)
     assert all(0 < b - a <= size for a, b in ranges)
     edges = {a for a, _ in ranges}
-    for shot in prompt.shots:
+    for shot in prompt.parts:
         if shot.last - shot.first <= size:
             assert not any(shot.first < edge < shot.last for edge in edges)
 
@@ -49,7 +49,7 @@ def test_a_part_is_a_prompt(case: tuple[Prompt, int, dict[int, bool]]) -> None:
     for first, last in split_blocks(prompt, size):
         cut = block(prompt, first, last)
         assert [t.text for t in cut.tokens] == [t.text for t in prompt.tokens[first:last]]
-        assert [s for i, shot in enumerate(cut.shots) for s in [i] * (shot.last - shot.first)] == cut.shot_of
+        assert [s for i, shot in enumerate(cut.parts) for s in [i] * (shot.last - shot.first)] == cut.part_of
         assert all(prompt.text[t.start : t.end] == t.text for t in cut.tokens)
 
 

@@ -27,7 +27,7 @@ def test_a_record_that_the_store_made_is_read_as_it_was_meant(tmp_path: Path) ->
     assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
     assert (corrected.id, corrected.revision, corrected.sha256) == (given.id, 1, given.prompt_sha256)
     assert [t.text for t in corrected.prompt.tokens] == ["Sé", "breve", ".", "\U0001f600"]
-    assert [t.shot for t in corrected.prompt.tokens] == [0, 1, 1, 1]
+    assert [t.part for t in corrected.prompt.tokens] == [0, 1, 1, 1]
     assert bits(corrected.model) == "1011" and bits(corrected.keep) == "0110" and corrected.pins == {0: False, 1: True}
     assert bits(corrected.touched) == "1100"
     asked = corrected.asked
@@ -38,7 +38,7 @@ def test_no_shot_starts_mean_one_shot(tmp_path: Path) -> None:
     text = "Q: 1?\nA: 2\n\nQ: 3?\nA:"
     one, two = parse(text, []), parse(text)
     corrected = read(tmp_path, *(fields_for(p, [1] * len(p), [1] * len(p)) for p in (one, two)))
-    assert [len(c.prompt.shots) for c in corrected] == [1, 2]
+    assert [len(c.prompt.parts) for c in corrected] == [1, 2]
 
 
 def test_a_person_decided_the_pins_or_without_any_what_differs(tmp_path: Path) -> None:

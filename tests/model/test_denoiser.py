@@ -195,7 +195,7 @@ def test_padding_has_no_loss() -> None:
     loss(token, shots, encoded, clean, torch.full(clean.shape, MASK), torch.ones(2)).backward()
     assert token.grad is not None and shots.grad is not None
     assert (token.grad[0, len(prompts[0]) :] == 0).all() and (token.grad[1] != 0).all()
-    assert (shots.grad[0, len(prompts[0].shots) :] == 0).all()
+    assert (shots.grad[0, len(prompts[0].parts) :] == 0).all()
 
 
 def test_gradients_reach_every_weight_and_training_learns() -> None:

@@ -236,7 +236,7 @@ def test_prompts_and_queries_are_the_same_each_time(agnews: Path, gsm8k: Path) -
     assert task.prompts[0].context.endswith("Answer: Tech")
     task = load_task("gsm8k", gsm8k, 2, 8, 3, 0)
     assert task == load_task("gsm8k", gsm8k, 2, 8, 3, 0)
-    assert len(parse(task.prompts[0].context).shots) == 3
+    assert len(parse(task.prompts[0].context).parts) == 3
     assert task.prompts[0] != task.prompts[1] and "test:" not in task.prompts[0].context
 
 

@@ -130,7 +130,7 @@ def test_the_edit_rate_is_what_the_person_changed_then(tmp_path: Path) -> None:
     records = [corrected(compressor, p, is_sign, r) for p, r in zip(prompts, (0.3, 0.7), strict=True)]
     corrections = read(tmp_path, *records)
     changed = sum(a != b for c in corrections for a, b in zip(c.model, c.keep, strict=True))
-    assert prompts[1].shots[-1].kind == "query" and changed
+    assert prompts[1].parts[-1].role == "question" and changed
     assert edit_rate(compressor, corrections) == changed / sum(len(c.keep) for c in corrections)
 
 

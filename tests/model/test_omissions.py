@@ -212,7 +212,7 @@ def test_a_gain_is_the_fall_of_the_nll(tiny_target: Target, labelled: bool, by: 
     group = "number" if by == "kind" else "shot 2"
     back = []
     for each, before in zip(masked, short, strict=True):
-        shots = [f"shot {i + 1}" for i in each.prompt.shot_of]
+        shots = [f"shot {i + 1}" for i in each.prompt.part_of]
         groups = kinds_of_tokens(each.prompt, task.labels) if by == "kind" else shots
         if group in [g for g, keep in zip(groups, each.keep, strict=True) if not keep]:
             keep = [k or g == group for k, g in zip(each.keep, groups, strict=True)]

@@ -287,6 +287,17 @@ def test_a_pin_keeps_the_frames_around_it() -> None:
 # --- mistakes ---
 
 
+@pytest.mark.parametrize("text", ['[{}, {"x": null}, {}]', '[{"a": 1, "b": [2]}, {"a": 3, "b": [4]}, {"a": 5}]'])
+@pytest.mark.parametrize("granularity", ["unit", "token"])
+def test_a_pinned_member_of_a_row_stays_valid_json(text: str, granularity: str) -> None:
+    prompt = parse(text)
+    for unit in prompt.units:
+        if unit.kind == "member":
+            pins = {i: True for i in range(unit.first, unit.last)}
+            left = json.loads(prompt.render(PieceSet.of(prompt, granularity, pins=pins).settle([])))
+            assert left == [json.loads("{" + text[unit.start : unit.end] + "}")]
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

@@ -34,7 +34,7 @@ def tokens(text: str) -> list[str]:
 
 
 def shots(prompt: Prompt) -> list[tuple[str, str]]:
-    return [(shot.kind, prompt.text[shot.start : shot.end]) for shot in prompt.shots]
+    return [(shot.role, prompt.text[shot.start : shot.end]) for shot in prompt.parts]
 
 
 def assert_sound(prompt: Prompt) -> None:
@@ -49,10 +49,10 @@ def assert_sound(prompt: Prompt) -> None:
         at = token.end
     assert not prompt.text[at:].strip()
     char = first = 0
-    for i, shot in enumerate(prompt.shots):
+    for i, shot in enumerate(prompt.parts):
         assert (shot.start, shot.first) == (char, first) and shot.first < shot.last
         for token in prompt.tokens[shot.first : shot.last]:
-            assert token.shot == i and shot.start <= token.start and token.end <= shot.end
+            assert token.part == i and shot.start <= token.start and token.end <= shot.end
         char, first = shot.end, shot.last
     assert (char, first) == (len(prompt.text), len(prompt))
 
@@ -112,7 +112,7 @@ def test_given_shot_starts_hold_for_any_offsets(text: str, data: st.DataObject) 
     assert_sound(prompt)
     plain = parse(text)
     assert [(t.start, t.end) for t in prompt.tokens] == [(t.start, t.end) for t in plain.tokens]
-    assert parse(text, [s.start for s in plain.shots]).shots[-1].start == plain.shots[-1].start
+    assert parse(text, [s.start for s in plain.parts]).parts[-1].start == plain.parts[-1].start
 
 
 @fast
@@ -192,7 +192,7 @@ def test_render_wants_one_entry_per_token() -> None:
 
 # --- shots ---
 
-HEAD, D, Q, T = "instruction", "demonstration", "query", "text"
+HEAD, D, C, Q, T = "instruction", "demonstration", "document", "question", "text"
 SHOT_CASES: dict[str, list[tuple[str, str]]] = {
     "question and answer": [(D, "Question: a\nAnswer: b\n\n"), (Q, "Question: c\nAnswer:")],
     "no blank lines": [(D, "Q: a\nA: b\n"), (D, "Q: c\nA: d\n"), (Q, "Q: e\nA: ")],
@@ -207,8 +207,8 @@ SHOT_CASES: dict[str, list[tuple[str, str]]] = {
     "bold, Windows lines": [(D, "**Q:** a\r\n**A:** b\r\n\r\n"), (Q, "**Q:** c\r\n**A:**")],
     "headings without a colon": [(D, "## Example 1\na\n\n"), (D, "## Example 2\nb")],
     "full-width colon": [(D, "问题：一\n答案：二\n\n"), (Q, "问题：三\n答案：")],
-    "brackets": [(D, "[Document 1]: a\n"), (D, "[Document 2]: b")],
-    "documents, then a question": [(D, "Doc 1: a\n\n"), (D, "Doc 2: b\n\n"), (Q, "Question: c\nAnswer:")],
+    "brackets": [(C, "[Document 1]: a\n"), (C, "[Document 2]: b")],
+    "documents, then a question": [(C, "Doc 1: a\n\n"), (C, "Doc 2: b\n\n"), (Q, "Question: c\nAnswer:")],
     "a remark after the last example": [(D, "Q: a\nA: b\n\n"), (Q, "Q: c\n\nHint: d\nA:")],
     "leading blank lines": [(D, "\n\nQ: a\nA: b\n\n"), (D, "Q: c\nA: d")],
     "trailing paragraph": [(D, "Q: a\nA: b\n\n"), (D, "Q: c\nA: d\n\n"), (Q, "Now sort e.")],
@@ -229,7 +229,7 @@ SHOT_CASES: dict[str, list[tuple[str, str]]] = {
 def test_shots(expected: list[tuple[str, str]]) -> None:
     text = "".join(part for _, part in expected)
     assert shots(parse(text)) == expected
-    starts = [shot.start for shot in parse(text).shots]
+    starts = [shot.start for shot in parse(text).parts]
     assert [part for _, part in shots(parse(text, starts))] == [part for _, part in expected]
 
 
@@ -298,7 +298,7 @@ def test_lone_surrogate_is_located() -> None:
 
 @pytest.mark.parametrize("starts", [[-1], [3], [1, 99], [True], ["1"]])
 def test_shot_starts_out_of_range(starts: list[int]) -> None:
-    with pytest.raises(InputError, match="Shot start"):
+    with pytest.raises(InputError, match="Part start"):
         parse("a b", starts)
 
 

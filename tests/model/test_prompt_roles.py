@@ -121,6 +121,12 @@ CASES: dict[str, Parts] = {
         (T, "Assistant: The valley is 28 euros return. The park has a trail of 4 km.\n"),
         (Q, "User: Which of the two fits?"),
     ],
+    "chat of three turns": [
+        (IN, "Be kind.\n\n"),
+        (T, "User: I lost my card.\n"),
+        (T, "Assistant: Which bank is it with?\n"),
+        (Q, "User: Nordbank, since noon."),
+    ],
     "demonstrations that look like a chat": [
         (D, "User: great film\nAssistant: positive\n"),
         (D, "User: what a bore\nAssistant: negative\n"),
@@ -280,7 +286,7 @@ def test_parts_lie_end_to_end(text: str) -> None:
     prompt = parse(text)
     assert "".join(part for _, part in parts(prompt)) == text
     assert all(part.first < part.last and part.start <= part.head <= part.end for part in prompt.parts)
-    assert [token.part for token in prompt.tokens] == prompt.shot_of == [
+    assert [token.part for token in prompt.tokens] == prompt.part_of == [
         i for i, part in enumerate(prompt.parts) for _ in range(part.first, part.last)
     ]  # fmt: skip
 

@@ -24,7 +24,7 @@ def case_of(data: Path, name: str, shots: int = 4, seed: int = 0) -> Case:
 
 def kept_of(case: Case, keep: list[bool]) -> list[int]:
     """How many tokens of each shot are kept."""
-    return [sum(keep[shot.first : shot.last]) for shot in case.prompt.shots]
+    return [sum(keep[shot.first : shot.last]) for shot in case.prompt.parts]
 
 
 @pytest.mark.parametrize("name", ["sst-2", "gsm8k"])
@@ -38,14 +38,14 @@ def test_a_coherent_mask_has_its_length_and_whole_shots_are_whole(data: Path, na
         kinds.add(source.split(", ")[1])
         assert sum(keep) == max(1, round(retention * len(case.prompt)))
         if source.startswith("whole"):
-            parts = zip(kept_of(case, keep), case.prompt.shots, strict=True)
+            parts = zip(kept_of(case, keep), case.prompt.parts, strict=True)
             assert sum(0 < kept < shot.last - shot.first for kept, shot in parts) <= 1
     assert kinds == {"head", "words", "the last one cut"}
 
 
 def test_so_many_shots_are_taken_as_come_closest_to_the_fill(data: Path) -> None:
     case = case_of(data, "sst-2")
-    sizes = [shot.last - shot.first for shot in case.prompt.shots]
+    sizes = [shot.last - shot.first for shot in case.prompt.parts]
     for budget in (1, sizes[2], sum(sizes)):
         assert shots_for(case, [2, 0, 1, 3], budget, 1e-9) == 1
         assert shots_for(case, [2, 0, 1, 3], budget, 1e9) == 4

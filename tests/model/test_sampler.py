@@ -162,7 +162,7 @@ def test_unsure_tokens_wait_for_their_part_to_lead(case: tuple[int, SamplerConfi
         sure = 1 - 0.5 * step.index / config.steps
         keeps = [i for i in step.decided if step.states[i] == KEEP and step.probability[i] < sure - 1e-6]
         drops = [i for i in step.decided if step.states[i] == DROP and 1 - step.probability[i] < sure - 1e-6]
-        assert len({words(n).shot_of[i] for i in keeps}) <= 1 and not drops
+        assert len({words(n).part_of[i] for i in keeps}) <= 1 and not drops
 
 
 @given(runs(), st.sampled_from([0.0, 0.05, 1.0]), st.sampled_from([0.0, 0.2, 0.7]))

@@ -134,7 +134,7 @@ def test_fields_found_in_a_text_are_those_it_was_written_with(data: Path, name: 
     want = Case.of(shot, loaded)
     text = want.prompt.text.strip()
     got = Case.of_text(text, name, template, want.labels)
-    assert [s.start for s in got.prompt.shots] == [s.start for s in want.prompt.shots]
+    assert [s.start for s in got.prompt.parts] == [s.start for s in want.prompt.parts]
     assert [(f.start, f.text, f.answer) for f in got.fields] == [(f.start, f.text, f.answer) for f in want.fields]
     assert [text[slice(*f.answer)] for f in got.fields] == [loaded[row].answer for row in shot.rows]
     example = loaded.examples[0]

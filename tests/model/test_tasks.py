@@ -56,7 +56,7 @@ def test_one_demonstration_of_each_class_unless_fewer_are_asked_for(name: str, t
         assert len({prompt.context for prompt in task.prompts}) == 4
         for prompt in task.prompts:
             answers = [line.removeprefix(frame[1].strip() + " ") for line in prompt.context.split("\n")[1::3]]
-            assert len(parse(prompt.context).shots) == len(answers) == (shots or len(labels))
+            assert len(parse(prompt.context).parts) == len(answers) == (shots or len(labels))
             assert len(set(answers)) == len(answers) and set(answers) <= set(labels)
         assert {query.label for query in task.queries} == set(range(len(labels)))
         assert all(query.row.startswith("dev:") for query in task.queries)
@@ -98,7 +98,7 @@ def test_a_summary_file_gives_demonstrations_and_other_queries(tmp_path: Path) -
     task = load_task("summary", path, 3, 5, 3, 0)
     asked = {query.row for query in task.queries}
     for prompt in task.prompts:
-        assert len(parse(prompt.context).shots) == len(prompt.rows) == 3 and not asked & set(prompt.rows)
+        assert len(parse(prompt.context).parts) == len(prompt.rows) == 3 and not asked & set(prompt.rows)
         assert not {query.row for query in task.held_out(prompt)} & (asked | set(prompt.rows))
     assert task.queries[0].text.startswith("Document: On day ") and task.queries[0].text.endswith("\nSummary:")
     with pytest.raises(InputError, match="8 shots asked for, but summary has 7 rows"):
@@ -220,7 +220,7 @@ def test_gsm8k_and_labels_from_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = hub(monkeypatch, train=rows, validation=rows)
     task = load_task("yelp", "hub:some/reviews/small:validation", 1, 5, None, 0)
     assert [a[1:] for a in asked] == [("small", "train"), ("small", "validation")]
-    assert len(parse(task.prompts[0].context).shots) == 5  # blank lines inside a text do not part it
+    assert len(parse(task.prompts[0].context).parts) == 5  # blank lines inside a text do not part it
 
 
 def test_a_users_task_from_the_hub_and_a_field_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

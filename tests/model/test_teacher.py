@@ -42,8 +42,8 @@ from tests.support.scoring import SMALL, scorer_for
 @pytest.mark.parametrize("shots", [1, 2, 3, 5])
 def test_shots_are_ranked_by_what_they_are_worth(tiny_target: Target, data: Path, shots: int) -> None:
     scorer = scorer_for(tiny_target, data, "agnews", shots=shots)
-    of = [t.shot for t in scorer.case.prompt.tokens]
-    count = len(scorer.case.prompt.shots)
+    of = [t.part for t in scorer.case.prompt.tokens]
+    count = len(scorer.case.prompt.parts)
     ranking = rank_shots(scorer)
     assert scorer.calls == (2 * count if 2 < count <= 4 else count)
     alone = [scorer([o == s for o in of]) for s in range(count)]
@@ -61,8 +61,8 @@ def test_candidates_have_exactly_the_budget_and_fill_up_shot_by_shot(
     case, n = scorer.case, len(scorer.case.prompt)
     orders = token_orders(scorer)
     assert len(orders) == 1 + (gate_steps > 0) * (1 + (name == "sst-2"))
-    ranking = random.Random(0).sample(range(len(case.prompt.shots)), len(case.prompt.shots))
-    of = [t.shot for t in case.prompt.tokens]
+    ranking = random.Random(0).sample(range(len(case.prompt.parts)), len(case.prompt.parts))
+    of = [t.part for t in case.prompt.tokens]
     sizes = Counter(of)
     for budget in range(1, n + 1):
         found = candidates(case, ranking, orders, budget)
@@ -81,12 +81,12 @@ def test_the_frame_and_the_answers_go_last(tiny_target: Target, data: Path) -> N
     case = scorer.case
     order = token_orders(scorer)["head"]
     for token, value in zip(case.prompt.tokens, order.tolist(), strict=True):
-        (a, b), (c, d) = case.fields[token.shot].text, case.fields[token.shot].answer
+        (a, b), (c, d) = case.fields[token.part].text, case.fields[token.part].answer
         if a <= token.start < b:
             assert -1 < value <= 0
         else:
             assert value == (4 if c <= token.start < d else 3)
-    first = [v for t, v in zip(case.prompt.tokens, order.tolist(), strict=True) if t.shot == 0]
+    first = [v for t, v in zip(case.prompt.tokens, order.tolist(), strict=True) if t.part == 0]
     inside = [v for v in first if v <= 0]
     assert inside == sorted(inside, reverse=True) and len(set(inside)) == len(inside)
 

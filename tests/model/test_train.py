@@ -187,8 +187,8 @@ def test_a_warm_up_mask_is_coherent(config: TrainConfig) -> None:
     assert retentions[30] < 0.25 and retentions[-30] > 0.65
     shares = []
     for item in items:
-        shown = {t.shot for t, k in zip(item.prompt.tokens, item.keep, strict=True) if k}
-        shares.append(len(shown) / len(item.prompt.shots))
+        shown = {t.part for t, k in zip(item.prompt.tokens, item.keep, strict=True) if k}
+        shares.append(len(shown) / len(item.prompt.parts))
     assert sum(r < 1 for r in shares) > 100  # many leave out whole shots
 
 

@@ -26,7 +26,7 @@ def fields_for(parsed: Prompt, before: Any, after: Any, **given: Any) -> dict[st
         "prompt": parsed.text,
         "prompt_sha256": hashlib.sha256(parsed.text.encode()).hexdigest(),
         "offsets": [[token.start, token.end] for token in parsed.tokens],
-        "shot_starts": [shot.start for shot in parsed.shots],
+        "shot_starts": [shot.start for shot in parsed.parts],
         "model_mask": bits(before),
         "human_mask": bits(after),
         "pins": {str(i): bool(human) for i, (model, human) in enumerate(pairs) if model != human},

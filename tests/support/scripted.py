@@ -27,7 +27,7 @@ class ScriptedCompressor(Compressor):
         """Logits that depend on a token's length and on what was decided beside it."""
         length = torch.tensor([float(len(token.text)) for token in prompt.tokens])
         own = (length - 4) / 2 + torch.arange(len(prompt)) % 7 / 10
-        shots = torch.linspace(-1, 1, len(prompt.shots))
+        shots = torch.linspace(-1, 1, len(prompt.parts))
 
         def predict(states: torch.Tensor) -> Prediction:
             pull = (states == KEEP).float() - (states == DROP).float()

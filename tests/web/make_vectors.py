@@ -96,7 +96,7 @@ def _steps(pieces: PieceSet, config: SamplerConfig) -> Iterator[Step]:
             states[i] = KEEP if kept[i] else DROP
         sure, probable, shots = (
             tuple(round(low + (1 - low) * chance.random(), 3) for _ in range(count))
-            for low, count in ((0.5, len(decided)), (0, n), (0, len(prompt.shots)))
+            for low, count in ((0.5, len(decided)), (0, n), (0, len(prompt.parts)))
         )
         yield Step(index, tuple(decided), sure, probable, shots, tuple(states))
 

@@ -184,7 +184,7 @@ def llmlingua2(folder: Path) -> Baseline:
 def _contexts(text: Texts) -> list[str]:
     if not isinstance(text, str):
         return list(text)
-    return [text[shot.start : shot.end].strip() for shot in parse(text).shots]
+    return [text[shot.start : shot.end].strip() for shot in parse(text).parts]
 
 
 def _causal(folder: Path | None) -> Any:

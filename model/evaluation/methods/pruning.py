@@ -94,7 +94,7 @@ def _case(task: str, prompt: EvaluationPrompt) -> Case:
         except InputError:
             pass
     parsed, fields = parse(text), []
-    for part in parsed.shots:
+    for part in parsed.parts:
         end = part.start + len(text[part.start : part.end].rstrip())
         line = max(text.rfind("\n", part.start, end) + 1, part.start)
         fields.append(Field(part.start, (part.start, line), (line, end), part.end))

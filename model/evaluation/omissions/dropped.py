@@ -220,7 +220,7 @@ def _groups(each: Masked, by: str, labels: Sequence[str]) -> Iterator[tuple[str,
     groups: dict[str, list[int]] = {}
     for i, token in enumerate(each.prompt.tokens):
         if not each.keep[i]:
-            groups.setdefault(kinds[i] if by == "kind" else f"shot {token.shot + 1}", []).append(i)
+            groups.setdefault(kinds[i] if by == "kind" else f"shot {token.part + 1}", []).append(i)
     yield from groups.items()
     if groups:
         yield EVERYTHING, [i for group in groups.values() for i in group]

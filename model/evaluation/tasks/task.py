@@ -94,7 +94,7 @@ class EvaluationPrompt:
     @cached_property
     def parts(self) -> tuple[Document, ...]:
         """The documents, or else the shots that `parse` finds."""
-        shots = ((shot.start, _end(self.context, shot.start, shot.end)) for shot in self.parsed.shots)
+        shots = ((shot.start, _end(self.context, shot.start, shot.end)) for shot in self.parsed.parts)
         return self.documents or tuple(Document(start, end, (start, end)) for start, end in shots)
 
     @property
