@@ -21,7 +21,7 @@ import torch
 
 from .denoiser.cached import CacheConfig, CachedPredictor, known_layers
 from .denoiser.checkpoint import Checkpoint, load_checkpoint
-from .denoiser.hierarchy import HierarchicalPredict, needs_tokens
+from .denoiser.hierarchy import HierarchicalPredict, needs_tokens, needs_units
 from .devices import pick_device
 from .diffusion.blocks import predict_in_blocks
 from .diffusion.sampler import EVERY_STEP, Predict, denoise
@@ -310,12 +310,12 @@ class Compressor:
 
     def _predict(self, request: CompressRequest) -> Predict:
         """What answers the sampler: the unit head, and the token denoiser where it has to read the prompt."""
-        prompt, retention = request.prompt, request.config.retention
-        head, encoder = self.checkpoint.unit_head, None if request.rules.free else self.encoder
-        if head is None or encoder is None:
+        prompt, retention, head = request.prompt, request.config.retention, self.checkpoint.unit_head
+        if head is None or request.rules.free or not needs_units(prompt, units := UnitsOf.of(prompt)):
             return self._token_predict(prompt, retention, request.exact)
-        units = UnitsOf.of(prompt)
-        relevance = Relevance.of(encoder, units.texts, units.part_of, units.parts, units.questions, units.instructions)
+        assert self.encoder is not None  # there is one where there is a unit head
+        read = units.texts, units.part_of, units.parts, units.questions, units.instructions
+        relevance = Relevance.of(self.encoder, *read)
         needed = needs_tokens(prompt, request.granularity)
         tokens = self._token_predict(prompt, retention, request.exact) if needed else None
         return HierarchicalPredict(prompt, units, relevance, head, tokens, retention)

@@ -58,44 +58,25 @@ class PromptCompressor:
     def __call__(self, *arguments: Any, **options: Any) -> dict[str, Any]:
         return self.compress_prompt(*arguments, **options)
 
-    def compress_prompt(
-        self,
-        context: str | Sequence[str],
-        instruction: str | None = "",
-        question: str | None = "",
-        rate: float | None = 0.5,
-        target_token: float | None = -1,
-        **options: Any,
-    ) -> dict[str, Any]:
-        """See `model.integrations.lingua.compress_prompt`."""
-        return lingua.compress_prompt(self.compressor, context, instruction, question, rate, target_token, **options)
+    def compress_prompt(self, context: str | Sequence[str], *arguments: Any, **options: Any) -> dict[str, Any]:
+        """See `model.integrations.lingua.compress_prompt`, which also says in which order arguments come."""
+        return lingua.compress_prompt(self.compressor, context, *arguments, **options)
 
     def structured_compress_prompt(
-        self,
-        context: str | Sequence[str],
-        instruction: str | None = "",
-        question: str | None = "",
-        rate: float | None = 0.5,
-        target_token: float | None = -1,
-        **options: Any,
+        self, context: str | Sequence[str], *arguments: Any, **options: Any
     ) -> dict[str, Any]:
         """The same of contexts with tags: <llmlingua, rate=0.4> ... </llmlingua>, <llmlingua, compress=False> ..."""
-        return self.compress_prompt(context, instruction, question, rate, target_token, tagged=True, **options)
+        return self.compress_prompt(context, *arguments, tagged=True, **options)
 
     def compress_json(
         self,
         json_data: Mapping[str, Any],
         json_config: str | Mapping[str, Mapping[str, Any]],
-        instruction: str | None = "",
-        question: str | None = "",
-        rate: float | None = 0.5,
-        target_token: float | None = -1,
+        *arguments: Any,
         **options: Any,
     ) -> dict[str, Any]:
         """See `model.integrations.lingua_json.compress_json`."""
-        return lingua_json.compress_json(
-            self.compressor, json_data, json_config, instruction, question, rate, target_token, **options
-        )
+        return lingua_json.compress_json(self.compressor, json_data, json_config, *arguments, **options)
 
     def get_token_length(self, text: str, add_special_tokens: bool = True, use_oai_tokenizer: bool = False) -> int:
         """How many prompt tokens a text has, which are what rates count; with use_oai_tokenizer, those of

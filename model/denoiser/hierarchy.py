@@ -29,6 +29,11 @@ def needs_tokens(prompt: Prompt, granularity: str) -> bool:
     return granularity == "token" or any(part.role in BY_TOKENS for part in prompt.parts)
 
 
+def needs_units(prompt: Prompt, units: UnitsOf) -> bool:
+    """Whether the unit head has something to decide: not where all that may go are demonstrations."""
+    return any(prompt.parts[prompt.units[u].part].role not in BY_TOKENS for u in units.units)
+
+
 class HierarchicalPredict:
     """A `Predict` of one prompt, of the unit head and, where it has to read the prompt, the token denoiser.
 

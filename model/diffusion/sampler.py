@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..prompt.pieces import PieceSet
-from ..prompt.selection import Selection, fill
+from ..prompt.selection import Selection, cheapest, fill
 from .piece_states import PieceStates
 from .schedule import DROP, KEEP, MASK, commits
 from .trace import SamplerConfig, Step
@@ -213,19 +213,9 @@ class _Run:
             return chosen
         kept, dropped = chosen.nonzero()[:, 0].tolist(), (states == DROP).nonzero()[:, 0].tolist()
         chosen[fill(self.pieces, scores.tolist(), self.total, kept, dropped)] = True
-        if not bool(chosen.any()) and KEEP not in self.states.tokens and not dropped:
-            chosen[self._shortest(scores)] = True
+        if not bool(chosen.any()) and KEEP not in self.states.tokens and not dropped:  # not even one piece fits
+            chosen[cheapest(self.pieces, scores.tolist())] = True
         return chosen
-
-    def _shortest(self, scores: Tensor) -> list[int]:
-        """Where not even one piece fits: the best one, with as much of its sentence or demonstration as must stay."""
-        best = int(scores.argmax())
-        together = {best}
-        for group in self.pieces.shares:  # inner ones first
-            if group.first <= best < group.last:
-                together = set(range(group.first, group.last))
-        others = set(range(len(scores))) - together
-        return fill(self.pieces, scores.tolist(), len(self.pieces.prompt), (), others) if len(together) > 1 else [best]
 
     def ready(self, quota: int, index: int) -> Tensor:
         """The pieces that a step may decide: sure and in turn, keeps first, as many as the quota has room for."""

@@ -37,14 +37,15 @@ class Selection:
             self.size += self.pieces.cost_of(self._enter(v))
         self._log.clear()
 
-    def cost(self, piece: int) -> int:
-        """The tokens that keeping a piece adds: its own, and the frames and gaps that it opens."""
-        if self.kept[piece]:
-            return 0
-        mark = len(self._log)
-        size = self.pieces.cost_of([*self.pieces.tokens[piece], *self._enter(self.pieces.node[piece])])
+    def cost(self, *pieces: int) -> int:
+        """What keeping pieces adds: the cost of their tokens, and of the frames and gaps that they open."""
+        mark, size = len(self._log), self.size
+        for piece in pieces:
+            self._add(piece)
+        added = self.size - size
         self._undo(mark)
-        return size
+        self.size = size
+        return added
 
     def add(self, piece: int) -> list[int]:
         """Keep a piece; the tokens that come with it."""
@@ -194,6 +195,14 @@ def fill(
             for more in offer.then:
                 heapq.heappush(offers, more)
     return [p for p, is_kept in enumerate(selection.kept) if is_kept]
+
+
+def cheapest(pieces: PieceSet, scores: Sequence[float]) -> list[int]:
+    """The pieces of the mask that costs least of all that keep something; of several, those that score highest."""
+    cost = [float(pieces.cost_of(tokens)) for tokens in pieces.tokens]
+    selection = Selection(pieces)
+    offers = _offers(pieces, [-each for each in cost], selection.kept, set())
+    return list(min(offers, key=lambda o: (selection.cost(*o.pieces), -sum(scores[p] for p in o.pieces))).pieces)
 
 
 def _offers(pieces: PieceSet, scores: Sequence[float], kept: Sequence[bool], gone: set[int]) -> list[_Offer]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,25 +10,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from annotations.errors import NotFoundError, RecordError, StoreError
 from annotations.results import Filter
-from annotations.store import Store, Viewer, open_store
-from tests.support.databases import KINDS, database
+from annotations.store import Store, Viewer
 from tests.support.saving import fields
 from tests.support.voting import ballot
 
 SECRET = "A secret prompt about Zanzibar."
-
-
-@pytest.fixture(params=KINDS)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    with database(request.param, tmp_path) as url:
-        yield url
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    made = open_store(url)
-    yield made
-    made.close()
 
 
 def people(store: Store) -> tuple[Store, Store, Store, Store]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,22 +15,7 @@ from annotations.results import TO_LEARN, Filter
 from annotations.store import Store, open_store, queue
 from annotations.store.statistics import GROUPS
 from model.record import CorrectionRecord
-from tests.support.databases import KINDS, database
 from tests.support.saving import correction, fields
-
-
-@pytest.fixture(params=KINDS)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    with database(request.param, tmp_path) as url:
-        yield url
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    made = open_store(url)
-    yield made
-    made.close()
-
 
 # --- saving ------------------------------------------------------------------------------------------------
 

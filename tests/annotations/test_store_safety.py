@@ -10,7 +10,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,24 +21,10 @@ from annotations.errors import StoreError
 from annotations.files import formats, prompts
 from annotations.results import Filter
 from annotations.store import Store, open_store, tables
-from tests.support.databases import KINDS, database
 from tests.support.saving import fields
 
 PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(params=KINDS)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    with database(request.param, tmp_path) as url:
-        yield url
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    made = open_store(url)
-    yield made
-    made.close()
 
 
 def _start(url: str, annotator: str, count: int) -> subprocess.Popen[bytes]:

@@ -30,7 +30,6 @@ from annotations.standings import Standing, sign_test, wilson
 from annotations.store import Store, open_store
 from annotations.votes import VOTE_COLUMNS, Vote, Winner
 from model.fields import from_json
-from tests.support.databases import KINDS, database
 from tests.support.saving import HOSTILE
 from tests.support.voting import ballot
 
@@ -61,19 +60,6 @@ def ballots(draw: st.DrawFn, names: st.SearchStrategy[str] = NAME) -> dict[str, 
         seconds=draw(st.floats(0, 1e7)),
         note=draw(TEXT),
     )
-
-
-@pytest.fixture(params=KINDS)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    with database(request.param, tmp_path) as url:
-        yield url
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    made = open_store(url)
-    yield made
-    made.close()
 
 
 def _filled(*sent: dict[str, Any]) -> Store:
