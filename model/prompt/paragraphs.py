@@ -14,7 +14,7 @@ from .cues import asks, tells, waits
 from .drafts import Draft, Reader
 from .guards import is_guard
 from .languages import language_of
-from .sentences import paragraph_lines, sentences
+from .sentences import is_title, paragraph_lines, sentences
 
 Segment = Callable[[Reader, int, int, int], list[Draft]]  # reads what lies between tags
 
@@ -90,6 +90,8 @@ def _roles(reader: Reader, blocks: Sequence[Block]) -> list[str]:
     first = _instructions(reader, blocks, roles, last)
     if last == len(blocks) > 1 and first < 2 and roles[0] in ("", "instruction") and _asks(reader, blocks[0]):
         roles[0] = "question"
+    if _adds_to_it(reader, blocks, roles):
+        roles[-1] = "question"
     if not {"instruction", "question"} & set(roles) and sum(bool(block.label) for block in blocks) < 2:
         roles = ["" if block.label else role for block, role in zip(blocks, roles, strict=True)]
     return [role or "text" for role in roles]
@@ -126,6 +128,14 @@ def _questions(reader: Reader, blocks: Sequence[Block], roles: list[str]) -> int
             roles[i - 1] = "question"
             return i - 1
     return i
+
+
+def _adds_to_it(reader: Reader, blocks: Sequence[Block], roles: Sequence[str]) -> bool:
+    """Whether a last paragraph goes on with what was asked in front of code or data: "..., I am going to Bergen."."""
+    if len(blocks) < 3 or roles[-1] or blocks[-1].label or blocks[-1].kind != "para":
+        return False
+    asked = roles[0] in ("instruction", "question")
+    return asked and roles[-2] in ("code", "data") and blocks[-1].end - blocks[-1].start <= SHORT // 2
 
 
 def _is_turn_to(reader: Reader, blocks: Sequence[Block], documents: int) -> bool:
@@ -217,7 +227,8 @@ def share_telling(reader: Reader, start: int, end: int) -> float:
     language = language_of(reader.text[start:end], reader.language)
     for a, b in paragraph_lines(reader.text, start, min(end, start + 3000)):
         listed = BULLET.match(reader.text, a, b)
-        for c, d in sentences(reader.text, listed.end() if listed else a, b, language):
+        spans = list(sentences(reader.text, listed.end() if listed else a, b, language))
+        for c, d in spans[1:] if listed and is_title(reader.text, spans) else spans:
             sentence = reader.text[c:d]
             order = tells(sentence, language)
             told += order

@@ -7,7 +7,7 @@ by rules that only ever join: too long a sentence is safe, too short a one is no
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import regex
 from sentencex import get_sentence_boundaries
@@ -38,6 +38,7 @@ _AFTER_QUOTE = regex.compile(r"[」』”’）)》】»]$")
 _THAI_GAP = regex.compile(r"(?<=\p{Thai})[ ]+(?=\p{Thai})")
 _THAI_LEAST = 50  # characters of a Thai sentence, as far as spaces tell
 _WINDOW, _EDGE = 4000, 200  # characters that sentencex reads at once, and at their end those it may not have understood
+TITLE = 40  # characters of a list item's title
 _WRAP_LEAST = 50  # characters of the shortest width that lines are wrapped at
 _BULLET = regex.compile(r"\s*(?:[-*+•‣◦·・–—✓✔✗☐☑▪►]|\d{1,4}[.)]|\p{L}[.)])\s")
 _ENDS = regex.compile(r"[.!?。！？…:：;]['\"”’»)\]]*$")
@@ -156,3 +157,18 @@ def _is_wrapped(text: str, line: Span, after: Span, width: int) -> bool:
     word = len(head.split(maxsplit=1)[0])
     tail = text[max(line[0], line[1] - 3) : line[1]]
     return room <= word + (0 if _ENDS.search(tail) else 6)
+
+
+def is_title(text: str, spans: Sequence[tuple[int, int]]) -> bool:
+    """Whether the first of several sentences of a list item is its title: a few words with a full stop.
+
+    >>> text = "Rent. The tenant pays on the third working day."
+    >>> is_title(text, [(0, 5), (6, 47)]), is_title(text, [(6, 47)])
+    (True, False)
+    """
+    if len(spans) < 2:
+        return False
+    first = text[slice(*spans[0])]
+    spaced = any(character.isspace() for character in text[slice(*spans[1])])
+    short = len(first) <= TITLE and len(first.split()) <= 3 if spaced else len(first) <= TITLE // 5
+    return short and first[-1:] in ".。।．"

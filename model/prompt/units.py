@@ -18,7 +18,7 @@ from .drafts import Draft, Reader
 from .guards import is_guard
 from .languages import language_of
 from .lines import Marker, Opaque, TextLine, heading_level
-from .sentences import paragraph_lines, sentences, trimmed
+from .sentences import is_title, paragraph_lines, sentences, trimmed
 from .structured import nodes
 from .tree import Node
 
@@ -234,6 +234,8 @@ def _items(
         nested = next((k for k in range(i + 1, j) if bullets[k]), j)
         stop = min(lines[j - 1].end, end)
         children = [*_prose(reader, head, min(lines[nested - 1].end, end))]
+        if is_title(reader.text, [(child.start, child.end) for child in children]):
+            children[0] = Node(FRAME_KIND, children[0].start, children[0].end)
         if nested < j:
             inner = tuple(_items(reader, lines[nested:j], bullets[nested:j], end, depth - 1))
             children.append(Node("list", inner[0].start, inner[-1].end, inner))

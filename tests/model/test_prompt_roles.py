@@ -121,6 +121,15 @@ CASES: dict[str, Parts] = {
         (T, "Assistant: The valley is 28 euros return. The park has a trail of 4 km.\n"),
         (Q, "User: Which of the two fits?"),
     ],
+    "clauses with titles, some of which sound like orders": [
+        (IN, "Summarise the duties below.\n\n"),
+        (X, "1. Use. The flat is a dwelling only. Pets are not allowed.\n2. Rent. It is paid on the first, no later."),
+    ],
+    "something added behind data": [
+        (Q, "Which flights can I still take?\n\n"),
+        (A, '{"flights": [{"to": "Bergen", "at": "15:05"}, {"to": "Oslo", "at": "16:10"}]}\n\n'),
+        (Q, "I am going to Bergen."),
+    ],
     "chat of three turns": [
         (IN, "Be kind.\n\n"),
         (T, "User: I lost my card.\n"),

@@ -154,6 +154,15 @@ def test_lists_nest_and_their_lead_in_is_frame() -> None:
     ] or [leaf for _, leaf in found] == ["guess names", "print:", "keys", "tokens", "stop"]  # fmt: skip
 
 
+def test_the_title_of_an_item_is_frame() -> None:
+    prompt = parse("Sum up.\n\n1. Rent. It is paid on the first. It may rise.\n2. Dogs bark. They may not come in.")
+    framed = [prompt.text[unit.start : unit.end] for unit in prompt.units if unit.kind == FRAME_KIND]
+    assert framed == ["Rent.", "Dogs bark."]
+    chinese = parse("概括。\n\n1. 用途。该房屋只能用于居住。不得饲养狗。\n2. 租金。每月一日支付。可以上涨。")
+    framed = [chinese.text[unit.start : unit.end] for unit in chinese.units if unit.kind == FRAME_KIND]
+    assert framed == ["用途。", "租金。"]
+
+
 def test_a_demonstration_has_fields_and_its_answer_is_frame() -> None:
     text = "Q: One is here. Two is there.\nA: First this.\n#### 3\n\nQ: Four?\nA: yes\n\nQ: Six?\nA:"
     prompt = parse(text)
