@@ -27,6 +27,7 @@ from .prompt.token_kinds import kinds_of_tokens
 SHOWN = 3  # of what is gone, in a line
 _IDENTIFIER = regex.compile(r"(?=.*\d)(?=.*\p{L}).*|.*(?:[@\\_]|://|\w/\w|\w\.\w).*", regex.DOTALL)
 _VARIABLE = regex.compile(r"\{.*\}|\$\{.*\}|<\|.*\|>", regex.DOTALL)
+_SPACE = regex.compile(r"\s")
 _ROLE_NAMES = {"question": "question", "instruction": "instruction"}
 
 
@@ -71,7 +72,7 @@ class Verdict:
         instruction_whole, question_whole: None where the prompt has none.
         rules_gone: sentences with a negation, limit or condition of which nothing is left.
         rules_broken: those of which something is left, but not all.
-        numbers_gone, names_gone, identifiers_gone: that no longer occur anywhere in the result.
+        numbers_gone, names_gone, identifiers_gone: that no longer occur anywhere in the result; each token is in one.
         fragments: sentences thinned below their least share, and lines or records that are not whole.
         broken_by_pins: what must stand or fall as one, but a pin took apart.
     """
@@ -112,7 +113,7 @@ class Verdict:
         """
         pins = dict(pins or {})
         pieces = PieceSet.of(prompt, "unit", pins=pins)
-        kinds = kinds_of_tokens(prompt)
+        sorts = _sorts(prompt)
         left = {token.text for token, kept in zip(prompt.tokens, keep, strict=True) if kept}
         rules = [u for u in _leaves(prompt) if prompt.units[u].guard]
         return cls(
@@ -127,10 +128,10 @@ class Verdict:
             question_whole=_role_whole(prompt, keep, "question"),
             rules_gone=tuple(_loss(prompt, u) for u in rules if not _kept(prompt, keep, u)),
             rules_broken=tuple(_loss(prompt, u) for u in rules if 0 < _kept(prompt, keep, u) < _size(prompt, u)),
-            numbers_gone=_gone(prompt, keep, left, [kind == "number" for kind in kinds]),
-            names_gone=_gone(prompt, keep, left, [kind == "name" for kind in kinds]),
-            identifiers_gone=_gone(prompt, keep, left, [_is_identifier(token.text) for token in prompt.tokens]),
-            fragments=tuple(_loss(prompt, u) for u in _leaves(prompt) if _is_fragment(prompt, keep, u, least)),
+            numbers_gone=_gone(prompt, keep, left, [sort == "number" for sort in sorts]),
+            names_gone=_gone(prompt, keep, left, [sort == "name" for sort in sorts]),
+            identifiers_gone=_gone(prompt, keep, left, [sort == "identifier" for sort in sorts]),
+            fragments=tuple(_loss(prompt, u) for u in _fragments(prompt, keep, pins, least)),
             broken_by_pins=tuple(_loss(prompt, u) for u in pieces.broken(keep) if _has_pin(prompt, u, pins)),
         )
 
@@ -228,11 +229,21 @@ def _has_pin(prompt: Prompt, u: int, pins: Mapping[int, bool]) -> bool:
     return any(i in pins for i in range(prompt.units[u].first, prompt.units[u].last))
 
 
-def _is_fragment(prompt: Prompt, keep: Sequence[bool], u: int, least: float) -> bool:
-    unit, kept, size = prompt.units[u], _kept(prompt, keep, u), _size(prompt, u)
-    if not 0 < kept < size:
-        return False
-    return unit.whole or kept < least * size - 1e-9
+def _fragments(prompt: Prompt, keep: Sequence[bool], pins: Mapping[int, bool], least: float) -> Iterator[int]:
+    """Whole units that are taken apart, and sentences of whose words less than the least share stays.
+
+    Quotes, brackets and full stops are no words: they come and go with what they belong to.
+    """
+    pieces = PieceSet.of(prompt, "token", least=least, pins=pins)
+    thinned = {pieces.tokens[group.first][0]: group for group in pieces.thinned}
+    for u in _leaves(prompt):
+        unit = prompt.units[u]
+        if not 0 < _kept(prompt, keep, u) < _size(prompt, u):
+            continue
+        groups = [thinned[i] for i in range(unit.first, unit.last) if i in thinned]
+        words = [sum(keep[i] for p in range(g.first, g.last) for i in pieces.tokens[p]) for g in groups]
+        if unit.whole or any(kept < group.least for kept, group in zip(words, groups, strict=True)):
+            yield u
 
 
 def _gone(prompt: Prompt, keep: Sequence[bool], left: set[str], which: Sequence[bool]) -> tuple[Loss, ...]:
@@ -244,8 +255,16 @@ def _gone(prompt: Prompt, keep: Sequence[bool], left: set[str], which: Sequence[
     return tuple(found.values())
 
 
-def _is_identifier(text: str) -> bool:
-    return len(text) > 2 and bool(_VARIABLE.fullmatch(text) or _IDENTIFIER.fullmatch(text)) and not text[0].isspace()
+def _sorts(prompt: Prompt) -> list[str]:
+    """Of each token "identifier", "number" (quantities and dates among them), "name" or something else."""
+    kinds = kinds_of_tokens(prompt)
+    return [_sort(token.text, kind) for token, kind in zip(prompt.tokens, kinds, strict=True)]
+
+
+def _sort(text: str, kind: str) -> str:
+    if len(text) > 2 and (_VARIABLE.fullmatch(text) or (_IDENTIFIER.fullmatch(text) and not _SPACE.search(text))):
+        return "identifier"
+    return "number" if any(character.isdecimal() for character in text) else kind
 
 
 def _role_whole(prompt: Prompt, keep: Sequence[bool], role: str) -> bool | None:

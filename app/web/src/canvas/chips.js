@@ -84,10 +84,13 @@ export class Chips {
     this.#heads.forEach(({ share }, at) => setText(share, text(this.#doc.shots[at])));
   }
 
-  /** scores: keep probability of each shot as a whole; null = not known yet. */
+  /** scores: keep probability of each shot as a whole; null = not known yet. One that is fixed whole has none. */
   showScores(scores) {
+    const { shots, pins } = this.#doc;
     this.#heads.forEach(({ score }, at) => {
-      score.textContent = scores ? `own score ${Math.round(100 * scores[at])} %` : '';
+      const fixed = !pins.slice(shots[at].first, shots[at].last).includes('.');
+      score.hidden = fixed;
+      score.textContent = scores && !fixed ? `own score ${Math.round(100 * scores[at])} %` : '';
       score.style.setProperty('--share', scores ? scores[at] : 0);
     });
   }
