@@ -87,8 +87,10 @@ export class Chips {
   /** scores: keep probability of each shot as a whole; null = not known yet. One that is fixed whole has none. */
   showScores(scores) {
     const { shots, pins } = this.#doc;
+    const mayGo = (i) => pins[i] === '.' && !isBreak(this.#doc, i);
+    const isFixed = ({ first, last }) => !Array.from({ length: last - first }, (_, i) => first + i).some(mayGo);
     this.#heads.forEach(({ score }, at) => {
-      const fixed = !pins.slice(shots[at].first, shots[at].last).includes('.');
+      const fixed = isFixed(shots[at]);
       score.hidden = fixed;
       score.textContent = scores && !fixed ? `own score ${Math.round(100 * scores[at])} %` : '';
       score.style.setProperty('--share', scores ? scores[at] : 0);
