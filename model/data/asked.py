@@ -6,10 +6,7 @@ pairs need no text of them. Rows are split once: "train", "valid" (to watch a tr
 
 from __future__ import annotations
 
-import gzip
-import json
 import random
-import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,9 +19,10 @@ import numpy as np
 import regex
 
 from ..errors import InputError
-from ..prompt.phrases import UNSPACED
 from ..relevance.encoder import Span
 from ..relevance.lexical import terms
+from . import completed
+from .asked_prompt import AskedPrompt, holds, places, plain, read_rows, within
 from .kinds import LANGUAGES
 
 ALL_LANGUAGES = (*LANGUAGES, "de", "es", "ru")
@@ -32,8 +30,6 @@ TRAIN_ROWS, VALID_ROWS = 1100, 1200  # NaturalQuestions: rows before the first a
 MEETINGS = 10  # of QMSum's training meetings that are learnt; every fifth of them is to watch
 NEAREST = 200  # passages to draw the other documents from
 PARAGRAPHS = 8  # of an article, around the one that answers
-_SPACE = regex.compile(r"[\s\p{P}]+")
-_INNER = regex.compile(rf"(?<=[{UNSPACED}])\s+|\s+(?=[{UNSPACED}])")
 
 # Before a document with its number and title, and behind it.
 LAYOUTS = (
@@ -46,26 +42,6 @@ LAYOUTS = (
 )
 MARKS = "?？؟"
 QUESTIONS = ("Question: {}\nAnswer:", "{}", "Question: {}")
-
-
-@dataclass(frozen=True)
-class AskedPrompt:
-    """A prompt and what answers it.
-
-    Attributes:
-        kind, index: by which it is drawn again.
-        text: documents, then what is asked.
-        answers: for each question, character spans of what answers it.
-        every: all spans are wanted (a meeting's turns); otherwise one for each question is enough.
-        strings: the wordings of the answer, of a prompt with one question that has a short one.
-    """
-
-    kind: str
-    index: int
-    text: str
-    answers: tuple[tuple[Span, ...], ...]
-    every: bool = False
-    strings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,9 +59,12 @@ class Passage:
 class AskedData:
     """The data sets in a folder, read when they are first asked for."""
 
-    def __init__(self, folder: Path):
-        """folder: holds qa/nq.jsonl.gz, qa/xquad.LANGUAGE.jsonl.gz and qmsum/{train,val}.jsonl.gz."""
-        self.folder = folder
+    def __init__(self, folder: Path, meetings: int = MEETINGS):
+        """folder: holds qa/nq.jsonl.gz, qa/xquad.LANGUAGE.jsonl.gz, qmsum/{train,val}.jsonl.gz and prompts/t0.jsonl.gz.
+
+        meetings: of QMSum's training meetings that are learnt.
+        """
+        self.folder, self.most_meetings = folder, meetings
         self._articles: dict[str, list[Passage]] = {}
         self._meetings: dict[str, list[dict[str, Any]]] = {}
 
@@ -98,13 +77,13 @@ class AskedData:
     @cached_property
     def questions(self) -> list[Passage]:
         """NaturalQuestions with the passage that answers."""
-        rows = _rows(self.folder / "qa" / "nq.jsonl.gz")
+        rows = read_rows(self.folder / "qa" / "nq.jsonl.gz")
         return [Passage(r["question"] + "?", tuple(r["answers"]), r["title"], r["text"], i) for i, r in enumerate(rows)]
 
     def articles(self, language: str) -> list[Passage]:
         """XQuAD; the same questions in the same order in every language."""
         if language not in self._articles:
-            rows = _rows(self.folder / "qa" / f"xquad.{language}.jsonl.gz")
+            rows = read_rows(self.folder / "qa" / f"xquad.{language}.jsonl.gz")
             self._articles[language] = [
                 Passage(r["question"], tuple(r["answers"]), "", r["text"], int(r["article"]), int(r["paragraph"]))
                 for r in rows
@@ -114,17 +93,17 @@ class AskedData:
     def meetings(self, split: str) -> list[dict[str, Any]]:
         """QMSum's meetings; of those to learn, the ones that are cheapest to read for each of their questions."""
         if split not in self._meetings:
-            rows = _rows(self.folder / "qmsum" / ("val" if split == "test" else "train").join(("", ".jsonl.gz")))
+            rows = read_rows(self.folder / "qmsum" / ("val" if split == "test" else "train").join(("", ".jsonl.gz")))
             if split != "test":
                 rows.sort(key=lambda row: sum(len(said) for _, said in row["turns"]) / max(len(row["specific"]), 1))
-                rows = [row for i, row in enumerate(rows[:MEETINGS]) if (i % 5 == 4) is (split == "valid")]
+                rows = [row for i, row in enumerate(rows[: self.most_meetings]) if (i % 5 == 4) is (split == "valid")]
             self._meetings[split] = rows
         return self._meetings[split]
 
     @cached_property
     def nearest(self) -> Callable[[int, range], list[int]]:
         """(row, allowed rows) -> the NEAREST whose passages share most with its question and do not answer it."""
-        texts = [_plain(p.text) for p in self.questions]
+        texts = [plain(p.text) for p in self.questions]
         bags = [set(terms(f"{p.title} {p.text}")) for p in self.questions]
         where: dict[str, list[int]] = defaultdict(list)
         for i, bag in enumerate(bags):
@@ -137,8 +116,8 @@ class AskedData:
                 found = where.get(term, [])
                 score[found] += np.log1p((len(bags) - len(found) + 0.5) / (len(found) + 0.5))
             order = (i for i in np.argsort(-score, kind="stable").tolist() if i in allowed and i != row)
-            wanted = [_plain(answer) for answer in self.questions[row].answers]
-            return list(islice((i for i in order if not _within(texts[i], wanted)), NEAREST))
+            wanted = [plain(answer) for answer in self.questions[row].answers]
+            return list(islice((i for i in order if not within(texts[i], wanted)), NEAREST))
 
         return nearest
 
@@ -244,6 +223,8 @@ KINDS: Mapping[str, Draw] = {
     "redundant": _redundant("redundant", LANGUAGES),
     "redundant-unseen": _redundant("redundant-unseen", ("en", "de", "es", "ru")),
     "qmsum": _qmsum,
+    "reading": lambda data, split: completed.reading(data.folder, split),
+    "summary": lambda data, split: completed.summaries(data.folder, split),
 }
 
 
@@ -278,48 +259,3 @@ def _written(
     strings = asked[0].answers if len(asked) == 1 else ()
     answers = tuple(tuple(sorted(set(spans))) for spans in found)
     return AskedPrompt(kind, index, text, answers, strings=strings)
-
-
-def places(text: str, answers: Sequence[str]) -> list[Span]:
-    """Where the answers stand in the text, as they are written there, whatever their case."""
-    lowered = text.lower()
-    if len(lowered) != len(text):
-        lowered = text
-    found = []
-    for answer in filter(None, (answer.lower().strip() for answer in answers)):
-        start = lowered.find(answer)
-        while start >= 0:
-            found.append((start, start + len(answer)))
-            start = lowered.find(answer, start + len(answer))
-    return found
-
-
-def holds(text: str, answers: Sequence[str]) -> bool:
-    """Whether any of the answers is in the text, whatever its case, punctuation and spaces.
-
-    >>> holds("It was W. C. Röntgen.", ["Curie", "W C röntgen"])
-    True
-    """
-    return _within(_plain(text), [_plain(answer) for answer in answers])
-
-
-def _within(text: str, answers: Sequence[str]) -> bool:
-    return any(each in text and (_unspaced(each) or f" {each} " in f" {text} ") for each in answers if each)
-
-
-def _plain(text: str) -> str:
-    return str(_INNER.sub("", _SPACE.sub(" ", unicodedata.normalize("NFKC", text).lower()).strip()))
-
-
-def _unspaced(text: str) -> bool:
-    return regex.search(f"[{UNSPACED}]", text) is not None
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    try:
-        with gzip.open(path, "rt", encoding="utf-8") as file:
-            return [json.loads(line) for line in file]
-    except FileNotFoundError as error:
-        raise InputError(f"{path} is not there; --data must name the folder that holds {path.parent.name}/") from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {path}: {error}") from error

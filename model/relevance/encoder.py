@@ -21,9 +21,8 @@ from ..devices import fastest_dtype, pick_device
 from ..errors import InputError
 from ..layers import KNOWN_ENCODERS, WholeEncoder
 from .cache import TensorCache
-from .storage import is_stored, load_stored
+from .storage import SHIPPED, is_stored, load_stored
 
-SHIPPED = Path(__file__).parents[1] / "checkpoints" / "e5-small"
 WINDOW = 512  # subwords read at once, where the encoder has positions for as many
 BATCH = 4096  # subwords in one pass, padding included
 CACHE = 64 * 2**20  # bytes of embeddings that are remembered
@@ -45,15 +44,16 @@ NO_PREFIXES = Prefixes()
 
 @dataclass(frozen=True)
 class _Text:
-    """A text to read. spans: character offsets of the stretches that are wanted on their own."""
+    """A text to read. spans: character offsets of the stretches that are wanted on their own. asked: read before it."""
 
     kind: Kind
     text: str
     spans: tuple[Span, ...]
+    asked: str
 
     @property
     def bytes(self) -> int:
-        return 4 * len(self.text) + 150 * len(self.spans)
+        return 4 * (len(self.text) + len(self.asked)) + 150 * len(self.spans)
 
 
 class SentenceEncoder:
@@ -77,7 +77,7 @@ class SentenceEncoder:
         self._tokenizer = tokenizer
         self._prefixes = prefixes
         self._pooling = pooling
-        self._before, self._after = _special(tokenizer)
+        self._first, self._last = _special(tokenizer)
         self._window = min(WINDOW, _positions(model))
         self._cache = TensorCache(CACHE)
         self.width: int = model.config.hidden_size
@@ -110,7 +110,7 @@ class SentenceEncoder:
         return self.read(texts, [()] * len(texts), kind)[0]
 
     def read(
-        self, texts: Sequence[str], spans: Sequence[Sequence[Span]], kind: Kind = "passage"
+        self, texts: Sequence[str], spans: Sequence[Sequence[Span]], kind: Kind = "passage", asked: str = ""
     ) -> tuple[Tensor, Tensor]:
         """Each text, and stretches of it as they read in its context.
 
@@ -119,10 +119,11 @@ class SentenceEncoder:
 
         Args:
             spans: for each text, character offsets (start, end), ascending and disjoint.
+            asked: a question that is read together with each text, for encoders that have learnt to.
         Returns:
             fp32 [texts, width] and fp32 [spans of all texts, width], of length 1 (0 for a span of spaces), on the CPU.
         """
-        wanted = [_Text(kind, text, tuple(own)) for text, own in zip(texts, spans, strict=True)]
+        wanted = [_Text(kind, text, tuple(own), asked) for text, own in zip(texts, spans, strict=True)]
         rows = {text: row for text in dict.fromkeys(wanted) if (row := self._cache.get(text)) is not None}
         new = [text for text in dict.fromkeys(wanted) if text not in rows]
         for text, row in zip(new, self._read(new), strict=True):
@@ -134,6 +135,24 @@ class SentenceEncoder:
             torch.cat([empty, *(rows[text][1:] for text in wanted)]),
         )
 
+    def pieces(self, text: str, spans: Sequence[Span], room: int) -> Iterator[tuple[list[int], list[Span], list[int]]]:
+        """A text's subwords in windows of at most `room`, with the spans in them: ids, subword spans, which spans."""
+        encoded = self._tokenizer.encode(text, add_special_tokens=False)
+        places = _subwords_of(encoded, spans)
+        before = [0] * (self._window - len(self._last) - room)
+        for window in self._windows(0, before, encoded.ids, [start for start, _ in places]):
+            inside = [
+                (i, max(start - window.begin, 0), min(end - window.begin, window.size))
+                for i, (start, end) in enumerate(places)
+                if start < window.begin + window.size and end > window.begin
+            ]
+            ids = window.ids[window.before : window.before + window.size]
+            yield ids, [(start, end) for _, start, end in inside], [i for i, _, _ in inside]
+
+    def question_ids(self, asked: str, most: int) -> list[int]:
+        """A question's first subwords, as it is read before a text."""
+        return self._ids(self._prefix("query") + asked)[:most]
+
     def _read(self, texts: Sequence[_Text]) -> list[Tensor]:
         """For each text [1 + spans, width]: the text's own embedding first."""
         encoded = self._tokenizer.encode_batch([text.text for text in texts], add_special_tokens=False)
@@ -142,28 +161,37 @@ class SentenceEncoder:
         windows = [
             window
             for i, text in enumerate(texts)
-            for window in self._windows(i, text.kind, encoded[i].ids, [start for start, _ in places[i]])
+            for window in self._windows(i, self._before(text), encoded[i].ids, [start for start, _ in places[i]])
         ]
         for batch in _batches(windows):
             for window, states in zip(batch, self._states([window.ids for window in batch]), strict=True):
                 _add(sums[window.text], states, window, places[window.text], self._pooling)
         return [F.normalize(total, dim=-1) for total in sums]
 
-    def _windows(self, text: int, kind: Kind, ids: list[int], starts: list[int]) -> Iterator[_Window]:
+    def _windows(self, text: int, before: list[int], ids: list[int], starts: list[int]) -> Iterator[_Window]:
         """A text's subwords in stretches that fit, which begin where a span does if they can."""
-        before = [*self._before, *self._prefix_ids(kind)]
-        room = max(1, self._window - len(before) - len(self._after))
+        room = max(1, self._window - len(before) - len(self._last))
         begin = 0
         while begin < len(ids) or begin == 0:
             end = min(begin + room, len(ids))
             if end < len(ids):
                 end = max((start for start in starts if begin < start <= end), default=end)
-            yield _Window(text, begin, [*before, *ids[begin:end], *self._after], len(before), end - begin)
+            yield _Window(text, begin, [*before, *ids[begin:end], *self._last], len(before), end - begin)
             begin = max(end, 1)
 
-    def _prefix_ids(self, kind: Kind) -> list[int]:
-        prefix = self._prefixes.query if kind == "query" else self._prefixes.passage
-        return list(self._tokenizer.encode(prefix.strip(), add_special_tokens=False).ids)
+    def _before(self, text: _Text) -> list[int]:
+        """The subwords that a text is read after."""
+        own = [*self._first, *self._ids(self._prefix(text.kind).strip())]
+        if not text.asked:
+            return own
+        question = self.question_ids(text.asked, self._window // 4)
+        return [*self._first, *question, *self._last, *own[len(self._first) :]]
+
+    def _prefix(self, kind: Kind) -> str:
+        return self._prefixes.query if kind == "query" else self._prefixes.passage
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     @torch.inference_mode()
     def _states(self, batch: list[list[int]]) -> Iterator[Tensor]:

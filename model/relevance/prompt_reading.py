@@ -33,6 +33,11 @@ class UnitsOf:
     instructions: list[str]
     unit_of: list[int]
 
+    @property
+    def asked(self) -> str:
+        """All that is asked in one line; where nothing is, what is to be done."""
+        return " ".join(" ".join(self.questions or self.instructions).split())
+
     @classmethod
     def of(cls, prompt: Prompt) -> UnitsOf:
         """Read instruction and question as what is asked; where a prompt is nothing else, the instruction's units."""

@@ -33,7 +33,7 @@ class Reading:
 
 
 @dataclass
-class _Window:
+class Window:
     """A stretch of text that is read at once: one part, or several short ones."""
 
     text: str
@@ -50,7 +50,7 @@ def read_units(encoder: SentenceEncoder, units: Sequence[str], part_of: Sequence
         parts: with their headings. A unit is looked for in its part; it has no context if it is not there.
     """
     alone = encoder.embed(units)
-    windows = list(_windows(units, part_of, parts))
+    windows = list(windows_of(units, part_of, parts))
     texts, spans = encoder.read([window.text for window in windows], [window.spans for window in windows])
     located = [unit for window in windows for unit in window.units]
     context, around = alone.clone(), alone.clone()
@@ -62,24 +62,25 @@ def read_units(encoder: SentenceEncoder, units: Sequence[str], part_of: Sequence
     return Reading(alone, context, around, part_vectors)
 
 
-def _windows(units: Sequence[str], part_of: Sequence[int], parts: Sequence[str]) -> Iterator[_Window]:
+def windows_of(units: Sequence[str], part_of: Sequence[int], parts: Sequence[str]) -> Iterator[Window]:
+    """The stretches that units are read in, in order; see `read_units`."""
     own: list[list[int]] = [[] for _ in parts]
     for unit, part in enumerate(part_of):
         own[part].append(unit)
-    window = _Window("", [], [], [])
+    window = Window("", [], [], [])
     for part, text in enumerate(parts):
         if window.parts and (len(text) >= SHORT or len(window.text) + len(text) >= TOGETHER):
             yield window
-            window = _Window("", [], [], [])
+            window = Window("", [], [], [])
         _append(window, part, text, [(unit, units[unit]) for unit in own[part]])
         if len(text) >= SHORT:
             yield window
-            window = _Window("", [], [], [])
+            window = Window("", [], [], [])
     if window.parts:
         yield window
 
 
-def _append(window: _Window, part: int, text: str, units: list[tuple[int, str]]) -> None:
+def _append(window: Window, part: int, text: str, units: list[tuple[int, str]]) -> None:
     """Add a part to a window, and the places of its units."""
     window.text += "\n" if window.text else ""
     offset, at = len(window.text), 0

@@ -27,6 +27,7 @@ from transformers import BertConfig, BertModel
 
 from ..errors import InputError
 
+SHIPPED = Path(__file__).parents[1] / "checkpoints" / "e5-small"
 FORMAT = 1
 WEIGHTS, TOKENIZER, META = "model.safetensors", "tokenizer.json", "meta.json"
 BLOCK = 32  # weights that share a scale
