@@ -39,7 +39,7 @@ def examples(compressor: Compressor, data: AskedData, kind: str, most: int, fold
     for asked in data.prompts(kind, "test"):
         pair = AnsweredUnits.of(asked, "test") if len(pairs) < most else None
         pairs += [pair] if pair is not None else []
-    return read_examples(data, pairs, encoder, folder)
+    return read_examples(data, pairs, encoder, folder, compressor.reader)
 
 
 def measure(head: UnitHead, some: list[UnitExample]) -> dict[str, Any]:

@@ -38,11 +38,13 @@ from .reader import ReaderTokenizer, load_reader, prices
 from .relevance.encoder import SentenceEncoder
 from .relevance.features import Relevance
 from .relevance.prompt_reading import UnitsOf
+from .relevance.question_reader import QuestionReader
 from .verdict import Verdict
 
 # Tokens alone, whatever they belong to, exactly as many as asked: the method of DiffuMask's paper (arXiv 2604.06627).
 PAPER: Mapping[str, Any] = {"granularity": "token", "guards": False, "least": 0.0, "least_demonstration": 0.0}
 SHIPPED_ENCODER = "e5-small"  # stands for the sentence encoder in model/checkpoints
+SHIPPED_READER = "question-reader"  # and this for what was trained to read questions with it
 CACHE = CacheConfig()  # measured by `diffumask bench`
 
 
@@ -279,6 +281,15 @@ class Compressor:
         name = head.config.encoder
         return SentenceEncoder.load(None if name == SHIPPED_ENCODER else name, self.checkpoint.device)
 
+    @cached_property
+    def reader(self) -> QuestionReader | None:
+        """Reads units together with what is asked, loaded on first use; None where the unit head was made without one.
+
+        Raises InputError when it is missing or damaged.
+        """
+        head = self.checkpoint.unit_head
+        return QuestionReader.load(self.encoder) if head and head.config.reader and self.encoder else None
+
     @classmethod
     def load(cls, checkpoint: str | Path | None = None, device: str | torch.device | None = None) -> Compressor:
         """The checkpoint in a folder (None: the one that is shipped), on the given or the best device.
@@ -313,12 +324,15 @@ class Compressor:
         prompt, retention, head = request.prompt, request.config.retention, self.checkpoint.unit_head
         if head is None or request.rules.free or not needs_units(prompt, units := UnitsOf.of(prompt)):
             return self._token_predict(prompt, retention, request.exact)
-        assert self.encoder is not None  # there is one where there is a unit head
-        read = units.texts, units.part_of, units.parts, units.questions, units.instructions
-        relevance = Relevance.of(self.encoder, *read)
         needed = needs_tokens(prompt, request.granularity)
         tokens = self._token_predict(prompt, retention, request.exact) if needed else None
-        return HierarchicalPredict(prompt, units, relevance, head, tokens, retention)
+        return HierarchicalPredict(prompt, units, self.relevance(units), head, tokens, retention)
+
+    def relevance(self, units: UnitsOf) -> Relevance:
+        """What the sentence encoder and the question reader make of a prompt's units; there must be a unit head."""
+        assert self.encoder is not None
+        texts = units.texts, units.part_of, units.parts, units.questions, units.instructions
+        return Relevance.of(self.encoder, *texts, self.reader)
 
     def _token_predict(self, prompt: Prompt, retention: float, exact: bool) -> Predict:
         if exact:

@@ -118,7 +118,7 @@ def _read_units(folder: Path, meta: Mapping[str, Any]) -> tuple[bytes, UnitHead 
         return b"", None
     data = _read_checked(folder, UNITS, meta)
     head = UnitHead(UnitHeadConfig(**meta["units"]))
-    head.load_state_dict(load(data))
+    head.load_state_dict({"reading": head.reading} | load(data))  # heads from before there was a reader have none
     return data, head.eval()
 
 

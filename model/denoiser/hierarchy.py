@@ -90,7 +90,7 @@ class HierarchicalPredict:
         spent = float((states == KEEP).float().mean())
         left = max(self.budget - spent, 0.0) if bool((states == MASK).any()) else 0.0
         features = torch.cat([self.relevance.static, self.relevance.dynamic(kept, dropped, left)], 1)
-        logits: Tensor = self.head(features, self.relevance.vectors, self.relevance.asked)
+        logits: Tensor = self.head(features, self.relevance.vectors, self.relevance.asked, self.relevance.read)
         logits[self.turns] = along_turns(logits[self.turns])
         return logits + self.bonus
 

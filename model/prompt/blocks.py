@@ -11,7 +11,7 @@ import regex
 from .containers import Container, containers
 from .drafts import Reader
 from .lines import ITEM_LABEL, Layout, Marker, TextLine, is_rule
-from .sentences import trimmed
+from .sentences import quotation, trimmed
 
 _BULLET = regex.compile(r"\s*(?:(?:[-*+•‣◦]|\d{1,4}[.)])\s+|[・·]\s*)\S")
 _BLANK = regex.compile(r"\s*+")
@@ -137,7 +137,8 @@ def _paragraph(reader: Reader, start: int, end: int) -> Iterator[Block]:
         head = start if _has_label(reader.layout, start + 1, end) else marker.end  # of several, none is the block's
         yield Block("para", start, span[1], head, marker.label, "document")
     else:
-        yield Block("list" if bullet else "para", start, span[1], start)
+        role = "document" if quotation(reader.text, *span) else ""
+        yield Block("list" if bullet else "para", start, span[1], start, "", role)
 
 
 def _next_label(reader: Reader, marker: Marker, end: int) -> int:

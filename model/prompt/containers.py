@@ -12,6 +12,9 @@ from .lines import Layout
 
 _V = regex.V1 | regex.VERBOSE
 _TAG = regex.compile(r"<(?P<close>/?)(?P<name>[\p{L}_][\p{L}\p{N}_:.\-]{0,63}+)(?:\s[^<>]{0,500}?)?(?P<empty>/?)>", _V)
+_TRIPLE = regex.compile(
+    r"""(?m)^[ \t]*(?P<mark>\"{3}|'{3})(?P<body>[^\"']*+(?:(?!(?P=mark)).[^\"']*+)*+)(?P=mark)[ \t]*$""", regex.S
+)
 _INLINE = frozenset(
     "a b i u s em strong p br hr span div code pre li ul ol dl dt dd h1 h2 h3 h4 h5 h6 table thead tbody tr td th"
     " img sub sup "
@@ -66,9 +69,10 @@ class Container:
 
 
 def containers(text: str, start: int, end: int, layout: Layout) -> list[Container]:
-    """The outermost elements of text[start:end] whose tags stand at the ends of lines."""
+    """The outermost elements of text[start:end] whose tags stand at the ends of lines, and texts in triple quotes."""
     found: list[Container] = []
-    for container in sorted(_elements(text, start, end, layout), key=lambda c: (c.start, -c.end)):
+    every = [*_elements(text, start, end, layout), *_triple_quoted(text, start, end, layout)]
+    for container in sorted(every, key=lambda c: (c.start, -c.end)):
         if not found or container.start >= found[-1].end:
             found.append(container)
     return found
@@ -93,6 +97,13 @@ def _elements(text: str, start: int, end: int, layout: Layout) -> Iterator[Conta
             names[name] -= 1
             if _begins_line(text, opener.start(), start) and _ends_line(text, match.end(), end):
                 yield Container(opener["name"], opener.start(), opener.end(), match.start(), match.end())
+
+
+def _triple_quoted(text: str, start: int, end: int, layout: Layout) -> Iterator[Container]:
+    for match in _TRIPLE.finditer(text, start, end):
+        if not layout.inside(match.start("mark")) and match["body"].strip():
+            head, tail = match.span("body")
+            yield Container("quotation", match.start("mark"), head, tail, tail + 3)
 
 
 def _begins_line(text: str, at: int, start: int) -> bool:

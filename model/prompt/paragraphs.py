@@ -179,6 +179,9 @@ def _instructions(reader: Reader, blocks: Sequence[Block], roles: list[str], las
         and share_telling(reader, blocks[0].head, blocks[0].end) >= 0.5
     ):
         free = next((i for i in range(1, last) if roles[i] or blocks[i].label), last)
+    if free == 0 and last > 1 and _tells_by_label(reader, blocks):
+        roles[0] = "instruction"
+        return 1
     shares = [share_telling(reader, blocks[i].head, blocks[i].end) for i in range(free)]
     telling = [share > 0.5 or (share == 0.5 and not i) for i, share in enumerate(shares)]
     count = 0
@@ -200,6 +203,13 @@ def _instructions(reader: Reader, blocks: Sequence[Block], roles: list[str], las
         if telling[i] or short or i == 0:
             roles[i] = "instruction"
     return count
+
+
+def _tells_by_label(reader: Reader, blocks: Sequence[Block]) -> bool:
+    """Whether a first label that stands alone says what to do with what follows: "Summarise:" and a quotation."""
+    block, after = blocks[0], blocks[1]
+    bare = bool(block.label) and not reader.text[block.head : block.end].strip()
+    return bare and not after.label and tells(f"{block.label} this", reader.language)
 
 
 def _is_rules(reader: Reader, block: Block, role: str) -> bool:

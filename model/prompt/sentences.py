@@ -35,6 +35,7 @@ _NO_CASE = regex.compile(r"[\p{Lo}]")
 _UNIT_END = regex.compile(r"/\p{L}{1,3}\.\s+(?=\p{Lu})")  # "at 50 km/h. It ..."
 _CJK_END = regex.compile(r"[。！？｡!?]++[」』”’）)》】]*+(?=[^\s。！？」』”’）)》】])")
 _AFTER_QUOTE = regex.compile(r"[」』”’）)》】»]$")
+_QUOTATION = regex.compile(r'(?:"(?P<said>[^"]{200,})"|“(?P<said>[^“”]{200,})”|«(?P<said>[^«»]{200,})»)[.,:;]{0,2}')
 _THAI_GAP = regex.compile(r"(?<=\p{Thai})[ ]+(?=\p{Thai})")
 _THAI_LEAST = 50  # characters of a Thai sentence, as far as spaces tell
 _WINDOW, _EDGE = 4000, 200  # characters that sentencex reads at once, and at their end those it may not have understood
@@ -42,6 +43,17 @@ TITLE = 40  # characters of a list item's title
 _WRAP_LEAST = 50  # characters of the shortest width that lines are wrapped at
 _BULLET = regex.compile(r"\s*(?:[-*+•‣◦·・–—✓✔✗☐☑▪►]|\d{1,4}[.)]|\p{L}[.)])\s")
 _ENDS = regex.compile(r"[.!?。！？…:：;]['\"”’»)\]]*$")
+
+
+def quotation(text: str, start: int, end: int) -> Span | None:
+    """What stands between the quotation marks of text[start:end], where that is one long quotation and nothing else.
+
+    >>> text = '"' + 20 * "The pump is off. " + '".'
+    >>> quotation(text, 0, len(text)) == (1, len(text) - 2)
+    True
+    """
+    match = _QUOTATION.fullmatch(text, start, end)
+    return match.span("said") if match else None
 
 
 def sentences(text: str, start: int, end: int, language: str) -> Iterator[Span]:

@@ -18,7 +18,7 @@ from .drafts import Draft, Reader
 from .guards import is_guard
 from .languages import language_of
 from .lines import Marker, Opaque, TextLine, heading_level
-from .sentences import is_title, paragraph_lines, sentences, trimmed
+from .sentences import is_title, paragraph_lines, quotation, sentences, trimmed
 from .structured import nodes
 from .tree import Node
 
@@ -251,7 +251,11 @@ def _indent(text: str, line: TextLine) -> int:
 
 
 def _prose(reader: Reader, start: int, end: int) -> Iterator[Node]:
-    """Sentences, and values such as JSON that stand among them."""
+    """Sentences, and values such as JSON that stand among them; the marks around a long quotation are frame."""
+    if (span := trimmed(reader.text, start, end)) and (said := quotation(reader.text, *span)):
+        children = tuple(_prose(reader, *said))
+        yield Node("quotation", *span, children, whole=not children)
+        return
     opaque = reader.layout.opaque
     first, last = (bisect_left(opaque, at, key=lambda stretch: stretch.start) for at in (start, end))
     at = start

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 from torch.nn import functional as F
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoModel, AutoTokenizer, BertModel
 from transformers.utils import cached_file
 
 from ..devices import fastest_dtype, pick_device
@@ -72,6 +72,7 @@ class SentenceEncoder:
         pooling: mean over the subwords, or the first one's state.
         dtype: to compute in; None = the fastest there.
         """
+        self._words = model.get_input_embeddings()
         self._states_of = _runner(model, dtype)
         self._device = model.device
         self._tokenizer = tokenizer
@@ -100,6 +101,11 @@ class SentenceEncoder:
         stored = load_stored(SHIPPED if source is None else Path(source))
         own = Prefixes(**stored.meta.get("prefixes", {}))
         return cls(stored.model.to(place), stored.tokenizer, prefixes or own)
+
+    def with_layers(self, model: BertModel) -> SentenceEncoder:
+        """An encoder with this one's vocabulary and the layers of `model`, whose own vocabulary is replaced."""
+        model.set_input_embeddings(self._words)
+        return SentenceEncoder(model.to(self._device), self._tokenizer, self._prefixes, self._pooling)
 
     def remember(self, limit: int) -> None:
         """Keep up to so many bytes of embeddings, beginning with none."""

@@ -11,10 +11,13 @@ from torch.nn import functional as F
 
 from .encoder import SentenceEncoder
 from .lexical import overlap, share_of_names, terms
+from .question_reader import QuestionReader
 from .reading import Reading, read_units
 
 SCALES = (1.5, 5.0, 15.0, 40.0)  # standard deviations, in units, of the averages over neighbours
 CHUNK = 1024  # units compared at once with those kept
+QUESTION_MARKS = ("?", "？", "؟")
+ORDERED = 4.0  # "Summarise this" is like no sentence of a text: there likeness says nothing, and the reader has its say
 VIEWS = ("alone", "in context", "of the stretch around")
 STATIC = (
     *(
@@ -86,6 +89,8 @@ class Relevance:
         asked: fp32 [units, width], the embedding of the question likest to each unit; 0 where nothing is asked.
         likeness: fp32 [units, questions], of the units read alone, standardised for each question.
         part_of: int64 [units], each unit's part.
+        read: fp32 [units], the question reader's logits, ORDERED times as large where nothing is asked but something
+            is to be done; 0 where none reads.
     """
 
     static: Tensor
@@ -93,6 +98,7 @@ class Relevance:
     asked: Tensor
     likeness: Tensor
     part_of: Tensor
+    read: Tensor
 
     @classmethod
     def of(
@@ -103,6 +109,7 @@ class Relevance:
         parts: Sequence[str],
         questions: Sequence[str] = (),
         instructions: Sequence[str] = (),
+        reader: QuestionReader | None = None,
     ) -> Relevance:
         """Read a prompt once: its units, its parts, the questions and the instructions.
 
@@ -112,6 +119,7 @@ class Relevance:
             parts: with their headings. A unit is looked for in its part; it has no context if it is not there.
             questions: what is asked; of several, the one likest to a unit counts for it. Without any, the
                 instructions are what is asked; beside one, they say nothing about which units are wanted.
+            reader: reads each part again, together with what is asked.
         """
         asked = list(questions) or list(instructions)
         instructions = () if questions else instructions
@@ -130,7 +138,10 @@ class Relevance:
         likeness = centred / (centred.square().mean(0).sqrt() + 1e-4)
         nearest_question = queries[likeness.argmax(1)] if asked else torch.zeros_like(reading.alone)
         static = torch.stack([columns[name] for name in STATIC], 1)
-        return cls(static, reading.alone, nearest_question, likeness, part)
+        together = " ".join(" ".join(asked).split())
+        read = reader.logits(together, units, part_of, parts) if reader and together else torch.zeros(len(part))
+        weight = 1.0 if any(each.rstrip().endswith(QUESTION_MARKS) for each in asked) else ORDERED
+        return cls(static, reading.alone, nearest_question, likeness, part, weight * read)
 
     def dynamic(self, kept: Tensor, dropped: Tensor, budget_left: float = 0.0) -> Tensor:
         """Features of the state of a mask: fp32 [units, len(DYNAMIC)].

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..prompt import Prompt
+from ..prompt.cues import waits
 from ..prompt.pieces import is_record
+from .features import QUESTION_MARKS
 
-QUESTION_MARKS = ("?", "？", "؟")
+LABEL = 40  # characters of what only waits for an answer: "Answer:"
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ def _asked(prompt: Prompt, part: int) -> list[str]:
     if not leaves:
         return [_part_text(prompt, part)]
     texts = [prompt.text[unit.start : unit.end].strip() for unit in leaves]
+    if len(texts) == 1 and waits(texts[0]) and len(texts[0]) <= LABEL:
+        return []
     several = [text for text in texts if text.endswith(QUESTION_MARKS)]
     return several if len(several) > 1 else [prompt.text[leaves[0].start : leaves[-1].end].strip()]
 

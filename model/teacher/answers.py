@@ -16,7 +16,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ..data.asked import AskedData, AskedPrompt
+from ..data.asked import AskedData
+from ..data.asked_prompt import AskedPrompt
 from ..data.kinds import LEARNT, SPLITS
 from ..errors import InputError
 from ..prompt import Prompt, parse

@@ -1,7 +1,7 @@
 """Keep probabilities that mean something: of the units that are said to answer with p, a share of p does.
 
 Platt scaling (Platt 1999): one factor and one offset on the logits, fitted on prompts that were not learnt from and
-folded into the head's last layer, so that the order of the units stays.
+folded into the head's last layer; with a question reader, a factor of its logits as well.
 """
 
 from __future__ import annotations
@@ -46,14 +46,19 @@ def reliability(head: UnitHead, examples: Sequence[UnitExample]) -> Reliability:
 
 
 def platt_scaled(head: UnitHead, examples: Sequence[UnitExample]) -> UnitHead:
-    """A copy of the head whose logits are scaled and shifted to fit the examples."""
+    """A copy of the head whose logits are scaled and shifted to fit the examples, and the question reader's added.
+
+    The reader has learnt from the same prompts as the head, so what it counts for is fitted here, where both are new.
+    """
     logits, wanted = _outcomes(head, examples)
-    factor, offset = torch.ones(1, requires_grad=True), torch.zeros(1, requires_grad=True)
-    optimiser = torch.optim.LBFGS([factor, offset], max_iter=100, line_search_fn="strong_wolfe")
+    read = torch.cat([example.relevance.read for example in examples])
+    own = logits - head.reading * read
+    factor, reading, offset = (torch.full((1,), value, requires_grad=True) for value in (1.0, 0.0, 0.0))
+    optimiser = torch.optim.LBFGS([factor, reading, offset], max_iter=200, line_search_fn="strong_wolfe")
 
     def loss() -> float:
         optimiser.zero_grad()
-        value = F.binary_cross_entropy_with_logits(factor * logits + offset, wanted)
+        value = F.binary_cross_entropy_with_logits(factor * own + reading * read + offset, wanted)
         torch.autograd.backward(value)
         return float(value.detach())
 
@@ -63,6 +68,7 @@ def platt_scaled(head: UnitHead, examples: Sequence[UnitExample]) -> UnitHead:
         scale = factor.clamp(min=0.05)
         scaled.last.weight.mul_(scale)
         scaled.last.bias.mul_(scale).add_(offset)
+        scaled.reading.copy_(reading.clamp(min=0.0))
     return scaled
 
 

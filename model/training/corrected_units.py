@@ -8,7 +8,7 @@ think what its parent thought, seeing the same states (learning without forgetti
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -18,7 +18,6 @@ from torch.nn import functional as F
 
 from ..denoiser.unit_head import UnitHead
 from ..prompt import Prompt
-from ..relevance.encoder import SentenceEncoder
 from ..relevance.features import Relevance
 from ..relevance.prompt_reading import UnitsOf
 from .fit import Epoch, FitProgress
@@ -48,7 +47,7 @@ class CorrectedUnits:
     @classmethod
     def of(
         cls,
-        encoder: SentenceEncoder,
+        read: Callable[[UnitsOf], Relevance],
         prompt: Prompt,
         keep: Sequence[bool],
         touched: Sequence[bool],
@@ -58,7 +57,7 @@ class CorrectedUnits:
         units = UnitsOf.of(prompt)
         if not units.units:
             return None
-        known = Relevance.of(encoder, units.texts, units.part_of, units.parts, units.questions, units.instructions)
+        known = read(units)
         owner = torch.tensor(units.unit_of)
         inside = owner >= 0
         count = len(units.units)
@@ -129,8 +128,8 @@ def _one_loss(student: UnitHead, parent: UnitHead, each: CorrectedUnits, rng: ra
     known = each.relevance
     features = torch.cat([known.static, known.dynamic(kept, dropped, left)], 1)
     with torch.no_grad():
-        before = torch.sigmoid(parent(features, known.vectors, known.asked))
-    logits = student(features, known.vectors, known.asked)
+        before = torch.sigmoid(parent(features, known.vectors, known.asked, known.read))
+    logits = student(features, known.vectors, known.asked, known.read)
     goal = torch.where(each.decided, each.kept, before)
     weight = torch.where(each.decided, WEIGHT, 1.0) * ~(kept | dropped)
     cross_entropy = F.binary_cross_entropy_with_logits(logits, goal, reduction="none")

@@ -186,13 +186,13 @@ def _fit_units(
     progress: FitProgress | None,
 ) -> tuple[UnitHead | None, list[Epoch]]:
     """The unit head after the corrections that it had to decide; the parent's where there are none."""
-    head, encoder = parent.checkpoint.unit_head, parent.encoder
-    if head is None or encoder is None:
+    head = parent.checkpoint.unit_head
+    if head is None:
         return head, []
 
     def units(corrections: Sequence[CorrectedPrompt]) -> list[CorrectedUnits]:
         own = [c for c in corrections if _by_units(c, parent)]
-        read = (CorrectedUnits.of(encoder, c.prompt, c.keep, c.touched, c.asked.retention) for c in own)
+        read = (CorrectedUnits.of(parent.relevance, c.prompt, c.keep, c.touched, c.asked.retention) for c in own)
         return [each for each in read if each is not None]
 
     to_learn = units(learnt)
@@ -200,7 +200,7 @@ def _fit_units(
         return head, []
     texts = [path.read_text(encoding="utf-8") for path in sorted(REHEARSED.glob("*.txt"))]
     nobody = (
-        CorrectedUnits.of(encoder, prompt, [False] * len(prompt), [False] * len(prompt), retention)
+        CorrectedUnits.of(parent.relevance, prompt, [False] * len(prompt), [False] * len(prompt), retention)
         for prompt in map(parse, texts)
         for retention in RETENTIONS
     )

@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
@@ -27,7 +26,7 @@ from transformers import BertModel
 
 from ..devices import pick_device
 from ..errors import InputError
-from ..relevance.question_reader import SpanHead, span_means
+from ..relevance.question_reader import SpanHead, save_reader, span_means
 from ..relevance.storage import SHIPPED, load_stored
 from .reader_batches import Batch, Batches, Frame, Rows
 from .reader_examples import ReaderExample, ReaderExamples
@@ -203,7 +202,7 @@ def _kept(scores: list[float], size: list[int], wanted: list[float], rate: float
 
 
 def main() -> None:
-    """Train and save the reader's weights in fp16, in files of at most 16 MB."""
+    """Train and save."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("examples", type=Path)
     parser.add_argument("out", type=Path)
@@ -216,16 +215,8 @@ def main() -> None:
     passage = tuple(stored.tokenizer.encode("passage:", add_special_tokens=False).ids)
     frame = Frame(passage=passage)
     reader = fit_reader(ReaderExamples.load(path), ReaderFitConfig(**asked), frame, pick_device(None))
-    state = {name: value.half().cpu() for name, value in reader.state_dict().items() if "word_embeddings" not in name}
-    out.mkdir(parents=True, exist_ok=True)
-    group: dict[str, Tensor] = {}
-    number = 0
-    for name, value in state.items():
-        if sum(v.nbytes for v in group.values()) + value.nbytes > 15e6:
-            save_file(group, out / f"reader-{number}.safetensors")
-            group, number = {}, number + 1
-        group[name] = value.contiguous()
-    save_file(group, out / f"reader-{number}.safetensors")
+    state = {name: value for name, value in reader.state_dict().items() if "word_embeddings" not in name}
+    save_reader(state, reader.bert.config, out)
 
 
 if __name__ == "__main__":

@@ -115,7 +115,8 @@ def _loss(
     asked = pad_sequence([example.relevance.asked.float() for example, _ in pairs], True)
     wanted = pad_sequence([example.still_wanted(kept) for example, (kept, _, _) in pairs], True)
     hidden = pad_sequence([~(kept | dropped) for _, (kept, dropped, _) in pairs], True)
-    logits = head(features, vectors, asked)
+    read = pad_sequence([example.relevance.read for example, _ in pairs], True)
+    logits = head(features, vectors, asked, read)
     for i, row in zip(batch, logits.detach(), strict=True):
         chosen[i] = row[: len(examples[i].size)]
     return unit_loss(logits, wanted, hidden)
@@ -172,7 +173,8 @@ def unit_logits(head: UnitHead, example: UnitExample, state: State | None = None
     """[units]; state None: nothing is decided."""
     nothing = torch.zeros(len(example.size), dtype=torch.bool)
     features = example.features(*(state or (nothing, nothing, 0.0)))
-    logits: Tensor = head(features, example.relevance.vectors.float(), example.relevance.asked.float())
+    known = example.relevance
+    logits: Tensor = head(features, known.vectors.float(), known.asked.float(), known.read)
     return logits
 
 

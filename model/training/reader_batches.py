@@ -14,6 +14,7 @@ from .reader_examples import ReaderExample, ReaderExamples
 
 MOST_WINDOWS = 16  # of one example in a batch
 FEW = 4  # windows; where there are fewer, windows of other texts are added
+LONGEST = 512  # subwords in a window, question included
 SAME = 0.5  # share of subwords by which two windows are taken for the same text
 
 
@@ -60,8 +61,8 @@ class Batch:
     every: Tensor
 
     def to(self, device: torch.device) -> Batch:
-        rows = [each.to(device) for each in (self.together, self.apart, self.asked)]
-        return Batch(*rows, self.counts, self.wanted.to(device), self.every.to(device))
+        together, apart, asked = (each.to(device) for each in (self.together, self.apart, self.asked))
+        return Batch(together, apart, asked, self.counts, self.wanted.to(device), self.every.to(device))
 
 
 class Batches:
@@ -98,7 +99,10 @@ class Batches:
 
     def batch(self, group: Sequence[tuple[ReaderExample, list[tuple[int, bool]]]]) -> Batch:
         """group: examples and windows of each: the place among its own, or the number of another text's."""
-        together, apart, wanted, counts = [], [], [], []
+        together: list[tuple[list[int], int]] = []
+        apart: list[tuple[list[int], int]] = []
+        wanted: list[Tensor] = []
+        counts: list[int] = []
         for example, windows in group:
             offsets = torch.tensor([0, *[self.sizes[w] for w in example.windows]]).cumsum(0).tolist()
             before = len(wanted)
@@ -123,9 +127,11 @@ class Batches:
 
     def _rows(self, windows: Sequence[tuple[list[int], int]]) -> Rows:
         """windows: question's subwords and number of each."""
-        rows, spans = [], []
+        rows: list[Tensor] = []
+        spans: list[Tensor] = []
         for asked, number in windows:
-            question = [*asked, *self.frame.last] if asked else []
+            room = LONGEST - len(self.data.ids[number]) - len(self.frame.passage) - 3
+            question = [*asked[:room], *self.frame.last] if asked else []
             before = [*self.frame.first, *question, *self.frame.passage]
             inside = self.data.spans[number] + len(before)
             spans.append(torch.cat([torch.full((len(inside), 1), len(rows)), inside], 1))

@@ -105,4 +105,5 @@ def _joined(name: str, values: Sequence[Tensor]) -> dict[str, Tensor]:
 
 
 def _parted(name: str, tensors: dict[str, Tensor]) -> tuple[Tensor, ...]:
-    return tensors[name].split(tensors[f"{name}.sizes"].tolist())
+    parts: tuple[Tensor, ...] = tensors[name].split(tensors[f"{name}.sizes"].tolist())
+    return parts

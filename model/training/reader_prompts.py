@@ -7,7 +7,8 @@ from collections.abc import Iterable
 import torch
 from tqdm import tqdm
 
-from ..data.asked import AskedData, AskedPrompt
+from ..data.asked import AskedData
+from ..data.asked_prompt import AskedPrompt
 from ..prompt import parse
 from ..relevance.encoder import SentenceEncoder
 from ..relevance.prompt_reading import UnitsOf

@@ -7,13 +7,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..compress import SHIPPED_ENCODER
+from ..compress import SHIPPED_ENCODER, SHIPPED_READER
 from ..data.asked import AskedData
 from ..denoiser.checkpoint import load_checkpoint, save_checkpoint
 from ..denoiser.unit_head import UnitHeadConfig
 from ..devices import pick_device
 from ..errors import InputError
 from ..relevance.encoder import SentenceEncoder
+from ..relevance.question_reader import QuestionReader
 from ..teacher.answers import AnsweredUnits, read_answers
 from .calibration import platt_scaled, reliability
 from .fit_units import UnitFitConfig, fit_units, measured, new_head
@@ -33,6 +34,7 @@ class TrainUnitsConfig:
         parent: checkpoint whose token denoiser stays as it is; None: the shipped one.
         anew: begin with a new head, instead of the parent's.
         encoder: Hugging Face sentence encoder whose embeddings a new head reads; None: the shipped one.
+        reader: the shipped question reader has a say, too.
         features: folder for what the encoder makes of the prompts, from where an interrupted run goes on; None: beside
             `out`.
         fit: how to learn.
@@ -44,6 +46,7 @@ class TrainUnitsConfig:
     parent: Path | None = None
     anew: bool = True
     encoder: str | None = None
+    reader: bool = True
     features: Path | None = None
     fit: UnitFitConfig = UnitFitConfig()
 
@@ -57,11 +60,15 @@ def train_units(config: TrainUnitsConfig) -> dict[str, Any]:
         raise InputError(f"{config.out} is there already; checkpoints are never overwritten, so name another folder")
     parent = load_checkpoint(config.parent)
     pairs = [pair for path in config.pairs for pair in read_answers(path)]
-    learnt, valid = (_read(config, [pair for pair in pairs if pair.split == split]) for split in ("train", "valid"))
+    encoder = _encoder(config)
+    reader = QuestionReader.load(encoder) if config.reader and not config.encoder else None
+    learnt = _read(config, [pair for pair in pairs if pair.split == "train"], encoder, None)
+    valid = _read(config, [pair for pair in pairs if pair.split == "valid"], encoder, reader)
     if not learnt or not valid:
         raise InputError(f"{len(learnt)} prompts to learn from and {len(valid)} to validate: at least one of each")
     width = int(learnt[0].relevance.vectors.shape[1])
-    shape = UnitHeadConfig(encoder=config.encoder or SHIPPED_ENCODER, width=width)
+    name = SHIPPED_READER if reader else ""
+    shape = UnitHeadConfig(encoder=config.encoder or SHIPPED_ENCODER, width=width, reader=name)
     start = new_head(learnt, shape, config.fit.seed) if config.anew or not parent.unit_head else parent.unit_head
     head, losses = fit_units(learnt, config.fit, start)
     before = reliability(head, valid)
@@ -78,8 +85,15 @@ def train_units(config: TrainUnitsConfig) -> dict[str, Any]:
     return metrics
 
 
-def _read(config: TrainUnitsConfig, pairs: list[AnsweredUnits]) -> list[UnitExample]:
+def _encoder(config: TrainUnitsConfig) -> SentenceEncoder:
     encoder = SentenceEncoder.load(config.encoder, pick_device())
     encoder.remember(REMEMBERED)
+    return encoder
+
+
+def _read(
+    config: TrainUnitsConfig, pairs: list[AnsweredUnits], encoder: SentenceEncoder, reader: QuestionReader | None
+) -> list[UnitExample]:
+    """reader: for prompts that it has not learnt from; what its logits count for is fitted on those."""
     folder = config.features or config.out.with_name(f"{config.out.name}.features")
-    return read_examples(AskedData(config.data), pairs, encoder, folder)
+    return read_examples(AskedData(config.data), pairs, encoder, folder, reader)

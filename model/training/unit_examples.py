@@ -5,19 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ..data.asked import AskedData, AskedPrompt
+from ..data.asked import AskedData
+from ..data.asked_prompt import AskedPrompt
 from ..errors import InputError
 from ..prompt import parse
 from ..relevance.encoder import SentenceEncoder
 from ..relevance.features import DYNAMIC, STATIC, Relevance
 from ..relevance.prompt_reading import UnitsOf
+from ..relevance.question_reader import QuestionReader
 from ..teacher.answers import AnsweredUnits
 
 
@@ -40,11 +42,14 @@ class UnitExample:
     every: bool = False
 
     @classmethod
-    def read(cls, encoder: SentenceEncoder, asked: AskedPrompt, pair: AnsweredUnits) -> UnitExample:
+    def read(
+        cls, encoder: SentenceEncoder, reader: QuestionReader | None, asked: AskedPrompt, pair: AnsweredUnits
+    ) -> UnitExample:
         """Raises InputError when the prompt is not the one that the pair was made from."""
         pair.check(asked)
         units = UnitsOf.of(parse(asked.text))
-        known = Relevance.of(encoder, units.texts, units.part_of, units.parts, units.questions, units.instructions)
+        texts = units.texts, units.part_of, units.parts, units.questions, units.instructions
+        known = Relevance.of(encoder, *texts, reader)
         wanted = torch.zeros(len(units.units), len(pair.answers), dtype=torch.bool)
         for column, answers in enumerate(pair.answers):
             wanted[list(answers), column] = True
@@ -65,24 +70,32 @@ class UnitExample:
 
 
 def _halved(known: Relevance) -> Relevance:
-    return Relevance(known.static, known.vectors.half(), known.asked.half(), known.likeness, known.part_of)
+    return replace(known, vectors=known.vectors.half(), asked=known.asked.half())
 
 
 def read_examples(
-    data: AskedData, pairs: Iterable[AnsweredUnits], encoder: SentenceEncoder, folder: Path
+    data: AskedData,
+    pairs: Iterable[AnsweredUnits],
+    encoder: SentenceEncoder,
+    folder: Path,
+    reader: QuestionReader | None = None,
 ) -> list[UnitExample]:
     """Read all prompts of the pairs; what is read is kept in `folder`, a file for each kind and split."""
     groups: dict[tuple[str, str], list[AnsweredUnits]] = defaultdict(list)
     for pair in pairs:
         groups[pair.kind, pair.split].append(pair)
-    return [example for own in groups.values() for example in _group(data, own, encoder, folder)]
+    return [example for own in groups.values() for example in _group(data, own, encoder, folder, reader)]
 
 
 def _group(
-    data: AskedData, pairs: Sequence[AnsweredUnits], encoder: SentenceEncoder, folder: Path
+    data: AskedData,
+    pairs: Sequence[AnsweredUnits],
+    encoder: SentenceEncoder,
+    folder: Path,
+    reader: QuestionReader | None,
 ) -> list[UnitExample]:
     kind, split = pairs[0].kind, pairs[0].split
-    settings = repr((sorted(pairs, key=lambda pair: pair.index), STATIC, DYNAMIC, encoder.width))
+    settings = repr((sorted(pairs, key=lambda pair: pair.index), STATIC, DYNAMIC, encoder.width, reader is not None))
     path = folder / f"{kind}.{split}.{hashlib.sha256(settings.encode()).hexdigest()[:12]}.pt"
     if path.exists():
         return _load(path)
@@ -90,7 +103,7 @@ def _group(
     found = []
     for asked in tqdm(data.prompts(kind, split), desc=f"reading {kind} {split}", total=len(pairs), unit="prompt"):
         if asked.index in by_index:
-            found.append(UnitExample.read(encoder, asked, by_index.pop(asked.index)))
+            found.append(UnitExample.read(encoder, reader, asked, by_index.pop(asked.index)))
     if by_index:
         raise InputError(f"{len(by_index)} prompts of {kind} {split} are not in the data: teach them again")
     _save(found, path)

@@ -15,6 +15,8 @@ from model.denoiser.unit_head import UnitHead, UnitHeadConfig
 from model.prompt import parse
 from model.record import RULES
 from model.relevance.encoder import SentenceEncoder
+from model.relevance.features import Relevance
+from model.relevance.prompt_reading import UnitsOf
 from model.training.corrected_units import CorrectedUnits, fit_corrected_units
 from model.training.finetune import FinetuneConfig, finetune
 from tests.support.tiny import tiny_checkpoint
@@ -28,13 +30,18 @@ def documents(number: int) -> str:
     )
 
 
+def relevance(units: UnitsOf) -> Relevance:
+    texts = units.texts, units.part_of, units.parts, units.questions, units.instructions
+    return Relevance.of(tiny_encoder(), *texts)
+
+
 def read(number: int, word: str = "euros") -> CorrectedUnits:
     """The person keeps the sentence with the word, drops the others of its document, and touches nothing else."""
     prompt = parse(documents(number))
     sentence = next(u for u in prompt.units if u.leaf and word in prompt.text[u.start : u.end] and not u.frame)
     own = range(sentence.first, sentence.last)
     part = [token.part == prompt.tokens[sentence.first].part for token in prompt.tokens]
-    found = CorrectedUnits.of(tiny_encoder(), prompt, [i in own for i in range(len(prompt))], part, 0.4)
+    found = CorrectedUnits.of(relevance, prompt, [i in own for i in range(len(prompt))], part, 0.4)
     assert found is not None
     return found
 
@@ -47,7 +54,7 @@ def parent_head() -> UnitHead:
 def logits(head: UnitHead, units: CorrectedUnits) -> torch.Tensor:
     nothing = torch.zeros(len(units.kept), dtype=torch.bool)
     features = torch.cat([units.relevance.static, units.relevance.dynamic(nothing, nothing, units.retention)], 1)
-    found: torch.Tensor = head(features, units.relevance.vectors, units.relevance.asked)
+    found: torch.Tensor = head(features, units.relevance.vectors, units.relevance.asked, units.relevance.read)
     return found.detach()
 
 

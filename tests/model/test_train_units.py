@@ -10,7 +10,8 @@ import pytest
 import torch
 
 import model.training.train_units
-from model.data.asked import AskedData, holds, places, split_of_article
+from model.data.asked import AskedData, split_of_article
+from model.data.asked_prompt import holds, places
 from model.denoiser.checkpoint import load_checkpoint, save_checkpoint
 from model.denoiser.unit_head import UnitHeadConfig
 from model.errors import InputError
@@ -175,7 +176,9 @@ def test_training_writes_a_checkpoint_with_the_parents_denoiser_and_a_new_head(
         return tiny_encoder()
 
     monkeypatch.setattr(model.training.train_units.SentenceEncoder, "load", load)
-    config = TrainUnitsConfig((pairs,), folder, tmp_path / "new", tmp_path / "parent", fit=UnitFitConfig(epochs=2))
+    config = TrainUnitsConfig(
+        (pairs,), folder, tmp_path / "new", tmp_path / "parent", reader=False, fit=UnitFitConfig(epochs=2)
+    )
     metrics = train_units(config)
     made, before = load_checkpoint(tmp_path / "new"), load_checkpoint(tmp_path / "parent")
     assert made.unit_head is not None and made.unit_head.config.width == 16
