@@ -22,7 +22,7 @@ from ..errors import InputError
 from ..relevance.encoder import Span
 from ..relevance.lexical import terms
 from . import completed
-from .asked_prompt import AskedPrompt, holds, places, plain, read_rows, within
+from .asked_prompt import AskedPrompt, answered_in, compressed_rows, holds, places, plain
 from .kinds import LANGUAGES
 
 ALL_LANGUAGES = (*LANGUAGES, "de", "es", "ru")
@@ -77,13 +77,13 @@ class AskedData:
     @cached_property
     def questions(self) -> list[Passage]:
         """NaturalQuestions with the passage that answers."""
-        rows = read_rows(self.folder / "qa" / "nq.jsonl.gz")
+        rows = compressed_rows(self.folder / "qa" / "nq.jsonl.gz")
         return [Passage(r["question"] + "?", tuple(r["answers"]), r["title"], r["text"], i) for i, r in enumerate(rows)]
 
     def articles(self, language: str) -> list[Passage]:
         """XQuAD; the same questions in the same order in every language."""
         if language not in self._articles:
-            rows = read_rows(self.folder / "qa" / f"xquad.{language}.jsonl.gz")
+            rows = compressed_rows(self.folder / "qa" / f"xquad.{language}.jsonl.gz")
             self._articles[language] = [
                 Passage(r["question"], tuple(r["answers"]), "", r["text"], int(r["article"]), int(r["paragraph"]))
                 for r in rows
@@ -93,7 +93,9 @@ class AskedData:
     def meetings(self, split: str) -> list[dict[str, Any]]:
         """QMSum's meetings; of those to learn, the ones that are cheapest to read for each of their questions."""
         if split not in self._meetings:
-            rows = read_rows(self.folder / "qmsum" / ("val" if split == "test" else "train").join(("", ".jsonl.gz")))
+            rows = compressed_rows(
+                self.folder / "qmsum" / ("val" if split == "test" else "train").join(("", ".jsonl.gz"))
+            )
             if split != "test":
                 rows.sort(key=lambda row: sum(len(said) for _, said in row["turns"]) / max(len(row["specific"]), 1))
                 rows = [row for i, row in enumerate(rows[: self.most_meetings]) if (i % 5 == 4) is (split == "valid")]
@@ -117,7 +119,7 @@ class AskedData:
                 score[found] += np.log1p((len(bags) - len(found) + 0.5) / (len(found) + 0.5))
             order = (i for i in np.argsort(-score, kind="stable").tolist() if i in allowed and i != row)
             wanted = [plain(answer) for answer in self.questions[row].answers]
-            return list(islice((i for i in order if not within(texts[i], wanted)), NEAREST))
+            return list(islice((i for i in order if not answered_in(texts[i], wanted)), NEAREST))
 
         return nearest
 

@@ -60,10 +60,10 @@ def holds(text: str, answers: Sequence[str]) -> bool:
     >>> holds("It was W. C. Röntgen.", ["Curie", "W C röntgen"])
     True
     """
-    return within(plain(text), [plain(answer) for answer in answers])
+    return answered_in(plain(text), [plain(answer) for answer in answers])
 
 
-def within(text: str, answers: Sequence[str]) -> bool:
+def answered_in(text: str, answers: Sequence[str]) -> bool:
     """`holds` for a text and answers that are `plain` already."""
     return any(each in text and (_unspaced(each) or f" {each} " in f" {text} ") for each in answers if each)
 
@@ -77,7 +77,7 @@ def _unspaced(text: str) -> bool:
     return regex.search(f"[{UNSPACED}]", text) is not None
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
+def compressed_rows(path: Path) -> list[dict[str, Any]]:
     """The rows of a compressed JSONL file. Raises InputError where it is missing or damaged."""
     try:
         with gzip.open(path, "rt", encoding="utf-8") as file:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..prompt import Prompt, parse
 from ..relevance.lexical import terms
-from .asked_prompt import AskedPrompt, places, read_rows
+from .asked_prompt import AskedPrompt, compressed_rows, places
 
 READING = ("adversarial_qa", "duorc", "quoref", "dream", "sciq")  # data sets whose answers stand in the text
 NO_QUESTION = ("generate", "title", "Title", "Closed_Book")  # in the names of templates that ask something else
@@ -80,7 +80,7 @@ def _rows(folder: Path, data_sets: tuple[str, ...], split: str) -> Iterator[tupl
 
 @lru_cache(2)
 def _read(folder: Path) -> list[Completed]:
-    return [Completed(**row) for row in read_rows(folder / "prompts" / "t0.jsonl.gz")]
+    return [Completed(**row) for row in compressed_rows(folder / "prompts" / "t0.jsonl.gz")]
 
 
 def _split_of(row: Completed, folder: Path) -> str:

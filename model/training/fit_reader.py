@@ -1,6 +1,7 @@
-"""Training of the question reader: minutes on a GPU.
+"""Training of the question reader: minutes on a GPU. With --data it first writes EXAMPLES, from the data sets.
 
-    python -m model.training.fit_reader EXAMPLES OUT [--seconds 400]
+    python -m model.training.fit_reader EXAMPLES OUT --data DATA   # where there are few cores: minutes
+    python -m model.training.fit_reader EXAMPLES OUT --seconds 400   # where there is a GPU: needs EXAMPLES only
 
 It begins as the sentence encoder. At first it also imitates what that one, which reads question and text apart, thinks
 of them: so it starts from likeness instead of chance (distillation, Hinton et al. 2015).
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -59,7 +61,7 @@ class ReaderFitConfig:
     seed: int = 0
 
 
-class Reader(nn.Module):
+class ReaderNetwork(nn.Module):
     """What learns: BERT, and a head for stretches."""
 
     def __init__(self, bert: BertModel):
@@ -112,11 +114,11 @@ def imitation(logits: Tensor, target: Tensor, counts: list[int]) -> Tensor:
     return -(own * theirs).sum(1).mean()
 
 
-def fit_reader(data: ReaderExamples, config: ReaderFitConfig, frame: Frame, device: torch.device) -> Reader:
+def fit_reader(data: ReaderExamples, config: ReaderFitConfig, frame: Frame, device: torch.device) -> ReaderNetwork:
     """A trained reader. It prints how well it does on the examples to watch, beside the frozen encoder."""
     torch.manual_seed(config.seed)
     frozen = load_stored(SHIPPED).model.to(device)
-    reader = Reader(deepcopy(frozen).requires_grad_(True).train()).to(device)
+    reader = ReaderNetwork(deepcopy(frozen).requires_grad_(True).train()).to(device)
     batches = Batches(data, frame, config.most, config.shares, config.seed)
     optimiser = torch.optim.AdamW(reader.parameters(), lr=config.rate, weight_decay=config.decay)
     learnt, watched = data.of_split("train"), _first(data.of_split("valid"), config.watched)
@@ -133,13 +135,15 @@ def fit_reader(data: ReaderExamples, config: ReaderFitConfig, frame: Frame, devi
         if done - said > 0.5:
             said = done
             print(f"{done:.0%} step {step} loss {sum(losses[-200:]) / len(losses[-200:]):.4f}", flush=True)
-            print(json.dumps(measured(reader, frozen, batches, watched, device)), flush=True)
+            print(json.dumps(answers_found(reader, frozen, batches, watched, device)), flush=True)
             reader.train()
-    print(json.dumps(measured(reader, frozen, batches, watched, device)), flush=True)
+    print(json.dumps(answers_found(reader, frozen, batches, watched, device)), flush=True)
     return reader.eval()
 
 
-def _step(reader: Reader, frozen: BertModel, optimiser: torch.optim.Optimizer, batch: Batch, imitate: float) -> float:
+def _step(
+    reader: ReaderNetwork, frozen: BertModel, optimiser: torch.optim.Optimizer, batch: Batch, imitate: float
+) -> float:
     optimiser.zero_grad()
     with torch.autocast(batch.wanted.device.type, torch.bfloat16):
         logits = reader(batch.together).float()
@@ -169,8 +173,8 @@ def _first(examples: Sequence[ReaderExample], count: int) -> list[ReaderExample]
 
 
 @torch.no_grad()
-def measured(
-    reader: Reader, frozen: BertModel, batches: Batches, examples: Sequence[ReaderExample], device: torch.device
+def answers_found(
+    reader: ReaderNetwork, frozen: BertModel, batches: Batches, examples: Sequence[ReaderExample], device: torch.device
 ) -> dict[str, dict[str, list[float]]]:
     """Kind -> what keeps answers at RATES: the reader, likeness, and their sum."""
     reader.eval()
@@ -201,16 +205,31 @@ def _kept(scores: list[float], size: list[int], wanted: list[float], rate: float
     return got / whole if every else float(got > 0)
 
 
-def main() -> None:
-    """Train and save."""
+def _write_examples(data: Path, path: Path) -> None:
+    from ..data.asked import AskedData  # the GPU's machine needs nothing of that
+    from ..data.kinds import LEARNT
+    from .reader_prompts import read_prompts
+
+    read_prompts(AskedData(data, meetings=60), (*LEARNT, "reading", "summary"), ("train", "valid")).save(path)
+    print(f"written: {path}")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Write the examples, or train and save."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("examples", type=Path)
     parser.add_argument("out", type=Path)
     for name, value in vars(ReaderFitConfig()).items():
         if isinstance(value, int | float):
             parser.add_argument(f"--{name}", type=type(value), default=value)
-    asked = vars(parser.parse_args())
-    path, out = asked.pop("examples"), asked.pop("out")
+    parser.add_argument("--data", type=Path, help="folder of data sets: write EXAMPLES from it, and only that")
+    asked = vars(parser.parse_args(arguments))
+    path, out, data = asked.pop("examples"), asked.pop("out"), asked.pop("data")
+    if out.exists():
+        raise InputError(f"{out} is there already; name another folder")
+    if data:
+        _write_examples(data, path)
+        return
     stored = load_stored(SHIPPED)
     passage = tuple(stored.tokenizer.encode("passage:", add_special_tokens=False).ids)
     frame = Frame(passage=passage)
@@ -220,4 +239,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except InputError as error:
+        sys.exit(f"error: {error}")
