@@ -1,0 +1,6 @@
+"""`diffumask proxy`."""
+
+from .tools import Commands
+
+
+def add(commands: Commands) -> None: ...
