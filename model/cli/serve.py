@@ -24,24 +24,30 @@ def add(commands: Commands) -> None:
         extra="service",
     )
     flag = parser.add_argument
-    add_service_flags(parser, port=8787)
+    add_service_flags(parser, port=8787, timeout=60, body=4)
     flag("--key-file", type=Path, metavar="FILE", help="keys that may call, one a line; more in DIFFUMASK_KEYS")
     flag("--retention", type=float, default=0.5, metavar="R", help="share to keep where a request names none (0.5)")
-    flag("--min-tokens", type=int, default=0, metavar="N", help="turns with fewer tokens to shorten stay whole (0)")
+    flag("--min-tokens", type=int, default=64, metavar="N", help="texts with fewer tokens stay whole (64)")
     flag("--store", type=count, default=256, metavar="MB", help="memory for originals that can be asked for (256)")
     flag("--expiry", type=count, default=3600, metavar="S", help="seconds that an original is kept (3600)")
     parser.set_defaults(run=run)
 
 
-def add_service_flags(parser: argparse.ArgumentParser, port: int) -> None:
+def add_service_flags(parser: argparse.ArgumentParser, port: int, timeout: int, body: int) -> None:
     """What `serve` and `proxy` share."""
     flag = parser.add_argument
     flag("--host", default="127.0.0.1", metavar="NAME", help="address to listen on (default: this machine only)")
     flag("--port", type=int, default=port, metavar="N", help=f"port to listen on, 0: any free one (default {port})")
     flag("--workers", type=count, metavar="N", help="threads that compress, a core each (default: all cores)")
     flag("--queue", type=count, default=256, metavar="N", help="turns that may wait for them (default 256)")
-    flag("--timeout", type=count, default=60, metavar="S", help="seconds that a prompt may take (default 60)")
-    flag("--max-body", type=count, default=4, metavar="MB", help="size of a request at most (default 4)")
+    flag(
+        "--timeout",
+        type=count,
+        default=timeout,
+        metavar="S",
+        help=f"seconds that a prompt may take (default {timeout})",
+    )
+    flag("--max-body", type=count, default=body, metavar="MB", help=f"size of a request at most (default {body})")
     flag("--tokenizer", metavar="NAME", help="count tokens of this reader: a folder, hub model or tiktoken:ENCODING")
     flag("--checkpoint", type=Path, metavar="DIR", help="folder of a checkpoint (default: the shipped one)")
     add_device(parser)

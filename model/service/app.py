@@ -22,7 +22,7 @@ from .keys import Keys
 from .metrics import Metrics
 from .pool import BusyError
 from .schemas import EXAMPLES, CompressBody, CompressReply, ErrorReply, RetrieveReply
-from .shortened import Cost
+from .shortened import TurnVerdict
 from .shortener import Outcome, Shortener
 from .turns import Wishes
 
@@ -154,7 +154,7 @@ class _Service:
         digest = of.originals.put(caller, text) if after < before else None
         hashes = (digest,) if digest else ()
         changed = (0,) if after < before else ()
-        reply = _reply(Outcome([], before, after, changed, hashes, Cost.of(made.verdict)), False)
+        reply = _reply(Outcome([], before, after, changed, hashes=hashes, verdict=TurnVerdict.of(made.verdict)), False)
         return reply.model_copy(update={"messages": None, "text": made.text})
 
     def _unchanged(self, body: CompressBody) -> CompressReply:
@@ -191,7 +191,7 @@ def _reply(made: Outcome, marks: bool) -> CompressReply:
             "tokens_saved": made.before - made.after,
             "compression_ratio": round(made.after / made.before, 4) if made.before else 1.0,
             "transforms_applied": [f"diffumask:{place}" for place in made.changed],
-            "verdict": made.cost.to_json(),
+            "verdict": made.verdict.to_json(),
             "hashes": list(made.hashes),
             "ccr_hashes": list(made.hashes) if marks else [],
         }

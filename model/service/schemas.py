@@ -26,6 +26,7 @@ EXAMPLES = {
                 },
             ],
             "retention": 0.5,
+            "config": {"min_tokens": 0},
         },
     },
     "documents": {
@@ -39,7 +40,7 @@ EXAMPLES = {
                 {"role": "user", "content": "How many beds has Lund?"},
             ],
             "token_budget": 20,
-            "config": {"compress_user_messages": True},
+            "config": {"compress_user_messages": True, "min_tokens": 20},
         },
     },
     "text": {
@@ -63,7 +64,7 @@ class CompressConfig(BaseModel):
         False, description="shorten what users bring along, too; their instructions and questions stay"
     )
     compress_assistant_messages: bool = Field(False, description="shorten what the assistant said, too")
-    min_tokens: int | None = Field(None, ge=0, description="turns with fewer tokens to shorten stay whole")
+    min_tokens: int | None = Field(None, ge=0, description="texts with fewer tokens stay whole")
     mode: str | None = Field(
         None,
         max_length=100,
@@ -106,7 +107,7 @@ class CompressBody(BaseModel):
         )
 
 
-class CostReply(BaseModel):
+class VerdictReply(BaseModel):
     """What shortening cost: texts that are gone, twenty of a kind at most."""
 
     broken: bool = Field(description="what is left may say something else: look before you send it")
@@ -131,7 +132,7 @@ class CompressReply(BaseModel):
     tokens_saved: int
     compression_ratio: float = Field(description="tokens_after / tokens_before")
     transforms_applied: list[str]
-    verdict: CostReply
+    verdict: VerdictReply
     hashes: list[str] = Field(description="of originals, for /v1/retrieve")
     ccr_hashes: list[str] = Field(description="the hashes that stand in the messages")
 

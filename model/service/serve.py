@@ -57,5 +57,6 @@ def serve_app(app: Any, sockets: list[socket.socket], seconds: float) -> None:
         timeout_graceful_shutdown=int(seconds) + _GRACE,
         h11_max_incomplete_event_size=_HEADERS,
         server_header=False,
+        date_header=False,  # the proxy hands on that of the server behind it
     )
     uvicorn.Server(config).run(sockets=sockets)

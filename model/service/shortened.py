@@ -1,4 +1,4 @@
-"""What is left of a turn, and what it cost."""
+"""What is left of a turn, and what it verdict."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ShortensMessages(Protocol):
 
 
 @dataclass(frozen=True)
-class Cost:
+class TurnVerdict:
     """What shortening cost; a verdict without its tokens.
 
     Attributes:
@@ -39,7 +39,7 @@ class Cost:
     warnings: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, verdict: Verdict) -> Cost:
+    def of(cls, verdict: Verdict) -> TurnVerdict:
         losses = tuple((kind, loss.text) for kind in LOSSES for loss in _some(getattr(verdict, kind)))
         return cls(verdict.instruction_whole, verdict.question_whole, losses, verdict.warnings)
 
@@ -61,15 +61,15 @@ class Cost:
         }
 
 
-def together(costs: list[Cost]) -> Cost:
-    """What several turns cost together."""
-    losses = [pair for cost in costs for pair in cost.losses]
+def together(verdicts: list[TurnVerdict]) -> TurnVerdict:
+    """What several turns verdict together."""
+    losses = [pair for verdict in verdicts for pair in verdict.losses]
     few = tuple(pair for kind in LOSSES for pair in [pair for pair in losses if pair[0] == kind][:SHOWN_LOSSES])
-    return Cost(
-        _all_whole(cost.instruction_whole for cost in costs),
-        _all_whole(cost.question_whole for cost in costs),
+    return TurnVerdict(
+        _all_whole(verdict.instruction_whole for verdict in verdicts),
+        _all_whole(verdict.question_whole for verdict in verdicts),
         few,
-        tuple(line for cost in costs for line in cost.warnings),
+        tuple(line for verdict in verdicts for line in verdict.warnings),
     )
 
 
@@ -82,12 +82,12 @@ class ShortTurn:
     """
 
     texts: tuple[str | None, ...]
-    cost: Cost
+    verdict: TurnVerdict
 
     @property
     def bytes(self) -> int:
         """About what it takes to remember it."""
-        texts = (*filter(None, self.texts), *(text for _, text in self.cost.losses), *self.cost.warnings)
+        texts = (*filter(None, self.texts), *(text for _, text in self.verdict.losses), *self.verdict.warnings)
         return sum(4 * len(text) + 100 for text in texts)
 
 
@@ -98,10 +98,21 @@ def shorten_turn(
 
     Raises InputError as `compress_messages` does.
     """
-    made = compressor.compress_messages(turn.messages, retention, protect=turn.protect, of_unprotected=True, **options)
-    before, after = turn.texts(), message_texts(made, frozenset())
+    made = compressor.compress_messages(
+        turn.messages, retention, protect=turn.protect, whole=turn.whole, of_unprotected=True, **options
+    )
+    before, after = turn.texts(), message_texts(made)
     left = tuple(new.text if new.text != old.text else None for old, new in zip(before, after, strict=True))
-    return ShortTurn(left, Cost.of(made.verdict))
+    return ShortTurn(left, TurnVerdict.of(made.verdict))
+
+
+def is_sound(turn: TurnOfTalk, short: ShortTurn) -> bool:
+    """Whether what is left may be sent: it is not broken, and where the user's own words may go, something told what
+    counts."""
+    verdict = short.verdict
+    nobody_asks = verdict.instruction_whole is None and verdict.question_whole is None
+    own_words = any(each.speaker == "last_user" and not each.protected for each in turn.texts())
+    return not verdict.broken and not (own_words and nobody_asks)
 
 
 def key_of(turn: TurnOfTalk, retention: float, caller: str) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ from ..reader import ReaderTokenizer, load_reader
 from .memo import Memo
 from .originals import Originals, StoreLimits, hash_of
 from .pool import FairPool
-from .shortened import Cost, ShortensMessages, ShortTurn, key_of, replaced, shorten_turn, together
+from .shortened import ShortensMessages, ShortTurn, TurnVerdict, is_sound, key_of, replaced, shorten_turn, together
 from .turns import Message, TurnOfTalk, Wishes, turns_of
 
 STEP = 0.9  # a budget's share goes down in such steps, so that it holds while a conversation grows
@@ -33,6 +33,7 @@ class Outcome:
     Attributes:
         before, after: tokens of all its texts.
         changed: places of the messages that are shorter now.
+        refused: places of those that would be broken, and stay whole therefore.
         hashes: of the originals that may be asked for.
     """
 
@@ -40,8 +41,9 @@ class Outcome:
     before: int
     after: int
     changed: tuple[int, ...] = ()
+    refused: tuple[int, ...] = ()
     hashes: tuple[str, ...] = ()
-    cost: Cost = field(default_factory=Cost)
+    verdict: TurnVerdict = field(default_factory=TurnVerdict)
 
 
 class Shortener:
@@ -83,16 +85,23 @@ class Shortener:
 
     def tokens(self, messages: Sequence[Message]) -> int:
         """How many tokens all texts of messages have."""
-        return sum(self.count(each.text) for each in message_texts(messages, frozenset()))
+        return sum(self.count(each.text) for each in message_texts(messages))
 
     async def shorten(
-        self, messages: Sequence[Message], wishes: Wishes, caller: str = "", *, marks: bool = False
+        self,
+        messages: Sequence[Message],
+        wishes: Wishes,
+        caller: str = "",
+        *,
+        marks: bool = False,
+        sound: bool = False,
     ) -> Outcome:
         """Shorten a conversation.
 
         Args:
             caller: whose it is; what is remembered and stored is this caller's alone.
             marks: put behind every shortened text by which hash its original can be asked for.
+            sound: leave a turn whole if what is left of it would be broken.
         Raises InputError for what is no conversation, BusyError when too much waits already.
         """
         plan, share = await asyncio.to_thread(self._plan, messages, wishes)
@@ -103,7 +112,11 @@ class Shortener:
             if isinstance(short, BaseException):
                 raise short
         made = [short for short in shorts if isinstance(short, ShortTurn)]
-        return await asyncio.to_thread(self._write, messages, turns, made, caller, marks)
+        pairs = list(zip(turns, made, strict=True))
+        good = [pair for pair in pairs if not sound or is_sound(*pair)]
+        refused = (place for pair in pairs if pair not in good for place in pair[0].places if place >= 0)
+        outcome = await asyncio.to_thread(self._write, messages, good, caller, marks)
+        return replace(outcome, refused=tuple(refused))
 
     async def run(self, caller: str, work: partial[Any]) -> Any:
         """Do other work in a worker thread, in its turn."""
@@ -142,8 +155,7 @@ class Shortener:
     def _write(
         self,
         messages: Sequence[Message],
-        turns: Sequence[TurnOfTalk],
-        shorts: Sequence[ShortTurn],
+        pairs: Sequence[tuple[TurnOfTalk, ShortTurn]],
         caller: str,
         marks: bool,
     ) -> Outcome:
@@ -162,14 +174,14 @@ class Shortener:
                 hashes[digest] = None
             return None if marks and digest is None else marked
 
-        for turn, short in zip(turns, shorts, strict=True):
+        for turn, short in pairs:
             replaced(made, turn, short, write)
-        cost = together([short.cost for short in shorts])
+        verdict = together([short.verdict for _, short in pairs])
         if full:
             line = "the store of originals is full: some have no hash" + ", and stayed whole" * marks
-            cost = Cost(cost.instruction_whole, cost.question_whole, cost.losses, (*cost.warnings, line))
+            verdict = replace(verdict, warnings=(*verdict.warnings, line))
         changed = tuple(i for i, (old, new) in enumerate(zip(messages, made, strict=True)) if old != new)
-        return Outcome(made, self.tokens(messages), self.tokens(made), changed, tuple(hashes), cost)
+        return Outcome(made, self.tokens(messages), self.tokens(made), changed, hashes=tuple(hashes), verdict=verdict)
 
 
 def _share(room: int, free: int) -> float:

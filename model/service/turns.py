@@ -10,14 +10,14 @@ calls that led to them; which question they belong to is not known, and each mes
 
 >>> said = [{"role": "user", "content": "How many beds?"}, {"role": "assistant", "content": None},
 ...         {"role": "tool", "content": "Lund has 120 beds. It is by a lake."}]
->>> [(turn.places, turn.messages[0]["content"]) for turn in turns_of(said, Wishes(0.5), len)]
+>>> [(turn.places, turn.messages[0]["content"]) for turn in turns_of(said, Wishes(min_tokens=0), len)]
 [((-1, 2), 'How many beds?')]
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import InputError
@@ -36,7 +36,7 @@ class Wishes:
         token_budget: how many tokens the whole conversation may have, instead; None = the share counts.
         protect_recent: so many messages at the end stay whole.
         user, assistant: their messages may be shortened, too, and not only the results of tools.
-        min_tokens: what is shorter stays whole.
+        min_tokens: texts that are shorter stay whole.
     Raises InputError when a number is out of range.
     """
 
@@ -45,7 +45,7 @@ class Wishes:
     protect_recent: int = 0
     user: bool = False
     assistant: bool = False
-    min_tokens: int = 0
+    min_tokens: int = 64
 
     def __post_init__(self) -> None:
         if not 0 < self.retention <= 1:
@@ -63,16 +63,17 @@ class TurnOfTalk:
     Attributes:
         messages: among them the question, borrowed where its message is not to be shortened.
         places: where each stands in the conversation; BORROWED for that one.
-        protect: whose texts stay whole, as `compress_messages` takes it.
+        protect, whole: whose texts stay whole, and which, as `compress_messages` takes it.
     """
 
     messages: tuple[Message, ...]
     places: tuple[int, ...]
     protect: tuple[str, ...]
+    whole: frozenset[str] = frozenset()
 
     def texts(self) -> list[MessageText]:
         """The texts of all its messages, in order."""
-        return list(message_texts(self.messages, frozenset(self.protect)))
+        return list(message_texts(self.messages, self.protect, self.whole))
 
 
 def turns_of(messages: Sequence[Message], wishes: Wishes, count: Callable[[str], int]) -> list[TurnOfTalk]:
@@ -81,13 +82,18 @@ def turns_of(messages: Sequence[Message], wishes: Wishes, count: Callable[[str],
     count: how many tokens a text has.
     Raises InputError when something is no message.
     """
-    list(message_texts(messages, frozenset()))  # so that a mistake is said with the message's place
-    turns = _alone(messages, wishes) if _is_partial(messages) else _turns(messages, wishes, count)
-    return [turn for turn in turns if _open_tokens(turn, count) >= max(wishes.min_tokens, 1)]
+    list(message_texts(messages))  # so that a mistake is said with the message's place
+    turns = _alone(messages, wishes) if _is_partial(messages) else _turns(messages, wishes)
+    turns = (replace(turn, whole=_stay_whole(turn, wishes, count)) for turn in turns)
+    return [turn for turn in turns if any(not each.protected for each in turn.texts())]
 
 
-def _open_tokens(turn: TurnOfTalk, count: Callable[[str], int]) -> int:
-    return sum(count(each.text) for each in turn.texts() if not each.protected)
+def _stay_whole(turn: TurnOfTalk, wishes: Wishes, count: Callable[[str], int]) -> frozenset[str]:
+    """Texts that are short, and the last one of a user who brings several: what is asked stands there."""
+    texts = turn.texts()
+    asking = [each.text for each in texts if each.speaker == "last_user"]
+    short = (each.text for each in texts if count(each.text) < max(wishes.min_tokens, 1))
+    return frozenset((*short, *(asking[-1:] if len(asking) > 1 else ())))
 
 
 def _is_partial(messages: Sequence[Message]) -> bool:
@@ -107,34 +113,25 @@ def _alone(messages: Sequence[Message], wishes: Wishes) -> Iterator[TurnOfTalk]:
             yield TurnOfTalk((messages[i],), (i,), protect)
 
 
-def _turns(messages: Sequence[Message], wishes: Wishes, count: Callable[[str], int]) -> Iterator[TurnOfTalk]:
+def _turns(messages: Sequence[Message], wishes: Wishes) -> Iterator[TurnOfTalk]:
     question, last = BORROWED, len(messages) - wishes.protect_recent
     for places in _runs(messages):
         question = max((i for i in places if _asks(messages[i])), default=question)
         open_ = [i for i in places if i < last and _is_open(messages[i], wishes)]
         if not open_:
             continue
-        yield _turn(messages, open_, question, wishes.user and question in open_, wishes, count)
+        yield _turn(messages, open_, question, wishes)
 
 
-def _turn(
-    messages: Sequence[Message],
-    open_: list[int],
-    question: int,
-    may_shorten: bool,
-    wishes: Wishes,
-    count: Callable[[str], int],
-) -> TurnOfTalk:
-    """may_shorten: the question itself may lose what it brings along."""
-    whole = () if wishes.user else ("user",)
+def _turn(messages: Sequence[Message], open_: list[int], question: int, wishes: Wishes) -> TurnOfTalk:
+    protect = () if wishes.user else ("user",)
     said = {i: messages[i] for i in open_}
-    if question >= 0:
-        words = {"role": "user", "content": _words_of(messages[question])}
-        said.setdefault(question, words)
-        if not may_shorten or count(words["content"]) < wishes.min_tokens:
-            whole = (*whole, "last_user")
+    if question >= 0 and not (wishes.user and question in open_):
+        protect = (*protect, "last_user")
+        said.setdefault(question, {"role": "user", "content": _words_of(messages[question])})
     places = sorted(said)
-    return TurnOfTalk(tuple(said[i] for i in places), tuple(i if i in open_ else BORROWED for i in places), whole)
+    found = tuple(i if i in open_ else BORROWED for i in places)
+    return TurnOfTalk(tuple(said[i] for i in places), found, protect)
 
 
 def _runs(messages: Sequence[Message]) -> Iterator[list[int]]:
@@ -173,5 +170,5 @@ def _asks(message: Message) -> bool:
 
 def _words_of(message: Message) -> str:
     """What the user says; what tools gave is left out."""
-    said = message_texts([message], frozenset())
+    said = message_texts([message])
     return "\n\n".join(each.text for each in said if each.speaker != "tool")
