@@ -104,7 +104,7 @@ def test_responses(openai_client: openai.OpenAI, server: StandIn) -> None:
     assert sent["input"][:3] == items[:3] and sent["instructions"] == "Be short."
     short = sent["input"][3]
     assert short | {"output": BEDS} == items[3] and '"Town 7"' in short["output"] and len(short["output"]) < len(BEDS)
-    with openai_client.responses.stream(model="gpt-x", input=items) as stream:
+    with openai_client.responses.create(model="gpt-x", input=items, stream=True) as stream:
         assert "".join(event.delta for event in stream if event.type == "response.output_text.delta") == REPLY
 
 
