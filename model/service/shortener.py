@@ -51,6 +51,7 @@ class Shortener:
 
     Args:
         workers, room: see `FairPool`.
+        store: what originals may take; None: they are not kept.
         tokenizer: lengths count in its tokens; None: in prompt tokens.
     """
 
@@ -65,7 +66,8 @@ class Shortener:
         self.compressor = compressor
         self.reader: ReaderTokenizer | None = None if tokenizer is None else load_reader(tokenizer)
         self.pool = FairPool(workers, room)
-        self.originals = Originals(store or StoreLimits())
+        self.originals = Originals(store or StoreLimits(entries=0))
+        self._keeps = store is not None
         self.memo: Memo[ShortTurn] = Memo(REMEMBERED, lambda short: short.bytes)
         self._counts: Memo[int] = Memo(COUNTED, lambda _: 0)
         self._running: dict[str, asyncio.Future[ShortTurn]] = {}
@@ -114,9 +116,9 @@ class Shortener:
         made = [short for short in shorts if isinstance(short, ShortTurn)]
         pairs = list(zip(turns, made, strict=True))
         good = [pair for pair in pairs if not sound or is_sound(*pair)]
-        refused = (place for pair in pairs if pair not in good for place in pair[0].places if place >= 0)
+        bad = [turn for turn, short in pairs if sound and not is_sound(turn, short)]
         outcome = await asyncio.to_thread(self._write, messages, good, caller, marks)
-        return replace(outcome, refused=tuple(refused))
+        return replace(outcome, refused=tuple(place for turn in bad for place in turn.places if place >= 0))
 
     async def run(self, caller: str, work: partial[Any]) -> Any:
         """Do other work in a worker thread, in its turn."""
@@ -168,6 +170,8 @@ class Shortener:
             marked = new + MARK.format(hash_of(old.text)) if marks else new
             if self.count(marked) >= self.count(old.text):
                 return None
+            if not self._keeps:
+                return new
             digest = self.originals.put(caller, old.text)
             full = full or digest is None
             if digest is not None:

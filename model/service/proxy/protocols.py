@@ -104,7 +104,7 @@ def _read_responses(body: Body) -> Talk | None:
 
 
 def _item_as_message(item: dict[str, Any]) -> dict[str, Any]:
-    kind = item.get("type", "message")
+    kind = str(item.get("type", "message"))
     if kind == "message":
         return {"role": item.get("role"), "content": item.get("content")}
     if kind.endswith("_call_output") and isinstance(item.get("output"), str | list):

@@ -30,7 +30,9 @@ KEY, OTHER = "the-key-of-the-first", "the-key-of-the-second"
 def api() -> Iterator[httpx.Client]:
     """A service without keys."""
     with (
-        serving(make_service(Shortener(COMPRESSOR, workers=2), Keys([]), ServiceLimits(body=200_000))) as url,
+        serving(
+            make_service(Shortener(COMPRESSOR, workers=2, store=StoreLimits()), Keys([]), ServiceLimits(body=200_000))
+        ) as url,
         httpx.Client(base_url=url, timeout=30) as client,
     ):
         yield client
@@ -69,7 +71,7 @@ def test_what_was_sent_before_comes_out_the_same(api: httpx.Client) -> None:
 
 def test_another_server_gives_the_same_bytes(api: httpx.Client) -> None:
     body = {"messages": TALK, "retention": 0.4}
-    app = make_service(Shortener(COMPRESSOR), Keys([]), ServiceLimits())
+    app = make_service(Shortener(COMPRESSOR, store=StoreLimits()), Keys([]), ServiceLimits())
     with serving(app) as url:
         assert httpx.post(f"{url}/v1/compress", json=body).content == api.post("/v1/compress", json=body).content
 
@@ -191,7 +193,7 @@ def test_what_is_counted(api: httpx.Client) -> None:
 
 
 def test_keys_let_in_and_keep_callers_apart() -> None:
-    app = make_service(Shortener(COMPRESSOR), Keys([KEY, OTHER]), ServiceLimits())
+    app = make_service(Shortener(COMPRESSOR, store=StoreLimits()), Keys([KEY, OTHER]), ServiceLimits())
     mine, others = ({"Authorization": f"Bearer {key}"} for key in (KEY, OTHER))
     with serving(app) as url, httpx.Client(base_url=url) as api:
         for path in ("/v1/retrieve/abc", "/metrics", "/docs", "/nothing"):

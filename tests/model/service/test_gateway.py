@@ -13,6 +13,7 @@ from litellm.proxy.guardrails.guardrail_hooks.headroom.headroom import HeadroomG
 from model.compress import Compressor
 from model.service.app import ServiceLimits, make_service
 from model.service.keys import Keys
+from model.service.originals import StoreLimits
 from model.service.shortener import Shortener
 from tests.support.serving import serving
 from tests.support.talks import BEDS, NOTES, TALK, call, result, user
@@ -23,7 +24,7 @@ KEY = "the-key-of-a-gateway"
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    shortener = Shortener(Compressor(tiny_checkpoint()))
+    shortener = Shortener(Compressor(tiny_checkpoint()), store=StoreLimits())
     with serving(make_service(shortener, Keys([KEY]), ServiceLimits())) as url:
         yield url
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ import httpx
 import pytest
 
 from model.cli import main
+from model.service.serve import listen
 from tests.support.talks import NOTES
 
 ROOT = Path(__file__).parents[3]
@@ -56,3 +58,9 @@ def test_mistakes_on_the_command_line(
     assert main(["serve", *flags]) == 2
     said = capsys.readouterr().err
     assert message in said and said.count("\n") == 1
+
+
+def test_replies_are_sent_at_once() -> None:
+    """Without waiting for the acknowledgement of their beginning, which takes 40 ms."""
+    with listen("127.0.0.1", 0) as found:
+        assert found.proto == socket.IPPROTO_TCP  # by which asyncio knows that it may
