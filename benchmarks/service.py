@@ -28,11 +28,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from model.prompt.tokens import token_spans
 from model.service.proxy.upstream import HandedBack, Upstream
 
 ROOT = Path(__file__).parents[1]
+SERVICE, SERVER, PLAIN, PROXY = range(8801, 8805)  # ports
 TOKENS = 1000
-WORDS = Path(__file__).parents[1].joinpath("docs", "how-it-works.md").read_text(encoding="utf-8").split()
+WORDS = ROOT.joinpath("docs", "how-it-works.md").read_text(encoding="utf-8").split()
 
 
 def main() -> None:
@@ -53,19 +55,22 @@ def main() -> None:
 
 def service(workers: int, count: int) -> None:
     with (
-        started(["-m", "model", "serve", "--workers", str(workers), "--timeout", "600"], 8801) as url,
+        started(["-m", "model", "serve", "--workers", str(workers), "--timeout", "600"], SERVICE) as url,
         httpx.Client(timeout=600) as client,
     ):
         print(f"service, {workers} worker(s)")
         number = iter(range(10**6))
         for callers in (1, 4, 16):
             bodies = [_message(next(number)) for _ in range(count)]
+            before = _processor_seconds(url)
             seconds, took = _ask(client, url, bodies, callers)
+            busy = (_processor_seconds(url) - before) / count
             again, _ = _ask(client, url, bodies, callers)
             p95 = statistics.quantiles(took, n=20)[-1]
             print(
                 f"  {callers:2d} caller(s): {count / seconds:5.2f} messages a second, median "
-                f"{statistics.median(took):.2f} s, p95 {p95:.2f} s; sent again {count / again:.0f} a second"
+                f"{statistics.median(took):.2f} s, p95 {p95:.2f} s, {busy:.2f} s of processor each; sent again "
+                f"{count / again:.0f} a second"
             )
 
 
@@ -83,6 +88,12 @@ def _ask(client: httpx.Client, url: str, bodies: list[Any], callers: int) -> tup
     return time.perf_counter() - began, took
 
 
+def _processor_seconds(url: str) -> float:
+    """What the service has used so far, on all cores."""
+    lines = httpx.get(f"{url}/metrics").text.splitlines()
+    return float(next(line for line in lines if line.startswith("process_cpu_seconds_total")).split()[1])
+
+
 def _message(seed: int) -> dict[str, Any]:
     """A question and a result of about TOKENS tokens, in sentences that no other message has."""
     rng = random.Random(seed)
@@ -90,7 +101,7 @@ def _message(seed: int) -> dict[str, Any]:
     while size < TOKENS:
         words = rng.choices(WORDS, k=rng.randint(8, 25))
         sentences.append(" ".join(words).rstrip(".,:") + ".")
-        size += len(words) + 1
+        size += sum(1 for _ in token_spans(sentences[-1]))
     calls = [{"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}]
     return {
         "messages": [
@@ -108,9 +119,9 @@ def proxies(count: int) -> None:
     body = {"model": "m", "messages": [{"role": "user", "content": "How many beds has Lund?"}]}
     own = ["-m", "benchmarks.service", "--server"]
     with (
-        started([*own, "answer"], 8802, "/v1/models") as server,
-        started([*own, "plain", "--upstream", server], 8803, "/v1/models") as plain_url,
-        started(["-m", "model", "proxy", "--upstream", server], 8804) as proxy,
+        started([*own, "answer"], SERVER, "/v1/models") as server,
+        started([*own, "plain", "--upstream", server], PLAIN, "/v1/models") as plain_url,
+        started(["-m", "model", "proxy", "--upstream", server], PROXY) as proxy,
         httpx.Client() as client,
     ):
         places = {"server": server, "plain proxy": plain_url, "diffumask proxy": proxy}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -23,6 +23,7 @@ class Metrics:
         self.outcomes = Counter("diffumask_outcomes", "What was done with prompts", ["outcome"], registry=registry)
         self.running = Gauge("diffumask_running", "Requests being answered", registry=registry)
         registry.register(_State(shortener))
+        ProcessCollector(registry=registry)  # memory, processor time
 
     def text(self) -> bytes:
         """All of them, as Prometheus reads it."""
