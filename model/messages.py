@@ -18,7 +18,7 @@ are judged by. A text of which nothing is left becomes "…", since neither inte
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -61,7 +61,7 @@ class CompressedMessages(list[dict[str, Any]]):
 
 
 @dataclass(frozen=True)
-class _Text:
+class MessageText:
     """A text in a message: where it stands, who says it (a name as in PROTECTED), and whether it stays whole."""
 
     path: Path
@@ -88,6 +88,8 @@ def compress_messages(
     target_tokens: int | None = None,
     protect: Sequence[str] = ("system", "last_user"),
     tokenizer: Any = None,
+    of_unprotected: bool = False,
+    whole: Collection[str] = (),
     **options: Any,
 ) -> CompressedMessages:
     """Shorten the texts of messages until `retention` of their tokens is left at most.
@@ -100,14 +102,21 @@ def compress_messages(
             unprotected last user message keeps what it says to do and asks.
         tokenizer: as of `CompressRequest`; lengths then count in its tokens. Tool calls, images and the marks of a
             chat template are not counted.
+        of_unprotected: the share or number is that of the texts that are not protected, instead of all.
+        whole: further texts that stay as they are.
         options: as of `Compressor.compress`, pins excepted.
     Raises InputError for whatever is not a message, a text that is not valid, or too much of it.
     """
-    talk = _Conversation.of(messages, protect)
+    talk = _Conversation.of(messages, protect, whole)
     prompt = talk.joined.prompt
     reader = None if tokenizer is None else load_reader(tokenizer)
-    total = sum(prices(prompt, reader))
+    price = prices(prompt, reader)
+    total = sum(price)
     asked = SamplerConfig(retention).retention if target_tokens is None else min(_count(target_tokens) / total, 1.0)
+    if of_unprotected:
+        pinned = sum(price[i] for i in talk.pins())
+        part = asked * (total - pinned) if target_tokens is None else target_tokens
+        asked = min((pinned + part) / total, 1.0)
     if "pins" in options:
         raise InputError("compress_messages takes no pins; name messages in protect, or words in keep_words")
     marks = talk.unprotected * (reader.count(GONE) if reader else 1)  # in case that nothing is left of them
@@ -129,14 +138,14 @@ class _Conversation:
     """
 
     messages: Sequence[Mapping[str, Any]]
-    texts: tuple[_Text, ...]
+    texts: tuple[MessageText, ...]
     joined: Joined
 
     @classmethod
-    def of(cls, messages: Sequence[Mapping[str, Any]], protect: Sequence[str]) -> _Conversation:
+    def of(cls, messages: Sequence[Mapping[str, Any]], protect: Sequence[str], whole: Collection[str]) -> _Conversation:
         if isinstance(protect, str) or any(name not in PROTECTED for name in protect):
             raise InputError(f"protect must be a list of some of {', '.join(PROTECTED)}")
-        texts = tuple(_texts(messages, frozenset(protect)))
+        texts = tuple(message_texts(messages, protect, whole))
         if not any(map(_says_something, texts)):
             raise InputError("The messages hold no text: give at least one with content.")
         check_length(sum(len(each.text) + len(JOINT) for each in texts))
@@ -161,7 +170,7 @@ class _Conversation:
         """The messages with other texts; what changes is copied."""
         made: list[Any] = list(self.messages)
         for each, text in zip(self.texts, left, strict=True):
-            _put(made, each.path, text)
+            put_text(made, each.path, text)
         return [dict(message) for message in made]
 
     def named(self, parts: Sequence[PartVerdict]) -> tuple[PartVerdict, ...]:
@@ -174,11 +183,11 @@ class _Conversation:
         return tuple(named)
 
 
-def _says_something(text: _Text) -> bool:
+def _says_something(text: MessageText) -> bool:
     return bool(text.text.strip("\ufeff").strip())
 
 
-def _read(text: _Text) -> Prompt | None:
+def _read(text: MessageText) -> Prompt | None:
     try:
         return text.prompt() if _says_something(text) else None
     except InputError as error:
@@ -194,8 +203,13 @@ def _count(tokens: object) -> int:
 # --- the shapes of messages --------------------------------------------------------------------------------------
 
 
-def _texts(messages: object, protect: frozenset[str]) -> Iterator[_Text]:
-    """The texts of all messages, in order. InputError names the first message that is none."""
+def message_texts(
+    messages: object, protect: Collection[str] = (), whole: Collection[str] = ()
+) -> Iterator[MessageText]:
+    """The texts of all messages, in order. InputError names the first message that is none.
+
+    protect: whose texts stay whole. whole: texts that do.
+    """
     if not isinstance(messages, list | tuple):
         raise InputError('messages must be a list of objects such as {"role": "user", "content": "..."}')
     for i, message in enumerate(messages):
@@ -204,12 +218,12 @@ def _texts(messages: object, protect: frozenset[str]) -> Iterator[_Text]:
     for i, message in enumerate(messages):
         role = message["role"]
         speaker = "last_user" if i == last else _NAMED.get(role, role)
-        whole = speaker in protect or (i == last and "user" in protect)
+        stays = speaker in protect or (i == last and "user" in protect)
         for path, text, is_result in _contents(message.get("content"), (i, "content")):
             if is_result:
-                yield _Text(path, text, "tool", "tool" in protect, role)
+                yield MessageText(path, text, "tool", "tool" in protect or text in whole, role)
             else:
-                yield _Text(path, text, speaker, whole, role)
+                yield MessageText(path, text, speaker, stays or text in whole, role)
 
 
 def _check(i: int, message: object) -> None:
@@ -256,7 +270,7 @@ def _contents(content: Any, path: Path, is_result: bool = False) -> Iterator[tup
             yield from _contents(part.get("content"), (*path, i, "content"), True)
 
 
-def _put(values: Any, path: Path, text: str) -> None:
+def put_text(values: Any, path: Path, text: str) -> None:
     """Replace a text; lists and objects on the way to it are copied, since others may hold them, too."""
     for key in path[:-1]:
         inner = values[key]

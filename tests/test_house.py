@@ -41,6 +41,7 @@ FLOORS = (
     {"annotations"},
     {"model.__main__"},
     {"model.cli"},
+    {"model.service"},
     {"model.evaluation"},
     {"model.training"},
     {"model.teacher"},
