@@ -98,6 +98,9 @@ def _export_flags(parser: argparse.ArgumentParser) -> None:
     unused = "only submitted or accepted ones that this checkpoint and its ancestors were not trained on"
     parser.add_argument("--unused-by", default="", metavar="ID", help=unused)
     parser.add_argument("--history", action="store_true", help="all revisions instead of the newest")
+    parser.add_argument(
+        "--contributed", action="store_true", help="only what its annotators contributed, to publish it"
+    )
     parser.set_defaults(run=_export)
 
 
@@ -135,6 +138,7 @@ def _export(arguments: argparse.Namespace) -> int:
         until=arguments.until,
         text=arguments.text,
         unused_by=arguments.unused_by,
+        contributed=arguments.contributed,
     )
 
     def write(path: Path, format: str) -> int:

@@ -249,13 +249,15 @@ class ExportEvents:
             yield CorrectionsPage(file=str(path), exported=table.message(message, "ok"))
 
     def _write(self, path: Path, chosen: Filter) -> int:
-        store, hosting = self.studio.store, self.studio.settings.hosting
-        if hosting.hosted:
+        store, hosted = self.studio.store, self.studio.settings.hosting.hosted
+        if hosted:
             chosen = replace(chosen, contributed=True)
         corrections = store.fetch(store.keys(chosen))
         if self.suffix != ".zip":
             return export(corrections, path)
-        count = export(corrections, path.with_suffix(""), "dataset", hosting.licence if hosting.hosted else "")
+        if hosted:  # a data set is for others: without one's own private work
+            corrections = (correction for correction in corrections if correction.licence)
+        count = export(corrections, path.with_suffix(""), "dataset")
         zip_folder(path.with_suffix(""), path)
         return count
 
