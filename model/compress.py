@@ -22,6 +22,7 @@ import torch
 from .denoiser.cached import CacheConfig, CachedPredictor, known_layers
 from .denoiser.checkpoint import Checkpoint, load_checkpoint
 from .denoiser.hierarchy import HierarchicalPredict, needs_tokens, needs_units
+from .denoiser.sharing import fetch_checkpoint, is_hub_name
 from .devices import pick_device
 from .diffusion.blocks import predict_in_blocks
 from .diffusion.sampler import EVERY_STEP, Predict, denoise
@@ -294,10 +295,22 @@ class Compressor:
     def load(cls, checkpoint: str | Path | None = None, device: str | torch.device | None = None) -> Compressor:
         """The checkpoint in a folder (None: the one that is shipped), on the given or the best device.
 
+        A text that is no folder here but may be a name on the Hugging Face Hub ("owner/name", "owner/name@revision") is
+        fetched from there, see `model.denoiser.sharing`.
         Raises InputError when it is missing or damaged, or the device is not there.
         """
         bound_caches()
-        return cls(load_checkpoint(checkpoint, pick_device(device)))
+        place = pick_device(device)
+        if isinstance(checkpoint, str) and is_hub_name(checkpoint):
+            checkpoint = _from_hub(checkpoint)
+        return cls(load_checkpoint(checkpoint, place))
+
+    @classmethod
+    def from_pretrained(
+        cls, name: str, revision: str | None = None, device: str | torch.device | None = None
+    ) -> Compressor:
+        """The checkpoint of this name on the Hugging Face Hub, or in the folder, as `load` takes it."""
+        return cls.load(f"{name}@{revision}" if revision else name, device)
 
     def run(self, request: CompressRequest) -> Run:
         """Begin to answer a request; nothing is computed before the first step is asked for."""
@@ -364,3 +377,10 @@ class Compressor:
     ) -> CompressedMessages:
         """Shorten chat messages under one budget; see `model.messages.compress_messages`."""
         return compress_messages(self, messages, retention, **options)
+
+
+def _from_hub(name: str) -> Path:
+    try:
+        return fetch_checkpoint(name)
+    except InputError as error:
+        raise InputError(f"{name} is no folder here, and from the Hub it cannot be had: {error}") from error

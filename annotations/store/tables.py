@@ -201,7 +201,8 @@ def correction_of(row: RevisionRow, prompt: PromptRow, given: ContributionRow | 
     flat = json.loads(prompt.offsets)
     return CorrectionRecord.model_construct(
         **{name: getattr(row, name) for name in _SAME},
-        **{name: getattr(given, name, "") for name in CONSENT},
+        licence=given.licence if given else "",
+        contributed_at=given.contributed_at if given else "",
         id=row.correction_id,
         prompt=prompt.text,
         offsets=tuple(zip(flat[::2], flat[1::2], strict=True)),
