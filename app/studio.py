@@ -12,6 +12,7 @@ from annotations.results import Saved
 from annotations.store import Store, open_store
 from app.background.finetuning import FineTuning
 from app.background.served import Served
+from app.background.syncing import Syncing
 from app.background.uncertainty import Gauge
 from app.components.canvas_lines import counted_line, document_line
 from app.components.counting import OWN, Counters
@@ -59,6 +60,7 @@ class Studio:
         self.disk = Disk(settings.data_folder, settings.hosting)
         self.served = Served(settings, load, lambda: self.store)
         self.finetuning = FineTuning(self.served, lambda: self.store, learn)
+        self.syncing = Syncing(lambda: self.store, settings.sync)
         self.gauge = Gauge(self.served, lambda: self.store, lambda: self._waiting > 0)
         self.counters = Counters(self.subwords, settings.tokenizers)
         self.targets = LoadedTargets(load_target)

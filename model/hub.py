@@ -7,6 +7,7 @@ What goes wrong becomes an InputError of one line. No torch is needed here.
 from __future__ import annotations
 
 import re
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -49,10 +50,11 @@ class UnreachableError(InputError):
 
 @dataclass(frozen=True)
 class Contents:
-    """What is in a repository. commit: its id; sizes: path -> bytes."""
+    """What is in a repository. commit: its id; sizes: path -> bytes; private: whether few people see it."""
 
     commit: str
     sizes: Mapping[str, int]
+    private: bool
 
 
 class HubRepo:
@@ -75,7 +77,8 @@ class HubRepo:
         info: Any = self._call(
             lambda: self._api.repo_info(self.name, repo_type=self.kind, revision=revision, files_metadata=True), _FAILED
         )
-        return Contents(info.sha, {file.rfilename: file.size or 0 for file in info.siblings or ()})
+        sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
+        return Contents(info.sha, sizes, bool(info.private))
 
     def download(self, path: str, revision: str, again: bool = False) -> Path:
         """A file as it is at a revision, from the cache of huggingface_hub if it is there; again: even then."""
@@ -83,6 +86,14 @@ class HubRepo:
             self.name, path, repo_type=self.kind, revision=revision, force_download=again
         )
         return Path(self._call(fetch, _FAILED))
+
+    def read(self, path: str, revision: str) -> bytes:
+        """The content of a file; nothing of it is left on the disk."""
+        with tempfile.TemporaryDirectory(prefix="diffumask-") as folder:
+            fetch = lambda: self._api.hf_hub_download(  # noqa: E731
+                self.name, path, repo_type=self.kind, revision=revision, local_dir=folder
+            )
+            return Path(self._call(fetch, _FAILED)).read_bytes()
 
     def cached(self, path: str, revision: str | None = None) -> Path | None:
         """A file that was downloaded before, as the newest known commit has it; None: it was not."""
