@@ -18,6 +18,7 @@ from app.components.canvas_lines import counted_line, document_line
 from app.components.counting import OWN, Counters
 from app.hosting.disk import Disk
 from app.hosting.workspace import workspace
+from app.hosting.zerogpu import on_gpu
 from app.opened import Opened
 from app.settings import Settings
 from model.compress import Compressor, CompressRequest, Run
@@ -58,7 +59,7 @@ class Studio:
         self._store: Store | None = None
         self._store_lock = threading.Lock()
         self.disk = Disk(settings.data_folder, settings.hosting)
-        self.served = Served(settings, load, lambda: self.store)
+        self.served = Served(settings, on_gpu(load), lambda: self.store)
         self.finetuning = FineTuning(self.served, lambda: self.store, learn)
         self.syncing = Syncing(lambda: self.store, settings.sync)
         self.gauge = Gauge(self.served, lambda: self.store, lambda: self._waiting > 0)

@@ -314,7 +314,7 @@ class Compressor:
 
     def run(self, request: CompressRequest) -> Run:
         """Begin to answer a request; nothing is computed before the first step is asked for."""
-        return Run(request, self._steps(request), self.checkpoint.id)
+        return Run(request, self.steps(request), self.checkpoint.id)
 
     def compress(self, text: str | Prompt, retention: float = 0.5, steps: int = 8, **options: Any) -> Compressed:
         """Drop tokens until `retention` of them is left; options: the other attributes of `CompressRequest`.
@@ -325,7 +325,8 @@ class Compressor:
             raise InputError(f"compress has no option {min(unknown)!r}; leave it out or correct its spelling")
         return self.run(CompressRequest(text, retention, steps, **options)).result()
 
-    def _steps(self, request: CompressRequest) -> Iterator[Step]:
+    def steps(self, request: CompressRequest) -> Iterator[Step]:
+        """The steps of an answer, one after the other; all that is computed is computed here."""
         policy = EVERY_STEP if request.exact else self.cache
         try:
             yield from denoise(self._predict(request), request.pieces, request.config, policy)
