@@ -10,6 +10,9 @@ from model.errors import InputError, not_installed
 
 def main() -> int:
     try:
+        from app.hosting.uploads import use_own_folder
+
+        use_own_folder()  # before Gradio is imported, which asks only once
         from app.settings import Settings
         from app.studio import Studio
         from app.ui import launch

@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from annotations.errors import ExportError, RecordError, StoreError
 from annotations.files.export import CORRECTION_FORMATS, VOTE_FORMATS, export, export_votes, format_of
 from annotations.files.importing import import_rows
 from annotations.files.publish import publish
+from annotations.files.scratch import temporary_folder
 from annotations.results import TO_LEARN, Filter
 from annotations.stats import printable, stats_fields, stats_table
 from annotations.store import open_store
@@ -192,8 +192,8 @@ def _write(arguments: argparse.Namespace, what: str, write: Callable[[Path, str]
 def _to_stdout(format: str, write: Callable[[Path, str], int]) -> None:
     if format not in ("jsonl", "csv"):
         raise ExportError("standard output takes --format jsonl or --format csv")
-    with tempfile.TemporaryDirectory() as folder:
-        whole = Path(folder, "export")
+    with temporary_folder() as folder:
+        whole = folder / "export"
         write(whole, format)
         with open(whole, "rb") as file:
             shutil.copyfileobj(file, sys.stdout.buffer)

@@ -7,14 +7,20 @@ What goes wrong becomes an InputError of one line. No torch is needed here.
 from __future__ import annotations
 
 import re
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants, try_to_load_from_cache
+from huggingface_hub import (
+    CommitOperationAdd,
+    CommitOperationDelete,
+    HfApi,
+    constants,
+    hf_hub_url,
+    try_to_load_from_cache,
+)
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -24,6 +30,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status  # type: ignore[attr-defined]
 
 from .errors import InputError
 
@@ -89,11 +96,14 @@ class HubRepo:
 
     def read(self, path: str, revision: str) -> bytes:
         """The content of a file; nothing of it is left on the disk."""
-        with tempfile.TemporaryDirectory(prefix="diffumask-") as folder:
-            fetch = lambda: self._api.hf_hub_download(  # noqa: E731
-                self.name, path, repo_type=self.kind, revision=revision, local_dir=folder
-            )
-            return Path(self._call(fetch, _FAILED)).read_bytes()
+        url = hf_hub_url(self.name, path, repo_type=self.kind, revision=revision)
+
+        def fetch() -> bytes:
+            answer = get_session().get(url, headers=build_hf_headers(), follow_redirects=True)
+            hf_raise_for_status(answer)
+            return bytes(answer.content)
+
+        return self._call(fetch, _FAILED)
 
     def cached(self, path: str, revision: str | None = None) -> Path | None:
         """A file that was downloaded before, as the newest known commit has it; None: it was not."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from annotations.errors import ExportError
 from annotations.files.export import export
+from annotations.files.scratch import temporary_folder
 from annotations.results import Filter
 from annotations.store import Store
 from model.errors import InputError
@@ -21,8 +21,8 @@ def publish(store: Store, name: str, private: bool = True) -> int:
     private: where it is new. What was taken back or erased since the last time is gone from its history, too. Raises
     ExportError when there is nothing to publish, or the Hub does not take it.
     """
-    with tempfile.TemporaryDirectory(prefix="diffumask-") as scratch:
-        folder = Path(scratch, "set")
+    with temporary_folder() as scratch:
+        folder = scratch / "set"
         corrections = store.fetch(store.keys(PUBLISHED))
         count = export((one for one in corrections if one.licence), folder, "dataset")
         if not count:
