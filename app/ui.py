@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import gradio as gr
@@ -21,6 +22,9 @@ from app.results.tab import results_tab
 from app.studio import Studio
 from app.web import read_web
 
+SWITCH = (
+    0.0005  # seconds that a thread may go on in Python while others wait: reading a long prompt must not hold up saving
+)
 MAX_UPLOAD = 200 * 2**20  # bytes of a file
 _TITLE = "DiffuMask Studio"
 _ABOUT = "Watch a diffusion model decide, step by step, which words of a prompt a language model really needs."
@@ -69,6 +73,7 @@ def launch(studio: Studio, **options: Any) -> Any:
     """Serve the page; options go to Gradio's `launch`."""
     studio.finetuning.recover()
     clean_up()
+    sys.setswitchinterval(SWITCH)
     page = build(studio)
     options = {
         "mcp_server": mcp_is_there(),
