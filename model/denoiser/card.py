@@ -10,7 +10,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from ..errors import InputError
-from .checkpoint import SHIPPED
+from . import checkpoint
 
 TAGS = ["prompt-compression", "masked-diffusion", "diffumask"]
 METHOD = "diffumask"  # as results name what this package does
@@ -81,7 +81,7 @@ def _eval_results(results: Mapping[str, Any], folder: Path) -> Iterator[EvalResu
 
 def _is_of(measured: str | None, folder: Path) -> bool:
     """Whether results that name this checkpoint (None: the shipped one) are of the one in the folder."""
-    return Path(measured or SHIPPED).resolve() == folder.resolve()
+    return Path(measured or checkpoint.SHIPPED).resolve() == folder.resolve()
 
 
 def _of_row(config: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[EvalResult]:

@@ -126,9 +126,7 @@ def made(seed: int) -> ReaderExamples:
             numbers.append(data.window(ids, [(0, 2), (2, 4)]))
             wanted += [w == 0, False]
         kind, split, asked = rng.choice(("a", "b")), "train" if i % 4 else "valid", [5] * rng.randint(1, 200)
-        data.examples.append(
-            ReaderExample(kind, split, False, asked, numbers, torch.tensor(wanted))
-        )
+        data.examples.append(ReaderExample(kind, split, False, asked, numbers, torch.tensor(wanted)))
     return data
 
 
