@@ -1,4 +1,4 @@
-"""The command line: `python -m annotations export|import|stats|votes`.
+"""The command line: `python -m annotations export|import|stats|votes|sync|publish`.
 
 Exit status: 0 done, 1 imported but some rows were refused, 2 a mistake in the input (one line on stderr), 130
 interrupted, 141 the reader of the output went away.
@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,10 +19,14 @@ from typing import NoReturn
 from annotations.errors import ExportError, RecordError, StoreError
 from annotations.files.export import CORRECTION_FORMATS, VOTE_FORMATS, export, export_votes, format_of
 from annotations.files.importing import import_rows
+from annotations.files.publish import publish
+from annotations.files.scratch import temporary_folder
 from annotations.results import TO_LEARN, Filter
 from annotations.stats import printable, stats_fields, stats_table
 from annotations.store import open_store
 from annotations.store.settings import DATA_VARIABLE, URL_VARIABLE
+from annotations.sync.log import Sync
+from annotations.sync.places import log_place
 from model.record import STATUSES
 
 _WHERE = f"The database is a SQLite file in the user's data folder, unless ${DATA_VARIABLE} names a folder or \
@@ -68,13 +71,17 @@ def _parser() -> argparse.ArgumentParser:
         description="Corrections of masks, and votes on answers: out of and into the database.",
         epilog=_WHERE,
     )
-    commands = parser.add_subparsers(title="commands", required=True, metavar="export | import | stats | votes")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _export_flags(commands.add_parser("export", help="write corrections to a file or data set folder", epilog=_WHERE))
     _import_flags(commands.add_parser("import", help="read corrections from such a file or folder", epilog=_WHERE))
     stats = commands.add_parser("stats", help="counts, edit rates, agreement, standings of votes", epilog=_WHERE)
     stats.add_argument("--json", action="store_true", help="print one JSON object")
     stats.set_defaults(run=_stats)
     _vote_flags(commands.add_parser("votes", help="write votes on answers to a file", epilog=_WHERE))
+    _sync_flags(commands.add_parser("sync", help="make the database and a log of it hold the same", epilog=_WHERE))
+    _publish_flags(
+        commands.add_parser("publish", help="put what was contributed and accepted on the Hub", epilog=_WHERE)
+    )
     for command in commands.choices.values():
         command.add_argument("--database", metavar="URL", help="use this database")
     return parser
@@ -98,6 +105,9 @@ def _export_flags(parser: argparse.ArgumentParser) -> None:
     unused = "only submitted or accepted ones that this checkpoint and its ancestors were not trained on"
     parser.add_argument("--unused-by", default="", metavar="ID", help=unused)
     parser.add_argument("--history", action="store_true", help="all revisions instead of the newest")
+    parser.add_argument(
+        "--contributed", action="store_true", help="only what its annotators contributed, to publish it"
+    )
     parser.set_defaults(run=_export)
 
 
@@ -122,6 +132,22 @@ def _vote_flags(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_votes)
 
 
+def _sync_flags(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Append to the log what it lacks of the database, and take over what the database lacks. The log is a folder "
+        "of JSON lines or a private data set on the Hugging Face Hub; a database has one log, a log one database."
+    )
+    parser.add_argument("place", metavar="PLACE", help="a folder, or hf://datasets/OWNER/NAME")
+    parser.set_defaults(run=_sync)
+
+
+def _publish_flags(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Make a data set on the Hugging Face Hub hold the accepted contributions, and nothing else."
+    parser.add_argument("name", metavar="OWNER/NAME", help="of the data set; it is made if it is not there")
+    parser.add_argument("--public", action="store_true", help="where the data set is new, let everybody see it")
+    parser.set_defaults(run=_publish)
+
+
 # --- commands ----------------------------------------------------------------------------------------------
 
 
@@ -135,6 +161,7 @@ def _export(arguments: argparse.Namespace) -> int:
         until=arguments.until,
         text=arguments.text,
         unused_by=arguments.unused_by,
+        contributed=arguments.contributed,
     )
 
     def write(path: Path, format: str) -> int:
@@ -165,8 +192,8 @@ def _write(arguments: argparse.Namespace, what: str, write: Callable[[Path, str]
 def _to_stdout(format: str, write: Callable[[Path, str], int]) -> None:
     if format not in ("jsonl", "csv"):
         raise ExportError("standard output takes --format jsonl or --format csv")
-    with tempfile.TemporaryDirectory() as folder:
-        whole = Path(folder, "export")
+    with temporary_folder() as folder:
+        whole = folder / "export"
         write(whole, format)
         with open(whole, "rb") as file:
             shutil.copyfileobj(file, sys.stdout.buffer)
@@ -182,6 +209,18 @@ def _import(arguments: argparse.Namespace) -> int:
             print(printable(f"line {outcome.line}: {outcome.result}{reason}"))
     print(f"{counts['added']} added, {counts['already there']} already there, {counts['refused']} refused")
     return 1 if counts["refused"] else 0
+
+
+def _sync(arguments: argparse.Namespace) -> int:
+    report = Sync(open_store(arguments.database), log_place(arguments.place)).once()
+    print(f"{report.taken} taken from the log, {report.given} given to it, {report.erased} erased")
+    return 0
+
+
+def _publish(arguments: argparse.Namespace) -> int:
+    count = publish(open_store(arguments.database), arguments.name, private=not arguments.public)
+    print(f"{count} correction{'s' * (count != 1)} published as {printable(arguments.name)}")
+    return 0
 
 
 def _stats(arguments: argparse.Namespace) -> int:

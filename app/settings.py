@@ -33,6 +33,7 @@ class Settings:
         endpoints: which addresses visitors may let this machine call for answers (DIFFUMASK_ENDPOINTS): "any";
             "local": for visitors at this very machine any, for others public ones; "public"; "off". Not set: local
             when the studio serves one person on localhost; off when it serves strangers, unless hosts are named.
+        sync: where a log of the corrections is kept, a folder or hf://datasets/owner/name (DIFFUMASK_SYNC); "": none.
         hosting: to whom the studio is served, see `app.hosting.mode`.
 
     Where the corrections lie is decided by `annotations.store.engine` (DIFFUMASK_DATABASE_URL, DIFFUMASK_DATA).
@@ -44,6 +45,7 @@ class Settings:
     report: Path = SHIPPED_REPORT
     targets: tuple[str, ...] = ()
     endpoints: str = "public"
+    sync: str = ""
     hosting: Hosting = Hosting()
 
     def __post_init__(self) -> None:
@@ -76,6 +78,7 @@ class Settings:
             report=Path(environ.get("DIFFUMASK_REPORT") or SHIPPED_REPORT).expanduser(),
             targets=tuple(name for name in targets if name),
             endpoints=_endpoints(environ, hosting),
+            sync=environ.get("DIFFUMASK_SYNC", "").strip(),
             hosting=hosting,
         )
 

@@ -12,11 +12,13 @@ from annotations.results import Saved
 from annotations.store import Store, open_store
 from app.background.finetuning import FineTuning
 from app.background.served import Served
+from app.background.syncing import Syncing
 from app.background.uncertainty import Gauge
 from app.components.canvas_lines import counted_line, document_line
 from app.components.counting import OWN, Counters
 from app.hosting.disk import Disk
 from app.hosting.workspace import workspace
+from app.hosting.zerogpu import on_gpu
 from app.opened import Opened
 from app.settings import Settings
 from model.compress import Compressor, CompressRequest, Run
@@ -57,8 +59,9 @@ class Studio:
         self._store: Store | None = None
         self._store_lock = threading.Lock()
         self.disk = Disk(settings.data_folder, settings.hosting)
-        self.served = Served(settings, load, lambda: self.store)
+        self.served = Served(settings, on_gpu(load), lambda: self.store)
         self.finetuning = FineTuning(self.served, lambda: self.store, learn)
+        self.syncing = Syncing(lambda: self.store, settings.sync)
         self.gauge = Gauge(self.served, lambda: self.store, lambda: self._waiting > 0)
         self.counters = Counters(self.subwords, settings.tokenizers)
         self.targets = LoadedTargets(load_target)

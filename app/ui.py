@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import gradio as gr
@@ -15,20 +16,23 @@ from app.correct.tab import CorrectTab, correct_tab
 from app.corrections.tab import corrections_tab
 from app.explore.tab import ExploreTab, explore_tab
 from app.hosting.serve import host
+from app.hosting.uploads import AGE, LOOK, clean_up
 from app.learn.tab import learn_tab
 from app.results.tab import results_tab
 from app.studio import Studio
 from app.web import read_web
 
+SWITCH = (
+    0.0005  # seconds that a thread may go on in Python while others wait: reading a long prompt must not hold up saving
+)
 MAX_UPLOAD = 200 * 2**20  # bytes of a file
-UPLOADS_LIVE = (600, 3600)  # seconds between two looks for old uploads and exports, and the age at which they go
 _TITLE = "DiffuMask Studio"
 _ABOUT = "Watch a diffusion model decide, step by step, which words of a prompt a language model really needs."
 
 
 def build(studio: Studio) -> gr.Blocks:
     """The page; nothing is loaded or started here."""
-    with gr.Blocks(title=_TITLE, analytics_enabled=False, delete_cache=UPLOADS_LIVE) as page:
+    with gr.Blocks(title=_TITLE, analytics_enabled=False, delete_cache=(LOOK, AGE)) as page:
         gr.HTML(f"<h1>{_TITLE}</h1><p>{_ABOUT}</p>", elem_id="masthead")
         # Outside the tabs, for a component inside a tab does not exist until that tab is opened.
         kept_name = gr.BrowserState("", storage_key="diffumask-name", secret="diffumask")
@@ -68,6 +72,8 @@ def _lead_to_correct(explore: ExploreTab, correct: CorrectTab, tabs: gr.Tabs) ->
 def launch(studio: Studio, **options: Any) -> Any:
     """Serve the page; options go to Gradio's `launch`."""
     studio.finetuning.recover()
+    clean_up()
+    sys.setswitchinterval(SWITCH)
     page = build(studio)
     options = {
         "mcp_server": mcp_is_there(),

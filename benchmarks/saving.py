@@ -45,7 +45,7 @@ def serve(port: int) -> None:
     from tests.support.scripted import ScriptedCompressor
 
     networking.url_ok = lambda url: True  # Gradio gives a busy machine three seconds
-    launch(Studio(Settings(), load=ScriptedCompressor), server_port=port, quiet=True)  # type: ignore[arg-type]
+    launch(Studio(Settings(), load=ScriptedCompressor), server_port=port, quiet=True)
 
 
 class Server:
@@ -58,12 +58,16 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {**os.environ, "DIFFUMASK_DATA": str(folder), "GRADIO_ANALYTICS_ENABLED": "False"}
         self.environment.pop("DIFFUMASK_DATABASE_URL", None)
+        self.command = ["benchmarks.saving", "--serve", str(self.port)]
+        self.stderr: int | None = None  # where what it complains of goes; None: to the terminal
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> float:
         """Returns after how many seconds the server answers."""
-        command = [sys.executable, "-m", "benchmarks.saving", "--serve", str(self.port)]
-        self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=subprocess.DEVNULL)
+        command = [sys.executable, "-m", *self.command]
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, env=self.environment, stdout=subprocess.DEVNULL, stderr=self.stderr
+        )
         begun = time.monotonic()
         while time.monotonic() - begun < START_SECONDS:
             try:

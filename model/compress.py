@@ -22,6 +22,7 @@ import torch
 from .denoiser.cached import CacheConfig, CachedPredictor, known_layers
 from .denoiser.checkpoint import Checkpoint, load_checkpoint
 from .denoiser.hierarchy import HierarchicalPredict, needs_tokens, needs_units
+from .denoiser.sharing import fetch_checkpoint, is_hub_name
 from .devices import pick_device
 from .diffusion.blocks import predict_in_blocks
 from .diffusion.sampler import EVERY_STEP, Predict, denoise
@@ -294,14 +295,26 @@ class Compressor:
     def load(cls, checkpoint: str | Path | None = None, device: str | torch.device | None = None) -> Compressor:
         """The checkpoint in a folder (None: the one that is shipped), on the given or the best device.
 
+        A text that is no folder here but may be a name on the Hugging Face Hub ("owner/name", "owner/name@revision") is
+        fetched from there, see `model.denoiser.sharing`.
         Raises InputError when it is missing or damaged, or the device is not there.
         """
         bound_caches()
-        return cls(load_checkpoint(checkpoint, pick_device(device)))
+        place = pick_device(device)
+        if isinstance(checkpoint, str) and is_hub_name(checkpoint):
+            checkpoint = _from_hub(checkpoint)
+        return cls(load_checkpoint(checkpoint, place))
+
+    @classmethod
+    def from_pretrained(
+        cls, name: str, revision: str | None = None, device: str | torch.device | None = None
+    ) -> Compressor:
+        """The checkpoint of this name on the Hugging Face Hub, or in the folder, as `load` takes it."""
+        return cls.load(f"{name}@{revision}" if revision else name, device)
 
     def run(self, request: CompressRequest) -> Run:
         """Begin to answer a request; nothing is computed before the first step is asked for."""
-        return Run(request, self._steps(request), self.checkpoint.id)
+        return Run(request, self.steps(request), self.checkpoint.id)
 
     def compress(self, text: str | Prompt, retention: float = 0.5, steps: int = 8, **options: Any) -> Compressed:
         """Drop tokens until `retention` of them is left; options: the other attributes of `CompressRequest`.
@@ -312,7 +325,8 @@ class Compressor:
             raise InputError(f"compress has no option {min(unknown)!r}; leave it out or correct its spelling")
         return self.run(CompressRequest(text, retention, steps, **options)).result()
 
-    def _steps(self, request: CompressRequest) -> Iterator[Step]:
+    def steps(self, request: CompressRequest) -> Iterator[Step]:
+        """The steps of an answer, one after the other; all that is computed is computed here."""
         policy = EVERY_STEP if request.exact else self.cache
         try:
             yield from denoise(self._predict(request), request.pieces, request.config, policy)
@@ -364,3 +378,10 @@ class Compressor:
     ) -> CompressedMessages:
         """Shorten chat messages under one budget; see `model.messages.compress_messages`."""
         return compress_messages(self, messages, retention, **options)
+
+
+def _from_hub(name: str) -> Path:
+    try:
+        return fetch_checkpoint(name)
+    except InputError as error:
+        raise InputError(f"{name} is no folder here, and from the Hub it cannot be had: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -13,7 +14,12 @@ from .errors import InputError
 
 
 def pick_device(wanted: str | torch.device | None = None) -> torch.device:
-    """The wanted device, or the best there is: cuda, then mps, then cpu. InputError if it is not there."""
+    """The wanted device, or the best there is: cuda, then mps, then cpu. InputError if it is not there.
+
+    On Hugging Face's ZeroGPU the best is the cpu: a GPU only seems to be there, outside of functions that ask for one.
+    """
+    if wanted is None and os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true"):
+        return torch.device("cpu")
     if wanted is None:
         if torch.cuda.is_available():
             return torch.device("cuda")

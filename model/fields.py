@@ -153,6 +153,7 @@ Mask = Annotated[str, Field(pattern=MASK_PATTERN)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(ge=0, le=SECONDS_LIMIT, allow_inf_nan=False)]
 UtcTime = Annotated[str, AfterValidator(utc), Field(json_schema_extra={"format": "date-time"})]
+OptionalTime = Annotated[str, AfterValidator(lambda time: utc(time) if time else time)]
 
 
 def text_field(name: str, value: object, limit: int, blank: bool = True) -> str:

@@ -15,10 +15,10 @@ from typing import Any
 
 PRIMITIVES = 64  # shapes that are remembered; about 0.6 MB each
 _CACHES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY")  # oneDNN's, and torch's over it
-EVERY = 8  # runs between two times that free memory is given back to the system
+GROWN = 16 * 2**20  # bytes by which the process may grow before free memory is given back to the system (about 10 ms)
 
 _lock = threading.Lock()
-_runs = 0
+_least = 0  # bytes of the process when memory was given back last
 
 
 def bound_caches() -> None:
@@ -28,13 +28,21 @@ def bound_caches() -> None:
 
 
 def after_run() -> None:
-    """A run has ended: every so often, give free memory back to the system (glibc; elsewhere nothing happens)."""
-    global _runs
+    """A run has ended: where it left the process larger, give free memory back (glibc; elsewhere nothing happens)."""
+    global _least
     with _lock:
-        _runs += 1
-        due = _runs % EVERY == 0
-    if due and (trim := _trim()) is not None:
-        trim(0)
+        if (trim := _trim()) is not None and resident() > _least + GROWN:
+            trim(0)
+            _least = resident()
+
+
+def resident() -> int:
+    """Bytes of memory that this process has now (Linux); 0 elsewhere."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 @lru_cache

@@ -28,6 +28,7 @@ from .fields import (
     Name,
     Note,
     OptionalName,
+    OptionalTime,
     PromptText,
     Record,
     Seconds,
@@ -45,7 +46,8 @@ Granularity = Literal["token", "unit", "part"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 RULES = ("granularity", "guards", "least", "least_demonstration")  # settings of `CompressRequest` in a record
-_CIRCUMSTANCES = ("revision", "status", "seconds", "reviewer", "review_note", "created_at")
+CONSENT = ("licence", "contributed_at")  # kept beside the revisions, for it changes without a new one
+_CIRCUMSTANCES = ("revision", "status", "seconds", "reviewer", "review_note", "created_at", *CONSENT)
 _INDEX = r"0|[1-9][0-9]{0,6}"  # the text of a token's index, which JSON needs as a key
 
 Start = Annotated[int, Field(ge=0)]
@@ -112,6 +114,10 @@ class CorrectionRecord(Record):
     )
     review_note: Note = Field(default="", description="the reviewer's remark")
     created_at: UtcTime = Field(description="when this revision was made: ISO 8601; written in UTC, microseconds and Z")
+    licence: OptionalName = Field(
+        default="", description="under which the annotator contributed it; empty = it is private: not to be published"
+    )
+    contributed_at: OptionalTime = Field(default="", description="when the annotator did so")
 
     @property
     def edits(self) -> int:
@@ -128,6 +134,11 @@ class CorrectionRecord(Record):
     def content(self) -> dict[str, Any]:
         """What the person says, without when and how long: two submissions that say the same are one."""
         return {name: getattr(self, name) for name in CORRECTION_FIELDS if name not in _CIRCUMSTANCES}
+
+    @property
+    def without_consent(self) -> CorrectionRecord:
+        """The same as if it had not been contributed."""
+        return self.model_copy(update=dict.fromkeys(CONSENT, ""))
 
     @field_validator("prompt_sha256", mode="before")
     @classmethod

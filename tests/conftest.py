@@ -10,6 +10,7 @@ from model.llm.causal import Target
 from tests.support.browsing import browser, page, store, url  # noqa: F401  (fixtures)
 from tests.support.comparing import comparing, server  # noqa: F401  (fixtures)
 from tests.support.exported import hostile  # noqa: F401  (a fixture)
+from tests.support.hub_stand_in import hub  # noqa: F401  (a fixture)
 from tests.support.tiny_target import make_target
 from tests.support.toy_rows import data, loaded  # noqa: F401  (fixtures)
 

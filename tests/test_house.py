@@ -55,7 +55,7 @@ FLOORS = (
     {"model.layers"},
     {"model.devices", "model.memory"},
     {"model.verdict", "model.reader"},
-    {"model.pretrained"},
+    {"model.pretrained", "model.hub"},
     {"model.record"},
     {"model.fields"},
     {"model.prompt"},
@@ -68,6 +68,7 @@ TORCH_FREE = (
     "model.record",
     "model.prompt",
     "model.verdict",
+    "model.hub",
     "annotations",
 )  # those that are there, and all below
 

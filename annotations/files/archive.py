@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from annotations.errors import ExportError
+from annotations.files.scratch import temporary_folder
 
 ENTRY_LIMIT = 100  # Parquet files in a zip
 SIZE_LIMIT = 2**31  # bytes that they unpack to, together
@@ -34,18 +34,18 @@ def unzipped(path: Path) -> Iterator[Path]:
     if path.suffix.lower() != ".zip":
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="diffumask-") as folder:
+    with temporary_folder() as folder:
         try:
-            _unpack(path, Path(folder, "data"))
+            _unpack(path, folder / "set" / "data")
         except ExportError:
             raise
         except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, ValueError):
             raise ExportError("this is not a zip file that can be read: export it again") from None
-        yield Path(folder)
+        yield folder / "set"
 
 
 def _unpack(path: Path, data: Path) -> None:
-    data.mkdir()
+    data.mkdir(parents=True)
     left = SIZE_LIMIT
     with zipfile.ZipFile(path) as archive:
         entries = [entry for entry in archive.infolist() if _is_data(entry.filename)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from string import Template
 
 from model.fields import fields_table
@@ -47,27 +47,47 @@ In Parquet, offsets are lists of two integers, and pins a list of {token, keep}.
 $consent
 """
 )
-_UNASKED = (
-    "Before you publish it: the prompts and the names of annotators and reviewers are in it as they were entered, and\n"
-    "no licence is set."
+_PRIVATE = (
+    "Before you publish it: $private of them $were never contributed by $their annotators (their `licence` is empty);\n"
+    "the prompts and the names of annotators and reviewers are in it as they were entered."
 )
-_ASKED = (
-    "These corrections were contributed by their annotators under $licence, who could take them back until the\n"
-    "export, or are the exporting person's own. The names of annotators and reviewers are in it."
+_CONSENTED = (
+    "Each was contributed by its annotator under the licence in its row, who could take it back until the export. The\n"
+    "names of annotators and reviewers are in it."
 )
 
 
-def dataset_card(statuses: Mapping[str, int], licence: str = "") -> str:
-    """The card of a data set with so many corrections of each status.
+def dataset_card(statuses: Mapping[str, int], licences: Mapping[str, int]) -> str:
+    """The card of a data set.
 
-    licence: under which all of them were contributed; "": nobody was asked.
+    statuses, licences: how many corrections have each; the licence of those that were not contributed is "".
     """
     total = sum(statuses.values())
-    size = next((name for limit, name in SIZES if total < limit), "n>1M")
-    listed = ", ".join(f"{count:,} {status}" for status, count in sorted(statuses.items())) or "none"
-    rows = "1 correction" if total == 1 else f"{total:,} corrections"
-    consent = Template(_ASKED).substitute(licence=licence) if licence else _UNASKED
-    line = f"license: {licence.lower()}\n" if licence else ""
     return _CARD.substitute(
-        licence_line=line, consent=consent, size=size, rows=rows, statuses=listed, fields=fields_table(CorrectionRecord)
+        licence_line=_licence_line([licence for licence in licences if licence]),
+        consent=_consent(licences.get("", 0)),
+        size=next((name for limit, name in SIZES if total < limit), "n>1M"),
+        rows="1 correction" if total == 1 else f"{total:,} corrections",
+        statuses=_listed(statuses),
+        fields=fields_table(CorrectionRecord),
+    )
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items())) or "none"
+
+
+def _licence_line(licences: Sequence[str]) -> str:
+    """For the header, where one licence is named for all; of several only that there are some."""
+    if not licences:
+        return ""
+    return f"license: {licences[0].lower() if len(licences) == 1 else 'other'}\n"
+
+
+def _consent(private: int) -> str:
+    if not private:
+        return _CONSENTED
+    one = private == 1
+    return Template(_PRIVATE).substitute(
+        private=f"{private:,}", were="was" if one else "were", their="its" if one else "their"
     )

@@ -45,10 +45,8 @@ def format_of(path: Path, format: str = "") -> str:
     return by_name
 
 
-def export(corrections: Iterable[CorrectionRecord], path: Path, format: str = "", licence: str = "") -> int:
+def export(corrections: Iterable[CorrectionRecord], path: Path, format: str = "") -> int:
     """Write corrections to a file (or folder, for "dataset"); returns how many.
-
-    licence: under which all of them were contributed, for the card of a data set.
 
     What is there is replaced at once: a regular file, or a folder that holds nothing but an earlier export. Raises
     ExportError, and leaves everything as it was, when that is impossible.
@@ -56,7 +54,7 @@ def export(corrections: Iterable[CorrectionRecord], path: Path, format: str = ""
     format = format_of(path, format)
     with _target(path) as target:
         if format == "dataset":
-            return _export_folder(corrections, target, licence)
+            return _export_folder(corrections, target)
         with _whole_file(target) as temporary:
             return _WRITERS[format](temporary, corrections)
 
@@ -95,15 +93,15 @@ def _whole_file(target: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _export_folder(corrections: Iterable[CorrectionRecord], target: Path, licence: str) -> int:
+def _export_folder(corrections: Iterable[CorrectionRecord], target: Path) -> int:
     """Write a new folder beside the target and rename it; an old export is moved out of the way and removed."""
     _check_replaceable(target)
     temporary, old = _beside(target), _beside(target)
     try:
         (temporary / DATA_FILE).parent.mkdir(parents=True)
-        statuses: Counter[str] = Counter()
-        count = write_parquet(temporary / DATA_FILE, _counted(corrections, statuses))
-        (temporary / CARD_FILE).write_text(dataset_card(statuses, licence), encoding="utf-8")
+        statuses, licences = Counter[str](), Counter[str]()
+        count = write_parquet(temporary / DATA_FILE, _counted(corrections, statuses, licences))
+        (temporary / CARD_FILE).write_text(dataset_card(statuses, licences), encoding="utf-8")
         for path in (temporary / DATA_FILE, temporary / CARD_FILE, temporary / DATA_FILE.parent, temporary):
             _sync(path)
         if target.exists():
@@ -128,9 +126,12 @@ def _check_replaceable(target: Path) -> None:
         raise ExportError(f"the folder {ascii(str(target))} holds other files: choose a new or empty one")
 
 
-def _counted(corrections: Iterable[CorrectionRecord], statuses: Counter[str]) -> Iterator[CorrectionRecord]:
+def _counted(
+    corrections: Iterable[CorrectionRecord], statuses: Counter[str], licences: Counter[str]
+) -> Iterator[CorrectionRecord]:
     for correction in corrections:
         statuses[correction.status] += 1
+        licences[correction.licence] += 1
         yield correction
 
 

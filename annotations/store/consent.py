@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import delete, exists, or_, select, text
@@ -109,6 +110,32 @@ class Consent(Sessions):
         """Whether there was a correction or vote with this id that was erased."""
         with self._read() as session:
             return session.get(TombstoneRow, id) is not None
+
+    # --- for the log ---------------------------------------------------------------------------------------
+
+    def tombstones(self) -> dict[str, str]:
+        """When each work that was erased was, by id."""
+        with self._read() as session:
+            return {id: at for id, at in session.execute(select(_t.id, _t.erased_at))}
+
+    def consents(self) -> dict[str, tuple[str, str]]:
+        """Licence and time of each correction that is contributed, by id."""
+        with self._read() as session:
+            rows = session.execute(select(_c.correction_id, _c.licence, _c.contributed_at))
+            return {id: (licence, at) for id, licence, at in rows}
+
+    def take_tombstones(self, erased: Mapping[str, str]) -> None:
+        """Erase here what was erased in another store, too. erased: when each was, by id."""
+        with self._write() as session:
+            ids = [id for id in erased if session.get(TombstoneRow, id) is None]
+            session.add_all(TombstoneRow(id=id, erased_by="", erased_at=erased[id]) for id in ids)
+            session.flush()
+            for table, key in ((C, _c.correction_id), (R, _r.correction_id), (V, _v.id)):
+                session.execute(delete(table).where(key.in_(ids)))
+            _sweep(session)
+        self._scrub()
+
+    # --- inside --------------------------------------------------------------------------------------------
 
     def _bury(self, session: Session, ids: list[str], owner: str) -> None:
         """The tombstones, without which the database deletes nothing."""

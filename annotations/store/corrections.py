@@ -13,25 +13,27 @@ from annotations.results import CorrectionPage, Entry, Filter, Saved
 from annotations.store.checkpoints import lineage
 from annotations.store.queue import mark
 from annotations.store.sessions import Sessions
+from annotations.store.tables import ContributionRow as C
 from annotations.store.tables import PromptRow as P
 from annotations.store.tables import RevisionRow as R
 from annotations.store.tables import TombstoneRow, UseRow, columns, correction_of, prompt_row, revision_row
 from annotations.store.usage import stored_characters
 from annotations.store.viewers import Viewer, check_own, is_contributed, sees_revision
 from model.fields import NAME_LIMIT, now, text_field
-from model.record import CorrectionRecord
+from model.record import CONSENT, CorrectionRecord
 
 RevisionKey = tuple[str, int]  # id and revision of a correction
 
 IMPORTED_REVISIONS = 10_000  # a larger number is made up, and would leave none for a reviewer
 _BATCH = 50  # corrections read at a time
 
-_r, _p, _u = columns(R), columns(P), columns(UseRow)
+_r, _p, _c, _u = columns(R), columns(P), columns(C), columns(UseRow)
 _other = columns(R, "other")
 _NEWEST = select(func.max(_other.revision)).where(_other.correction_id == _r.correction_id).scalar_subquery()
 CURRENT = and_(_r.revision == _NEWEST, _r.revision > 0)  # the newest revision of a correction, but no draft
 DRAFT = _r.revision == 0
 _START = func.substr(_p.text, 1, 200)
+_RECORDS = select(R, P, C).select_from(R).join(P).outerjoin(C, _c.correction_id == _r.correction_id)
 
 
 class Corrections(Sessions):
@@ -123,7 +125,8 @@ class Corrections(Sessions):
     def import_many(self, corrections: Sequence[CorrectionRecord]) -> list[tuple[str, str]]:
         """Take over records as they are, in one transaction.
 
-        Returns for each ("added", ""), ("already there", "") or ("refused", why). Nothing is ever replaced.
+        Returns for each ("added", ""), ("already there", "") or ("refused", why). Nothing is ever replaced; the consent
+        of what is there already stays as it is here.
         """
         with self._write() as session:
             return [_import(session, correction) for correction in corrections]
@@ -145,13 +148,8 @@ class Corrections(Sessions):
     def history(self, id: str) -> tuple[CorrectionRecord, ...]:
         """All revisions, oldest first, without the draft; () when there are none."""
         with self._read() as session:
-            query = (
-                select(R, P)
-                .join(P)
-                .where(_r.correction_id == id, ~DRAFT, sees_revision(self._viewer))
-                .order_by(_r.revision)
-            )
-            return tuple(correction_of(row, prompt) for row, prompt in session.execute(query))
+            query = _RECORDS.where(_r.correction_id == id, ~DRAFT, sees_revision(self._viewer))
+            return tuple(correction_of(*row) for row in session.execute(query.order_by(_r.revision)))
 
     def draft(self, annotator: str, prompt_sha256: str) -> CorrectionRecord | None:
         """The annotator's draft on a prompt."""
@@ -200,20 +198,18 @@ class Corrections(Sessions):
         for at in range(0, len(wanted), _BATCH):
             batch = wanted[at : at + _BATCH]
             with self._read() as session:
-                query = (
-                    select(R, P)
-                    .join(P)
-                    .where(tuple_(_r.correction_id, _r.revision).in_(batch), sees_revision(self._viewer))
-                )
-                corrections = [correction_of(row, prompt) for row, prompt in session.execute(query)]
+                wanted_now = tuple_(_r.correction_id, _r.revision).in_(batch)
+                query = _RECORDS.where(wanted_now, sees_revision(self._viewer))
+                corrections = [correction_of(*row) for row in session.execute(query)]
             by_key = {(correction.id, correction.revision): correction for correction in corrections}
             yield from (by_key[key] for key in batch if key in by_key)
 
 
 def _stamped(fields: Mapping[str, Any], status: str) -> CorrectionRecord:
-    """The record that a client's fields make now; a client cannot set status, time or reviewer."""
+    """The record that a client's fields make now; a client cannot set status, time, reviewer or consent."""
     own = {"status": status, "revision": 0 if status == "draft" else 1, "created_at": now()}
-    return CorrectionRecord.from_fields({**fields, **own, "reviewer": "", "review_note": ""})
+    nobody = dict.fromkeys(("reviewer", "review_note", *CONSENT), "")
+    return CorrectionRecord.from_fields({**fields, **own, **nobody})
 
 
 def _checked(correction: CorrectionRecord) -> CorrectionRecord:
@@ -228,7 +224,7 @@ def _is_of(annotator: str, prompt_sha256: str) -> ColumnElement[bool]:
 
 
 def _first(session: Session, *where: ColumnElement[bool]) -> CorrectionRecord | None:
-    query = select(R, P).join(P).where(*where).order_by(_r.created_at.desc()).limit(1)
+    query = _RECORDS.where(*where).order_by(_r.created_at.desc()).limit(1)
     row = session.execute(query).first()
     return correction_of(*row) if row else None
 
@@ -274,7 +270,7 @@ def _import(session: Session, correction: CorrectionRecord) -> tuple[str, str]:
     if session.get(TombstoneRow, correction.id) is not None:
         return "refused", "it was erased here, and stays so"
     there = _get(session, correction.id, correction.revision)
-    if there == correction:
+    if there is not None and there.without_consent == correction.without_consent:
         return "already there", ""
     if correction.revision > IMPORTED_REVISIONS:
         return "refused", f"revision: nobody revised this {correction.revision:,} times; at most {IMPORTED_REVISIONS:,}"
@@ -288,6 +284,9 @@ def _import(session: Session, correction: CorrectionRecord) -> tuple[str, str]:
     except RecordError as error:
         return "refused", str(error)
     _add(session, correction)
+    if correction.licence and session.get(C, correction.id) is None:
+        given = {name: getattr(correction, name) for name in CONSENT}
+        session.add(C(correction_id=correction.id, owner=correction.annotator, **given))
     return "added", ""
 
 

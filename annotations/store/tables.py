@@ -15,7 +15,7 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlmodel import Field, SQLModel
 
 from annotations.votes import SIDE_FIELDS, SIDES, VOTE_COLUMNS, Vote, VoteSide
-from model.record import CORRECTION_FIELDS, CorrectionRecord, sha256_of
+from model.record import CONSENT, CORRECTION_FIELDS, CorrectionRecord, sha256_of
 
 
 class StoreTable(SQLModel, registry=registry()):
@@ -196,11 +196,13 @@ def revision_row(correction: CorrectionRecord, prompt_key: str) -> RevisionRow:
     )
 
 
-def correction_of(row: RevisionRow, prompt: PromptRow) -> CorrectionRecord:
-    """The correction in the rows of `revision_row` and `prompt_row`; not checked again."""
+def correction_of(row: RevisionRow, prompt: PromptRow, given: ContributionRow | None) -> CorrectionRecord:
+    """The correction in the rows of `revision_row` and `prompt_row`, with its consent; not checked again."""
     flat = json.loads(prompt.offsets)
     return CorrectionRecord.model_construct(
         **{name: getattr(row, name) for name in _SAME},
+        licence=given.licence if given else "",
+        contributed_at=given.contributed_at if given else "",
         id=row.correction_id,
         prompt=prompt.text,
         offsets=tuple(zip(flat[::2], flat[1::2], strict=True)),
@@ -222,4 +224,6 @@ def vote_of(row: VoteRow) -> Vote:
     return Vote.model_construct(**fields)
 
 
-_SAME = tuple(name for name in CORRECTION_FIELDS if name not in ("id", "prompt", "offsets", "shot_starts", "pins"))
+_SAME = tuple(
+    name for name in CORRECTION_FIELDS if name not in ("id", "prompt", "offsets", "shot_starts", "pins", *CONSENT)
+)

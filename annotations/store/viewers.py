@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, and_, exists, or_, true
 from annotations.errors import NotFoundError
 from annotations.store.tables import ContributionRow, QueueRow, RevisionRow, VoteRow, columns
 
-_r, _c, _q, _v = (columns(table) for table in (RevisionRow, ContributionRow, QueueRow, VoteRow))
+_r, _q, _v = (columns(table) for table in (RevisionRow, QueueRow, VoteRow))
+_given = columns(ContributionRow, "given")  # queries may join the table itself
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Viewer:
 
 def is_contributed() -> ColumnElement[bool]:
     """The annotator has given the correction to the shared corpus."""
-    return exists().where(_c.correction_id == _r.correction_id)
+    return exists().where(_given.correction_id == _r.correction_id)
 
 
 def sees_revision(viewer: Viewer | None) -> ColumnElement[bool]:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from annotations.errors import ExportError, RecordError, StoreError
 from annotations.files.formats import write_jsonl
+from annotations.files.scratch import remove_leftovers, scratch_folder
 from annotations.results import TO_LEARN, Filter
 from annotations.store import RevisionKey, Store
 from app.background.priority import lower_priority
-from app.background.scratch import remove_leftovers, scratch_folder
 from app.background.served import Served
 from app.hosting.learning import SHARE, capped, verdict
 from app.hosting.mode import Hosting

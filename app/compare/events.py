@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -14,6 +13,7 @@ from pydantic import AfterValidator, Field, InstanceOf
 
 from annotations.errors import ExportError
 from annotations.files.export import export_votes
+from annotations.files.scratch import temporary_folder
 from app.answering.answerer import Answerer, EndpointKey
 from app.compare import view
 from app.compare.arms import SHORTENINGS, Arm
@@ -242,7 +242,7 @@ class CompareEvents:
     @reads(VotesRequest, refused=lambda error: ComparePage(exported=table.message(error, "error")))
     def export(self, request: VotesRequest) -> Iterator[ComparePage]:
         """All votes as a file to download, and a message. The file is kept until the page has its copy."""
-        with tempfile.TemporaryDirectory(prefix="diffumask-") as folder:
+        with temporary_folder() as folder:
             path = Path(folder, f"votes-{datetime.now(timezone.utc):%Y-%m-%d}.jsonl")
             count = export_votes(self.studio.store.all_votes(), path)
             if not count:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -15,6 +14,7 @@ from annotations.errors import ExportError
 from annotations.files.archive import unzipped, zip_folder
 from annotations.files.export import export
 from annotations.files.importing import import_file
+from annotations.files.scratch import temporary_folder
 from annotations.results import Filter
 from app.components import table
 from app.components.forms import UNCHANGED, USER_ERRORS, Change, Changes, PersonName, Request, Text, TextList, reads
@@ -240,7 +240,7 @@ class ExportEvents:
     @reads(FilterRequest, refused=lambda error: CorrectionsPage(file=None, exported=table.message(error, "error")))
     def export(self, request: FilterRequest) -> Iterator[CorrectionsPage]:
         """The file to download, and a message. The file is kept until the page has its copy."""
-        with tempfile.TemporaryDirectory(prefix="diffumask-") as folder:
+        with temporary_folder() as folder:
             path = Path(folder, f"corrections-{datetime.now(timezone.utc):%Y-%m-%d}{self.suffix}")
             count = self._write(path, request.filter())
             if not count:
@@ -249,13 +249,15 @@ class ExportEvents:
             yield CorrectionsPage(file=str(path), exported=table.message(message, "ok"))
 
     def _write(self, path: Path, chosen: Filter) -> int:
-        store, hosting = self.studio.store, self.studio.settings.hosting
-        if hosting.hosted:
+        store, hosted = self.studio.store, self.studio.settings.hosting.hosted
+        if hosted:
             chosen = replace(chosen, contributed=True)
         corrections = store.fetch(store.keys(chosen))
         if self.suffix != ".zip":
             return export(corrections, path)
-        count = export(corrections, path.with_suffix(""), "dataset", hosting.licence if hosting.hosted else "")
+        if hosted:  # a data set is for others: without one's own private work
+            corrections = (correction for correction in corrections if correction.licence)
+        count = export(corrections, path.with_suffix(""), "dataset")
         zip_folder(path.with_suffix(""), path)
         return count
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import gradio as gr
+from fastapi.exceptions import RequestValidationError
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from app.hosting.edge import Edge, Signature
 from app.hosting.guard import Log, guard
@@ -24,4 +27,10 @@ def host(page: gr.Blocks, hosting: Hosting, log: Log) -> dict[str, Any]:
     use_lanes(page, identity, hosting.limits.waiting)
     uploads = quotas.upload if hosting.hosted else lambda address, size: ""
     edge = Middleware(Edge, hosting=hosting, signature=signature, uploads=uploads)
-    return {"app_kwargs": {"middleware": [edge]}}
+    return {"app_kwargs": {"middleware": [edge], "exception_handlers": {RequestValidationError: _unreadable}}}
+
+
+def _unreadable(request: Request, error: Exception) -> JSONResponse:
+    """The answer to a request that is not what its address takes. FastAPI's own repeats what was sent, and fails when
+    that is not text or holds what JSON cannot."""
+    return JSONResponse({"detail": "This request is not one that can be read here."}, 422)

@@ -6,7 +6,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
@@ -72,7 +71,9 @@ def add(commands: Commands) -> None:
     flag("--drop-task", action="store_true", help="do not keep the instruction and an open question whole")
     flag("--verdict", action="store_true", help="say all that was lost on standard error, not only two lines")
     flag("--json", action="store_true", help="print a JSON record with every token and its decision")
-    flag("--checkpoint", type=Path, metavar="DIR", help="folder of a checkpoint (default: the shipped one)")
+    flag(
+        "--checkpoint", metavar="DIR", help="folder of a checkpoint, or its name on the Hub (default: the shipped one)"
+    )
     add_device(parser)
     parser.set_defaults(run=run)
 

@@ -94,7 +94,7 @@ def load_checkpoint(folder: str | Path | None = None, device: torch.device | Non
     weights = _read_checked(folder, WEIGHTS, meta)
     _read_checked(folder, TOKENIZER, meta)
     try:
-        denoiser = _denoiser(DenoiserConfig(**meta["config"]))
+        denoiser = new_denoiser(DenoiserConfig(**meta["config"]))
         denoiser.load_state_dict(_weights(load(weights)))
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
         collator = PromptCollator(_prepared(tokenizer, folder), denoiser.config)
@@ -157,7 +157,9 @@ def save_checkpoint(
             if unit_head is not None:
                 (ready / UNITS).write_bytes(units)
             _without_limits(tokenizer).save_pretrained(ready)
-            hashes = {name: _sha256(ready / name) for name in (WEIGHTS, UNITS, TOKENIZER) if (ready / name).exists()}
+            hashes = {
+                name: file_sha256(ready / name) for name in (WEIGHTS, UNITS, TOKENIZER) if (ready / name).exists()
+            }
             record = _meta(denoiser.config, unit_head, meta, hashes)
             (ready / META).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
             for path in (*ready.iterdir(), ready):
@@ -210,7 +212,8 @@ def _positions(backbone: nn.Module) -> int:
     return most if offset is None else most - offset - 1
 
 
-def _denoiser(config: DenoiserConfig) -> Denoiser:
+def new_denoiser(config: DenoiserConfig) -> Denoiser:
+    """A denoiser of this shape, before it gets its weights."""
     shape = _clean(config.encoder)
     kind = shape.pop("model_type")
     encoder = AutoConfig.for_model(kind, **shape)
@@ -310,7 +313,8 @@ def _line(error: Exception) -> str:
     return (says or [type(error).__name__])[0][:200]
 
 
-def _sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

@@ -25,7 +25,7 @@ from .storage import SHIPPED, is_stored, load_stored
 
 WINDOW = 512  # subwords read at once, where the encoder has positions for as many
 BATCH = 4096  # subwords in one pass, padding included
-CACHE = 64 * 2**20  # bytes of embeddings that are remembered
+CACHE = 32 * 2**20  # bytes of embeddings that are remembered
 Kind = Literal["query", "passage"]
 Pooling = Literal["mean", "cls"]
 Span = tuple[int, int]

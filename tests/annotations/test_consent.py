@@ -9,8 +9,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from annotations.errors import NotFoundError, RecordError, StoreError
+from annotations.files.export import export
+from annotations.files.importing import import_file
 from annotations.results import Filter
-from annotations.store import Store, Viewer
+from annotations.store import Store, Viewer, open_store
+from tests.support.exported import NAMES, all_of
 from tests.support.saving import fields
 from tests.support.voting import ballot
 
@@ -73,6 +76,24 @@ def test_what_is_contributed_waits_for_a_reviewer_and_is_then_shared(store: Stor
     assert bob.get(id).status == "accepted" and bob.find(Filter(contributed=True)).total == 1
     ann.withdraw(id)
     assert bob.find().total == rex.find().total == 0 and not store.keys(Filter(contributed=True))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_consent_goes_with_each_row(store: Store, tmp_path: Path, name: str) -> None:
+    """Out of one store, through a file of each kind, into another; what is there already keeps its consent."""
+    given = store.submit(fields("Given.", annotator="hf:ann")).correction.id
+    store.submit(fields("Private.", annotator="hf:ann", licence="CC0-1.0", contributed_at="2026-11-22T03:05:00Z"))
+    store.contribute(given, "CC-BY-4.0")
+    store.seen_by(Viewer("hf:rex", reviews=True)).review(given, 1, "accepted", "hf:rex")
+    rows = {row.prompt: row for row in all_of(store)}
+    assert (rows["Given."].licence, rows["Private."].licence) == ("CC-BY-4.0", ""), "nobody sets it by submitting"
+    assert rows["Given."].contributed_at and not rows["Private."].contributed_at
+    assert [row.id for row in store.fetch(store.keys(Filter(contributed=True)))] == [given]
+    export(all_of(store), tmp_path / name)
+    other = open_store("sqlite://")
+    assert import_file(other, tmp_path / name).added == 2 and all_of(other) == all_of(store)
+    other.withdraw(given)
+    assert import_file(other, tmp_path / name).already == 2 and not other.licence(given)
 
 
 def test_what_is_erased_leaves_a_tombstone_and_no_text(store: Store, url: str, tmp_path: Path) -> None:

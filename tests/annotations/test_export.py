@@ -220,8 +220,16 @@ def test_export_replaces_only_what_it_wrote(tmp_path: Path) -> None:
         export(made, Path("/dev/null"), "csv")
 
 
-def test_the_card_says_under_which_licence_people_contributed(tmp_path: Path) -> None:
-    for licence, says in (("CC-BY-4.0", "contributed by their annotators under CC-BY-4.0"), ("", "no licence is set")):
-        export([correction()], tmp_path / f"set{licence}", "dataset", licence)
-        card = (tmp_path / f"set{licence}" / "README.md").read_text()
-        assert says in card and ("license: cc-by-4.0" in card) == bool(licence)
+@pytest.mark.parametrize(
+    ("licences", "line", "says"),
+    [
+        (("CC-BY-4.0", "CC-BY-4.0"), "license: cc-by-4.0\n", "Each was contributed by its annotator"),
+        (("CC-BY-4.0", "CC0-1.0"), "license: other\n", "Each was contributed by its annotator"),
+        (("CC-BY-4.0", ""), "license: cc-by-4.0\n", "1 of them was never contributed by its annotator"),
+        (("", ""), "", "2 of them were never contributed by their annotators"),
+    ],
+)
+def test_the_card_says_what_people_agreed_to(tmp_path: Path, licences: tuple[str, ...], line: str, says: str) -> None:
+    export([correction(licence=licence) for licence in licences], tmp_path / "set")
+    card = (tmp_path / "set" / CARD_FILE).read_text(encoding="utf-8")
+    assert says in card and (f"\n{line}task_categories" in card if line else "\nlicense:" not in card)

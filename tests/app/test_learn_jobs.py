@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import text
 
 from annotations.errors import NotFoundError, StoreError
+from annotations.files.scratch import scratch_folder
 from annotations.store import Store, open_store
 from app.background.finetuning import CANCELLED, DONE, FAILED, RUNNING, Lesson
-from app.background.scratch import scratch_folder
 from app.settings import Settings
 from app.studio import Studio
 from model.compress import CompressRequest

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model import bounded
 from model.bounded import BoundedError, Bounds, bounded_lines
 from model.errors import InputError
 from model.prompt import parse
@@ -40,6 +41,17 @@ def test_a_program_that_goes_beyond_its_limits_is_ended(tmp_path: Path, program:
     assert next(lines) == b"first"
     with pytest.raises(BoundedError):
         list(lines)
+
+
+def test_a_program_that_waits_for_ever_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long before its time is up: one that uses no processor meets no limit of the system."""
+    monkeypatch.setattr(bounded, "STALLED", 1.0)
+    script = tmp_path / "x.py"
+    script.write_text("import time\nprint('first', flush=True)\ntime.sleep(600)\n")
+    lines = bounded_lines(script, Bounds(seconds=500, memory=2**28, line=100))
+    assert next(lines) == b"first"
+    with pytest.raises(BoundedError):
+        next(lines)
 
 
 def test_a_program_gets_its_arguments_and_input(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +18,7 @@ try:
 except ImportError:  # Windows: there nothing is ever taken for left behind
     fcntl = None  # type: ignore[assignment]
 
+TEMPORARY = "diffumask-"  # how folders in the system's temporary folder begin
 _LOCK = "in-use"
 
 
@@ -29,6 +30,11 @@ def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
         with open(Path(folder) / _LOCK, "w") as lock:
             _try_lock(lock)
             yield Path(folder)
+
+
+def temporary_folder() -> AbstractContextManager[Path]:
+    """Such a folder in the system's temporary one."""
+    return scratch_folder(Path(tempfile.gettempdir()), TEMPORARY)
 
 
 def remove_leftovers(parent: Path, prefix: str) -> int:
