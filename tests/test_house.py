@@ -46,7 +46,7 @@ FLOORS = (
     {"model.teacher"},
     {"model", "model.llm", "model.llmlingua"},  # model/__init__.py itself, not what lies below it
     {"model.compress"},
-    {"model.messages"},
+    {"model.messages", "model.ranking"},
     {"model.integrations"},  # they are handed a compressor
     {"model.denoiser"},
     {"model.diffusion"},
