@@ -12,8 +12,12 @@ from typing import Any
 
 import pytest
 
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # it fetches prices where it is imported
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/library.md")
+PAGES = ("README.md", "docs/library.md", "docs/adapters.md")
+FRAMEWORKS = {
+    "docs/adapters.md": ("langchain", "llama_index.core", "haystack", "dspy", "litellm")
+}  # that a page imports
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ELSEWHERE = {  # commands of the README that are run by other checks
     "python3 -m venv .venv && . .venv/bin/activate && pip install -r requirements.txt": ".ci/run installs the same",
@@ -38,6 +42,8 @@ def names() -> dict[str, Any]:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_python_of_a_page_runs(page: str, names: dict[str, Any]) -> None:
+    for framework in FRAMEWORKS.get(page, ()):
+        pytest.importorskip(framework, reason=f"{framework} is not installed")
     code = blocks(page, "python")
     assert code
     for block in code:  # a checkout calls the package `model`
