@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
-from .tools import Commands, add_device, command, count, write_out
+from .tools import Commands, add_device, add_workers, command, cores, count, write_out
 
 
 def add(commands: Commands) -> None:
@@ -44,24 +43,6 @@ def add(commands: Commands) -> None:
     flag("--checkpoint", type=Path, metavar="DIR", help="folder of a checkpoint (default: the shipped one)")
     add_device(parser)
     parser.set_defaults(run=run)
-
-
-def add_workers(parser: argparse.ArgumentParser) -> None:
-    """The flags that say where work is done."""
-    flag = parser.add_argument
-    flag("--processes", type=count, metavar="N", help="how many work at once (default: one for each core)")
-    flag(
-        "--engine",
-        choices=("processes", "ray"),
-        default="processes",
-        help="processes of this machine (the default), or Ray, whose machines must see the same folders",
-    )
-    flag("--address", metavar="URL", help="of a Ray cluster, such as auto (default: one on this machine)")
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def run(arguments: argparse.Namespace) -> None:
