@@ -45,6 +45,7 @@ FLOORS = (
     {"model.training"},
     {"model.teacher"},
     {"model", "model.corpus", "model.llm", "model.llmlingua"},  # model/__init__.py itself, not what lies below it
+    {"model.onnx"},
     {"model.compress"},
     {"model.messages", "model.ranking"},
     {"model.integrations"},  # they are handed a compressor
