@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..devices import fastest_dtype, pick_device
 from ..diffusion.trace import SamplerConfig
 from ..errors import InputError
+from ..layers import one_bert_layer
 from ..prompt.pieces import Rules
 from .engines import run_tasks
 from .shards import Shard, files_of, opened, shards_of
@@ -23,6 +25,7 @@ from .work import Columns, CompressedShard, ShardWork, shard_file
 
 SHARD = 256_000  # bytes of input in a shard: about half a minute of one core
 JOB = "job.json"
+DTYPES = ("bfloat16", "float32")
 
 
 @dataclass(frozen=True)
@@ -70,11 +73,13 @@ class CorpusJob:
     """A corpus and what is still to be done.
 
     Attributes:
+        work: what a worker does.
         shards: all of them.
         left: those that are not written yet.
     """
 
     config: CorpusConfig
+    work: ShardWork
     shards: tuple[Shard, ...]
     left: tuple[Shard, ...]
 
@@ -89,16 +94,14 @@ class CorpusJob:
         if files[0].suffix == ".parquet":
             _check_columns(files, config.columns)
         shards = tuple(shards_of([file.resolve() for file in files], config.shard))
-        _claim(config, files)
+        work = replace(config.work, dtype=_claim(config, files))
         left = tuple(shard for shard in shards if not shard_file(config.out, shard).exists())
-        return cls(config, shards, left)
+        return cls(config, work, shards, left)
 
     def run(self) -> Iterator[CompressedShard]:
         """Do what is left; each shard as it is done."""
         config = self.config
-        yield from run_tasks(
-            config.work, self.left, engine=config.engine, workers=config.workers, address=config.address
-        )
+        yield from run_tasks(self.work, self.left, engine=config.engine, workers=config.workers, address=config.address)
         for unfinished in config.out.rglob("*.unfinished"):  # of workers that were killed
             unfinished.unlink(missing_ok=True)
 
@@ -114,8 +117,11 @@ def _check_columns(files: Sequence[Path], columns: Columns) -> None:
                 raise InputError(f"column {name!r} of {file.name} is {schema.field(name).type}, not text: name another")
 
 
-def _claim(config: CorpusConfig, files: Sequence[Path]) -> None:
-    """Say in the folder what it holds. InputError when it holds something else already."""
+def _claim(config: CorpusConfig, files: Sequence[Path]) -> str:
+    """Say in the folder what it holds, and in which dtype it is computed; that one, or the one of the first run.
+
+    InputError when it holds something else already.
+    """
     job = {"version": __version__, "files": {file.name: file.stat().st_size for file in files}, "shard": config.shard}
     work: dict[str, Any] = asdict(config.work)
     job |= {name: work[name] for name in ("columns", "retention", "granularity", "checkpoint")}
@@ -124,12 +130,15 @@ def _claim(config: CorpusConfig, files: Sequence[Path]) -> None:
         held = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
     except (OSError, ValueError):
         held = {}
-    if held not in (None, job):
+    dtype = held.pop("dtype", "") if isinstance(held, dict) else ""
+    if held not in (None, job) or (held and dtype not in DTYPES):
         raise InputError(f"{config.out} holds another corpus, or other settings made it: give an empty folder")
     if held is None:
         if config.out.exists() and (not config.out.is_dir() or any(config.out.iterdir())):
             raise InputError(f"{config.out} is not an empty folder: give another")
         config.out.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f"{JOB}.{os.getpid()}")
-        temporary.write_text(json.dumps(job, indent=1), encoding="utf-8")
+        dtype = str(fastest_dtype(pick_device(config.device), one_bert_layer)).removeprefix("torch.")
+        temporary.write_text(json.dumps({**job, "dtype": dtype}, indent=1), encoding="utf-8")
         os.replace(temporary, path)
+    return str(dtype)

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from ..compress import Compressor
+from ..devices import settle_dtype
 from ..errors import InputError
 from .rows import BrokenRow, CorpusRow, rows_of, writer_of
 from .shards import Shard
@@ -54,6 +55,7 @@ class ShardWork:
         out: folder of what is written.
         retention, granularity: as of `CompressRequest`.
         checkpoint, device: as of `Compressor.load`.
+        dtype: that all workers compute in, "bfloat16" or "float32".
     """
 
     out: str
@@ -62,9 +64,11 @@ class ShardWork:
     granularity: str
     checkpoint: str | None = None
     device: str | None = None
+    dtype: str = "float32"
 
     def __call__(self) -> Callable[[Shard], CompressedShard]:
         torch.set_num_threads(1)  # workers share the cores
+        settle_dtype(getattr(torch, self.dtype))
         compressor = Compressor.load(self.checkpoint, self.device)
         return lambda shard: self.compress_shard(compressor, shard)
 

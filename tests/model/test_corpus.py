@@ -150,6 +150,10 @@ def test_the_same_job_goes_on_and_another_is_refused(tmp_path: Path) -> None:
     assert [shard.number for shard in CorpusJob.of(config).left] == [2]
     done(config)
     assert contents(config.out) == whole
+    for dtype in ("bfloat16", "float32"):  # whatever is the fastest now
+        job = json.loads((config.out / "job.json").read_text(encoding="utf-8")) | {"dtype": dtype}
+        (config.out / "job.json").write_text(json.dumps(job), encoding="utf-8")
+        assert CorpusJob.of(config).work.dtype == dtype
     with pytest.raises(InputError, match="holds another corpus"):
         CorpusJob.of(replace(config, retention=0.3))
     write_jsonl(source, ROWS[:-1])
