@@ -20,8 +20,8 @@ from ..denoiser.checkpoint import Checkpoint
 from ..errors import InputError
 from ..memory import bound_caches
 from ..pretrained import cache_dir
-from ..relevance.encoder import SHIPPED, Prefixes, SentenceEncoder
-from ..relevance.storage import load_stored
+from ..relevance.encoder import Prefixes, SentenceEncoder
+from ..relevance.storage import SHIPPED, load_stored
 from .export import export_layers
 from .runtime import KIND, ExportedEncoder
 
