@@ -35,6 +35,7 @@ from .prompt import Prompt, parse
 from .prompt.limits import check_length
 from .prompt.pieces import PieceSet, Rules
 from .prompt.pins import pins_for_breaks, pins_for_digits, pins_for_task, pins_for_words, pins_from_regex
+from .ranking import Ranking, rank
 from .reader import ReaderTokenizer, load_reader, prices
 from .relevance.encoder import SentenceEncoder
 from .relevance.features import Relevance
@@ -378,6 +379,10 @@ class Compressor:
     ) -> CompressedMessages:
         """Shorten chat messages under one budget; see `model.messages.compress_messages`."""
         return compress_messages(self, messages, retention, **options)
+
+    def rank(self, question: str, documents: Sequence[str], retention: float = 0.5, **options: Any) -> Ranking:
+        """Rank documents by a question and prune them under one budget; see `model.ranking.rank`."""
+        return rank(self, question, documents, retention, **options)
 
 
 def _from_hub(name: str) -> Path:

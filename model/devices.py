@@ -34,6 +34,7 @@ def pick_device(wanted: str | torch.device | None = None) -> torch.device:
     return device
 
 
+_settled: torch.dtype | None = None
 Work = Callable[[torch.device, torch.dtype], Callable[[], torch.Tensor]]  # made ready there and in it -> done once
 
 
@@ -56,7 +57,13 @@ def fastest_dtype(device: str | torch.device, work: Work = one_layer) -> torch.d
     Tried once a process and device, in some ten milliseconds on a CPU. What a CPU says of itself is not enough: with
     AVX512-BF16, one is three times as fast in it and another slower, and which it is hangs on the work.
     """
-    return _fastest_dtype(str(device), work)
+    return _settled or _fastest_dtype(str(device), work)
+
+
+def settle_dtype(dtype: torch.dtype) -> None:
+    """From now on compute in this dtype in this process: processes that share work must not each find another."""
+    global _settled
+    _settled = dtype
 
 
 @lru_cache

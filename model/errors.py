@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PACKAGE = __name__.partition(".")[0]  # "model" in a checkout, "diffumask" where it is installed
@@ -38,3 +40,12 @@ def install(extra: str = "") -> str:
 def not_installed(error: ModuleNotFoundError, extra: str = "") -> str:
     """What to do about a package that is missing, and that this extra brings."""
     return f"{error.name} is not installed here: activate the environment, or run `{install(extra)}`"
+
+
+@contextmanager
+def needs(extra: str) -> Iterator[None]:
+    """Around imports of what an extra brings. InputError says what to do where it is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise InputError(not_installed(error, extra)) from None

@@ -45,9 +45,10 @@ FLOORS = (
     {"model.evaluation"},
     {"model.training"},
     {"model.teacher"},
-    {"model", "model.llm", "model.llmlingua"},  # model/__init__.py itself, not what lies below it
+    {"model", "model.corpus", "model.llm", "model.llmlingua"},  # model/__init__.py itself, not what lies below it
+    {"model.onnx"},
     {"model.compress"},
-    {"model.messages"},
+    {"model.messages", "model.ranking"},
     {"model.integrations"},  # they are handed a compressor
     {"model.denoiser"},
     {"model.diffusion"},

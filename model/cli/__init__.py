@@ -1,5 +1,5 @@
-"""The command line: `diffumask compress|serve|proxy|teach|train|finetune|evaluate|report|bench|push|pull`; in a
-checkout `python -m model`.
+"""The command line: `diffumask compress|corpus|serve|proxy|teach|train|finetune|evaluate|report|bench|push|pull`; in
+a checkout `python -m model`.
 
 Exit status: 0 done, 2 a mistake in the input (one line on stderr), 130 interrupted, 141 the reader of the
 output went away. Only the sub-commands import torch, so that --help comes at once.
@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from .. import __version__
 from ..errors import InputError, not_installed, program
-from . import bench, compress, evaluate, finetune, hub, proxy, report, serve, teach, train
+from . import bench, compress, corpus, evaluate, finetune, hub, proxy, report, serve, teach, train
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -64,6 +64,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"diffumask {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in (compress, serve, proxy, teach, train, finetune, evaluate, report, bench, hub):
+    for module in (compress, corpus, serve, proxy, teach, train, finetune, evaluate, report, bench, hub):
         module.add(commands)
     return parser

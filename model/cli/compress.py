@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from .messages import as_json, is_messages, messages_of, read_messages, with_messages
 from .tools import Commands, add_device, command, count, write_out
+
+if TYPE_CHECKING:
+    from ..compress import Compressor
 
 MESSAGES_CHARACTERS = 5_000_000  # of a file with messages, images in it included
 BYTES_PER_CHARACTER = 4  # at most, in UTF-8
@@ -74,18 +77,23 @@ def add(commands: Commands) -> None:
     flag(
         "--checkpoint", metavar="DIR", help="folder of a checkpoint, or its name on the Hub (default: the shipped one)"
     )
+    flag(
+        "--backend",
+        choices=("torch", "onnx"),
+        default="torch",
+        help="what computes: torch (the default), or onnxruntime with weights of 8 bits, on the CPU",
+    )
     add_device(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from ..compress import Compressor
     from ..prompt.limits import MAX_CHARACTERS
 
     may_be_chat = arguments.messages or arguments.file.endswith(".json")
     text = read_prompt(arguments.file, MESSAGES_CHARACTERS if may_be_chat else MAX_CHARACTERS)
     chat = read_messages(text, arguments.file) if arguments.messages or (may_be_chat and is_messages(text)) else None
-    compressor = Compressor.load(arguments.checkpoint, arguments.device)
+    compressor = _loads(arguments.backend)(arguments.checkpoint, arguments.device)
     if chat is None:
         compressed = compressor.compress(text, arguments.retention, **_options(arguments))
         record, plain, verdict = compressed.to_json(), compressed.text, compressed.verdict
@@ -98,6 +106,16 @@ def run(arguments: argparse.Namespace) -> None:
         record, plain = {"messages": made, "retention": short.retention, "verdict": verdict.to_json()}, as_json(made)
     write_out(as_json(record, None) if arguments.json else plain)
     _say(verdict.lines() if arguments.verdict else verdict.summary())
+
+
+def _loads(backend: str) -> Callable[..., Compressor]:
+    if backend == "onnx":
+        from ..onnx.compressor import OnnxCompressor
+
+        return OnnxCompressor.load
+    from ..compress import Compressor
+
+    return Compressor.load
 
 
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:

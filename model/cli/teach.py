@@ -8,7 +8,7 @@ from pathlib import Path
 from ..data.fewshot import TRAIN_TASKS
 from ..data.kinds import LEARNT
 from ..errors import InputError
-from .tools import Commands, add_device, command, count, names
+from .tools import Commands, add_device, add_workers, command, cores, count, names
 
 HELD_OUT = ("agnews", "yelp", "yahoo")  # for evaluation only: never taught, never trained on
 
@@ -48,6 +48,7 @@ def add(commands: Commands) -> None:
         help="instead of tasks: kinds of prompts that ask about documents, whose answers are known, so that no target "
         f"is needed ({', '.join(LEARNT)}; all: all of these)",
     )
+    add_workers(parser, "kinds: ")
     flag("--pairs", type=count, default=100, metavar="N", help="how many there shall be in the end (default 100)")
     flag(
         "--method",
@@ -70,7 +71,9 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.kinds:
         from ..teacher.answers import teach_answers
 
-        teach_answers(arguments.data, arguments.out, LEARNT if arguments.kinds == ("all",) else arguments.kinds)
+        kinds = LEARNT if arguments.kinds == ("all",) else arguments.kinds
+        where = {"engine": arguments.engine, "workers": arguments.processes or cores(), "address": arguments.address}
+        teach_answers(arguments.data, arguments.out, kinds, **where)
         return
     for task in arguments.tasks:
         _check_trainable(task)

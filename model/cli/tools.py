@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import TypeAlias
 
@@ -33,6 +34,24 @@ def command(commands: Commands, name: str, about: str, examples: str, extra: str
 
 def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:N or mps (default: the best there is)")
+
+
+def add_workers(parser: argparse.ArgumentParser, of: str = "") -> None:
+    """The flags that say where work is done; of: what they are for."""
+    flag = parser.add_argument
+    flag("--processes", type=count, metavar="N", help=f"{of}how many work at once (default: one for each core)")
+    flag(
+        "--engine",
+        choices=("processes", "ray"),
+        default="processes",
+        help=f"{of}processes of this machine (the default), or Ray, whose machines must see the same folders",
+    )
+    flag("--address", metavar="URL", help=f"{of}of a Ray cluster, such as auto (default: one on this machine)")
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ..prompt import Prompt
@@ -12,4 +13,16 @@ class Compresses(Protocol):
 
     def compress(self, text: Prompt, retention: float, **options: Any) -> Any:
         """A result with a `trace`, of a prompt that is parsed already."""
+        ...
+
+
+class Ranks(Protocol):
+    """What is needed of a `model.Compressor` to rank documents and to shorten texts."""
+
+    def compress(self, text: str, retention: float, **options: Any) -> Any:
+        """A result with a `text`."""
+        ...
+
+    def rank(self, question: str, documents: Sequence[str], retention: float, **options: Any) -> Any:
+        """A `model.ranking.Ranking`."""
         ...

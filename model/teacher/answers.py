@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+from ..corpus.engines import run_tasks
 from ..data.asked import AskedData
 from ..data.asked_prompt import AskedPrompt
 from ..data.kinds import LEARNT, SPLITS
@@ -95,21 +98,65 @@ def read_answers(path: Path) -> list[AnsweredUnits]:
     return found
 
 
-def teach_answers(data: Path, out: Path, kinds: Sequence[str] = LEARNT, splits: Sequence[str] = SPLITS[:2]) -> None:
-    """Append the pairs of all prompts of the kinds that are not in the file yet.
+Key = tuple[str, str, int]  # kind, split, index
 
+
+@dataclass(frozen=True)
+class AnswerWork:
+    """Makes pairs; called in a worker, it returns the function that does so.
+
+    Attributes:
+        data: folder of the data sets.
+        done: pairs that are there already.
+        shares: each kind and split is cut into so many tasks.
+    """
+
+    data: str
+    done: frozenset[Key]
+    shares: int
+
+    def __call__(self) -> Callable[[Key], tuple[Key, list[AnsweredUnits]]]:
+        source = AskedData(Path(self.data))
+        return lambda task: (task, list(self.pairs(source, *task)))
+
+    def pairs(self, source: AskedData, kind: str, split: str, share: int) -> Iterator[AnsweredUnits]:
+        """Those of every so-manieth prompt that are not there yet."""
+        for asked in source.prompts(kind, split):
+            if asked.index % self.shares == share and (kind, split, asked.index) not in self.done:
+                pair = AnsweredUnits.of(asked, split)
+                if pair is not None:
+                    yield pair
+
+
+def teach_answers(
+    data: Path,
+    out: Path,
+    kinds: Sequence[str] = LEARNT,
+    splits: Sequence[str] = SPLITS[:2],
+    *,
+    engine: str = "processes",
+    workers: int = 1,
+    address: str | None = None,
+) -> None:
+    """Append the pairs of all prompts of the kinds that are not in the file yet; each kind once it is whole.
+
+    engine, workers, address: as of `model.corpus.engines.run_tasks`; the same pairs, whichever.
     Raises InputError for an unknown kind or a missing data set.
     """
-    source = AskedData(data)
     done = {(pair.kind, pair.split, pair.index) for pair in _mended(out)} if out.exists() else set()
+    alone = engine == "processes" and workers == 1
+    shares = 1 if alone else workers
+    work = AnswerWork(str(data.resolve()), frozenset(done), shares)
+    tasks = [(kind, split, share) for kind in kinds for split in splits for share in range(shares)]
+    results = map(work(), tasks) if alone else run_tasks(work, tasks, engine=engine, workers=workers, address=address)
     out.parent.mkdir(parents=True, exist_ok=True)
+    made: dict[tuple[str, str], list[list[AnsweredUnits]]] = defaultdict(list)
     with open(out, "a", encoding="utf-8") as file:
-        for kind in kinds:
-            for split in splits:
-                for asked in tqdm(source.prompts(kind, split), desc=f"{kind} {split}", unit="prompt"):
-                    pair = None if (kind, split, asked.index) in done else AnsweredUnits.of(asked, split)
-                    if pair is not None:
-                        file.write(pair.to_json() + "\n")
+        for (kind, split, _), pairs in tqdm(results, total=len(tasks), unit="task"):
+            made[kind, split].append(pairs)
+            if len(made[kind, split]) == shares:
+                whole = sorted(chain(*made.pop((kind, split))), key=lambda pair: pair.index)
+                file.write("".join(pair.to_json() + "\n" for pair in whole))
                 file.flush()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from model.devices import Work, fastest_dtype, one_layer
+from model.devices import Work, fastest_dtype, one_layer, settle_dtype
 from model.layers import one_bert_layer
 
 
@@ -26,6 +26,13 @@ def test_the_fastest_dtype_is_tried_once_a_device() -> None:
 
     assert fastest_dtype("cpu", work) == fastest_dtype(torch.device("cpu"), work)
     assert made == [torch.float32, torch.bfloat16]
+
+
+def test_a_dtype_can_be_settled_without_a_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("model.devices._settled", None)  # and back again afterwards
+    for dtype in (torch.bfloat16, torch.float32):
+        settle_dtype(dtype)
+        assert fastest_dtype("cpu", one_bert_layer) == dtype
 
 
 def test_where_a_dtype_has_no_kernel_float32_does() -> None:

@@ -99,6 +99,11 @@ def test_teaching_again_adds_nothing_and_mends_what_was_cut_off(folder: Path, pa
     assert pairs.read_text(encoding="utf-8") == whole
 
 
+def test_several_processes_make_the_same_pairs(folder: Path, pairs: Path, tmp_path: Path) -> None:
+    teach_answers(folder, tmp_path / "together.jsonl", [KIND], workers=2)
+    assert (tmp_path / "together.jsonl").read_text(encoding="utf-8") == pairs.read_text(encoding="utf-8")
+
+
 def test_pairs_of_other_data_are_refused(folder: Path, pairs: Path, tmp_path: Path) -> None:
     other = json.loads(pairs.read_text(encoding="utf-8").splitlines()[0]) | {"sha256": "0" * 64}
     pairs.write_text(json.dumps(other) + "\n", encoding="utf-8")
