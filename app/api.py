@@ -286,10 +286,9 @@ def _pins(pins: object) -> dict[int, bool]:
 
 def _parts(parts: object) -> list[tuple[int, int, str]]:
     """[[0, 12, "instruction"]] as tuples; that they lie in the text is checked by `parse`."""
-    rows = parts if isinstance(parts, list) else [None]
-    if not all(isinstance(row, list) and len(row) == 3 for row in rows):
+    if not isinstance(parts, list) or not all(isinstance(row, list) and len(row) == 3 for row in parts):
         raise InputError('parts must be a list like [[0, 12, "instruction"]]: start, end and role of each')
-    return [(row[0], row[1], row[2]) for row in rows]
+    return [(start, end, role) for start, end, role in parts]
 
 
 def _prompt(text: str, parts: object) -> str | Prompt:

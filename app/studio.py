@@ -144,7 +144,7 @@ class Studio:
         pieces = tokenizer([token.text for token in prompt.tokens], add_special_tokens=False)["input_ids"]
         return [max(1, len(ids)) for ids in pieces]
 
-    def document(self, run_id: str, request: CompressRequest, counter: str = OWN, **more: object) -> str:
+    def document(self, run_id: str, request: CompressRequest, counter: str = OWN, **more: Any) -> str:
         """The first line that the canvas gets of a run; counter: one of `counters`. Raises InputError."""
         prompt, more = request.prompt, {**more, "counter": counter}
         subwords = self.counters.count(counter, prompt)

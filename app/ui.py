@@ -14,6 +14,7 @@ from app.components.counting import OWN
 from app.components.forms import INSTANT, MODEL_QUEUE
 from app.correct.tab import CorrectTab, correct_tab
 from app.corrections.tab import corrections_tab
+from app.explore.pasted import prompt_text
 from app.explore.tab import ExploreTab, explore_tab
 from app.hosting.serve import host
 from app.hosting.uploads import AGE, LOOK, clean_up
@@ -61,7 +62,7 @@ def build(studio: Studio) -> gr.Blocks:
 def _lead_to_correct(explore: ExploreTab, correct: CorrectTab, tabs: gr.Tabs) -> None:
     """Correct this by hand: open Explore's prompt in the Correct tab."""
     moved = explore.correct_this.click(
-        lambda text, retention: (text, retention, gr.Tabs(selected="correct")),
+        lambda text, retention: (prompt_text(text), retention, gr.Tabs(selected="correct")),
         [explore.text, explore.retention],
         [correct.text, correct.retention, tabs],
         **INSTANT,

@@ -3,10 +3,13 @@ import { number } from '../shared/format.js';
 import { maskAt } from './budget.js';
 import { shade } from './chips.js';
 import { hint } from './hint.js';
+import { History } from './history.js';
+import { takeDrops, takeLinks } from './inbox.js';
 import { showCounts, showResult } from './panel.js';
 import { Player } from './player.js';
 import { DROP, KEEP, OPEN } from './run.js';
 import { listenToInputs, listenToSlider, markSlider } from './slider.js';
+import { Use } from './use.js';
 import { marksWith, showLengths, showVerdict, spansOf, wholeText } from './verdict.js';
 
 const KEYS = { ' ': 'play', ArrowLeft: 'back', ArrowRight: 'forward', Home: 'first', End: 'last' };
@@ -27,12 +30,20 @@ export class Explore {
   constructor(canvas) {
     const { find, settings, trigger } = canvas;
     this.canvas = canvas;
+    this.use = new Use(canvas);
+    this.history = new History(canvas);
+    Object.assign(this.acts, this.use.acts, this.history.acts);
     this.player = new Player(() => this.redraw(), () => Number(find('.dm-speed select').value));
     find('.dm-scrub').addEventListener('input', (event) => this.player.pauseAt(Number(event.target.value)));
     if (!settings.slider) return;
     const release = () => canvas.run && trigger('resample', {});
     listenToSlider(settings.slider, (retention) => this.preview(retention), release);
     listenToInputs(settings.inputs, (text) => this.onInput(text));
+    takeDrops({ text: settings.inputs.text, file: settings.file });
+    takeLinks((link) => trigger('link', { link }));
+    find('.dm-scroll').addEventListener('change', ({ target }) => {
+      if (target.dataset.role !== undefined) this.onRole(Number(target.dataset.role), target.value);
+    });
   }
 
   onDocument(isSame) {
@@ -40,6 +51,7 @@ export class Explore {
     const quiet = Boolean(doc.quiet) && isSame; // the prompt is on screen: its mask changes once, when the run is done
     this.#settingsChanged = false;
     this.#setStale(false);
+    find('.dm').dataset.running = '';
     if (!isSame) find('.dm-verdict').hidden = true;
     if (!quiet) chips.showScores(null);
     find('.dm-scrub').max = doc.steps;
@@ -53,8 +65,11 @@ export class Explore {
   onEnd() {
     this.player.onEnd();
     const { run, chips, settings } = this.canvas;
+    delete this.canvas.find('.dm').dataset.running;
     if (!run.end.verdict) return;
     showVerdict(this.canvas, run.end.verdict);
+    if (run.end.use) this.use.show(run.end.use);
+    this.history.add(this.canvas.doc, run);
     const { clean } = run.end.verdict;
     markSlider(settings.slider, clean, `From ${clean} % on the task and all rules can stay whole`);
     if (this.#fixed) chips.reveal(...this.#fixed);
@@ -86,6 +101,14 @@ export class Explore {
     trigger('fix', { marks: marksWith(doc.pins, spans, mark) });
   }
 
+  /** A part was given another role. */
+  onRole(at, role) {
+    const { doc, trigger } = this.canvas;
+    const { first, last } = doc.shots[at];
+    this.canvas.setState('fixing');
+    trigger('role', { first, last, role });
+  }
+
   hint(i) {
     return this.canvas.run ? hint(this.canvas, i, this.player.at) : '';
   }
@@ -93,6 +116,7 @@ export class Explore {
   onRefused() {
     const { run } = this.canvas;
     this.#fixed = null;
+    delete this.canvas.find('.dm').dataset.running;
     if (run && !run.end) this.player.setPlaying(false);
     this.canvas.setState('refused');
   }
@@ -107,7 +131,8 @@ export class Explore {
   /** The mask at another retention, as the last step would have it. */
   preview(retention) {
     const { doc, run } = this.canvas;
-    if (run?.end) this.player.showPreview(maskAt(run, retention, doc.retention));
+    const asked = doc?.setup ? doc.setup.retention / 100 : doc?.retention; // of messages a little less is asked
+    if (run?.end) this.player.showPreview(maskAt(run, retention, asked));
   }
 
   redraw() {
