@@ -42,7 +42,6 @@ class Comparisons:
         self.studio = studio
         self._latest: OrderedDict[str, Comparison] = OrderedDict()
         self._lock = threading.Lock()
-        self._turn = threading.Lock()  # of the models in this process: they answer one prompt at a time
 
     def get(self, id: str | None) -> Comparison:
         """One of the latest comparisons. InputError when it is not known."""
@@ -131,7 +130,7 @@ class Comparisons:
 
     def _answers(self, comparison: Comparison, writer: Writer) -> Iterator[bool]:
         prompts = [side.text for side in comparison.sides]
-        for events in answer_side_by_side(writer, prompts, comparison.limit, self._turn, comparison.stop):
+        for events in answer_side_by_side(writer, prompts, comparison.limit, self.studio.answering, comparison.stop):
             for event in events:
                 if isinstance(event, AnswerPiece):
                     comparison.hear(event.side, event.text, event.seconds)

@@ -11,6 +11,7 @@ from app.components.canvas import retention_slider, token_canvas
 from app.components.forms import INSTANT, MODEL_QUEUE, Form
 from app.components.sampling import SamplingBoxes, sampling_boxes
 from app.examples import example_prompts
+from app.explore.check_tab import check_fold
 from app.explore.events import ExploreEvents
 from app.explore.files import FILE_KINDS
 from app.explore.setup import SETTINGS
@@ -63,6 +64,8 @@ def explore_tab(studio: Studio, counter: gr.State) -> ExploreTab:
         roles=ROLE_TITLES,
         elem_id="explore-canvas",
     )
+    last_run = gr.State(None)
+    check_fold(studio, last_run)
     with gr.Accordion("Charts of this run", open=False, elem_id="charts"):
         confidence = gr.Plot(label="Keep probability", show_label=False)
         with gr.Row():
@@ -73,7 +76,7 @@ def explore_tab(studio: Studio, counter: gr.State) -> ExploreTab:
         **vars(settings),
         counter=counter,
         canvas=canvas,
-        last_run=gr.State(None),
+        last_run=last_run,
         by_hand=gr.State(None),
         file=file,
         confidence=confidence,

@@ -18,6 +18,7 @@ from app.compare.comparison import Comparison
 from app.compare.comparisons import Comparisons
 from app.compare.events import ArmsRequest
 from app.compare.sides import ComparedSide, Prices
+from app.components.forms import Visitor
 from app.studio import Studio
 from model.errors import InputError
 from model.evaluation.methods.baselines import first_tokens
@@ -257,7 +258,7 @@ def test_cancel_keeps_what_came_and_asks_for_no_vote(comparing: Studio, server: 
 def test_a_key_goes_to_its_own_address_only() -> None:
     def answerer(where: str = THERE, **given: Any) -> Answerer:
         page = {"local": "", "chat": False, "url": "https://a.example", "model": "m", "key": "", "kept_key": None}
-        return Answerer.read({"where": where, **page, "limit": 16, **given})
+        return Answerer.read({"where": where, **page, "limit": 16, "visitor": Visitor(), **given})
 
     def asked(url: str, key: str, kept: EndpointKey | None) -> tuple[Any, EndpointKey | None]:
         made = answerer(url=url, key=key, kept_key=kept)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.browsing import explore, needs_chromium, states, wait_for_text
+from tests.support.fake_endpoint import FakeEndpoint
 
 pytestmark = needs_chromium
 
@@ -123,3 +124,17 @@ def test_what_a_part_is_can_be_said_and_undone(page: Any) -> None:
     page.wait_for_function("() => document.querySelectorAll('#explore-canvas .dm-runs option').length === 3")
     done(page)
     assert "The team won.\nAnswer: Sports" in page.inner_text(OUT)
+
+
+def test_the_answers_are_checked_by_an_endpoint(page: Any, server: FakeEndpoint) -> None:
+    explore(page, PROMPT)
+    page.click("#check > button")
+    page.fill("#check-questions textarea", "Who won?\nWhat fell?\n\nWho won?")
+    page.click("#check-who > button")
+    page.locator("#check-who").get_by_text("An endpoint", exact=True).click()
+    page.fill("#check-endpoint-url :is(input, textarea)", server.url)
+    page.fill("#check-endpoint-model :is(input, textarea)", "good")
+    page.click("#check-run")
+    wait_for_text(page, "#check-answers", "0 of 2 answers agree: too few to tell")
+    cells = page.locator("#check-answers tbody tr").first.locator("td").all_inner_texts()
+    assert cells[0] == "Who won?" and cells[1].startswith("Hello") and cells[3] == "no"
