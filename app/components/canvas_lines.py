@@ -77,7 +77,7 @@ def document_line(
                 {"name": name, "first": part.first, "last": part.last, "role": part.role}
                 for part, name in zip(prompt.parts, names or part_names(prompt), strict=True)
             ],
-            "units": [[unit.first, unit.last] for unit in prompt.units],
+            "units": [[unit.first, unit.last, unit.kind] for unit in prompt.units],
             "pins": "".join(_pin(pins.get(i), i in by_hand) for i in range(len(tokens))),
             "subwords": list(subwords) or [1] * len(tokens),
             "retention": config.retention,

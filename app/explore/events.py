@@ -21,6 +21,7 @@ from app.explore.permalink import packed, unpacked
 from app.explore.setup import ByHand, Setup, said_of, settings_of
 from app.explore.snippets import snippets
 from app.explore.structure import with_role
+from app.explore.why import why_units
 from app.studio import Studio
 from model.compress import CompressRequest
 
@@ -223,9 +224,14 @@ class ExploreEvents:
                 yield ExplorePage(canvas=lines)
         self.studio.remember(run_id, run)
         lengths = all_lengths(run.trace, asked.request.pieces)
-        shown = {**lengths, "verdict": verdict_panel(run.result()), "use": asked.use}
+        shown = {**lengths, "verdict": verdict_panel(run.result()), "use": asked.use, "why": self._why(asked.request)}
         lines += end_line(run.trace, run.seconds, run.checkpoint, **shown)
         yield ExplorePage(canvas=lines, last_run=run_id)
+
+    def _why(self, request: CompressRequest) -> dict[str, Any]:
+        """What relates the units to what is asked, and to each other; {} where words alone are decided."""
+        encoder = None if request.rules.free else self.studio.compressor.encoder
+        return self.studio.served.run(why_units, encoder, request.prompt)
 
     @reads(LastRunRequest, refused=_on_canvas)
     def stop(self, request: LastRunRequest) -> ExplorePage:

@@ -9,20 +9,30 @@ import { showCounts, showResult } from './panel.js';
 import { Player } from './player.js';
 import { DROP, KEEP, OPEN } from './run.js';
 import { listenToInputs, listenToSlider, markSlider } from './slider.js';
+import { reasons, UnitCard } from './unit.js';
 import { Use } from './use.js';
 import { marksWith, showLengths, showVerdict, spansOf, wholeText } from './verdict.js';
 
-const KEYS = { ' ': 'play', ArrowLeft: 'back', ArrowRight: 'forward', Home: 'first', End: 'last' };
+const KEYS = {
+  ' ': 'play', ArrowLeft: 'back', ArrowRight: 'forward', Home: 'first', End: 'last',
+  ArrowDown: 'next-unit', ArrowUp: 'last-unit', Escape: 'unit-close',
+};
 
 export class Explore {
   role = 'group';
-  label = 'Prompt; space plays, arrows step';
+  label = 'Prompt; space plays, left and right step, up and down choose a sentence';
   acts = {
     first: () => this.player.pauseAt(0),
     back: () => this.player.pauseAt(this.player.at - 1),
     play: () => this.player.setPlaying(!this.player.playing),
     forward: () => this.player.pauseAt(this.player.at + 1),
     last: () => this.player.pauseAt(this.canvas.run.steps.length),
+    'next-unit': () => this.#chooseUnit(() => this.unit.step(1)),
+    'last-unit': () => this.#chooseUnit(() => this.unit.step(-1)),
+    'unit-keep': () => this.#fixUnit('K'),
+    'unit-drop': () => this.#fixUnit('D'),
+    'unit-free': () => this.#fixUnit('.'),
+    'unit-question': () => this.#name(this.unit.unit, 'question'),
   };
   #settingsChanged = false; // since the run began
   #fixed = null; // [first, last) of what was kept by the last click
@@ -32,7 +42,9 @@ export class Explore {
     this.canvas = canvas;
     this.use = new Use(canvas);
     this.history = new History(canvas);
-    Object.assign(this.acts, this.use.acts, this.history.acts);
+    this.unit = new UnitCard(canvas);
+    Object.assign(this.acts, this.use.acts, this.history.acts, this.unit.acts);
+    find('.dm-scroll').addEventListener('click', (event) => this.#onClick(event));
     this.player = new Player(() => this.redraw(), () => Number(find('.dm-speed select').value));
     find('.dm-scrub').addEventListener('input', (event) => this.player.pauseAt(Number(event.target.value)));
     if (!settings.slider) return;
@@ -52,7 +64,10 @@ export class Explore {
     this.#settingsChanged = false;
     this.#setStale(false);
     find('.dm').dataset.running = '';
-    if (!isSame) find('.dm-verdict').hidden = true;
+    if (!isSame) {
+      find('.dm-verdict').hidden = true;
+      this.unit.close();
+    }
     if (!quiet) chips.showScores(null);
     find('.dm-scrub').max = doc.steps;
     this.player.start(run, quiet);
@@ -103,10 +118,37 @@ export class Explore {
 
   /** A part was given another role. */
   onRole(at, role) {
-    const { doc, trigger } = this.canvas;
-    const { first, last } = doc.shots[at];
+    this.#name(this.canvas.doc.shots[at], role);
+  }
+
+  #name({ first, last }, role) {
     this.canvas.setState('fixing');
-    trigger('role', { first, last, role });
+    this.canvas.trigger('role', { first, last, role });
+  }
+
+  #onClick(event) {
+    const i = this.canvas.chips.tokenAt(event);
+    if (i >= 0) this.#chooseUnit(() => this.unit.choose(i));
+  }
+
+  #chooseUnit(choose) {
+    if (!this.canvas.run) return;
+    choose();
+    this.#explain();
+  }
+
+  #explain() {
+    if (!this.unit.unit) return;
+    const { at, preview } = this.player;
+    const { run, doc, find } = this.canvas;
+    const isKept = preview ? (i) => preview[i] === 1 : (i) => run.stateAt(i, at) === KEEP;
+    this.unit.explain(reasons(this.canvas, this.unit.unit, at, isKept));
+    find('[data-act=unit-question]').hidden = Boolean(doc.chat);
+  }
+
+  #fixUnit(mark) {
+    const { first, last } = this.unit.unit;
+    this.onPlace({ fix: `${first}-${last}`, mark });
   }
 
   hint(i) {
@@ -138,6 +180,7 @@ export class Explore {
   redraw() {
     if (this.player.preview) drawPreview(this.canvas, this.player.preview);
     else drawStep(this.canvas, this.player);
+    this.#explain();
     if (this.canvas.run.end?.verdict) showLengths(this.canvas);
   }
 }
