@@ -31,7 +31,7 @@ def test_a_click_says_why_and_what_can_be_done(page: Any) -> None:
     token(page, "explore-canvas", 10).click()
     card = page.locator("#explore-canvas .dm-unit")
     assert "Harbourmasters" in card.locator(".dm-unit-text").inner_text()
-    assert "At step 8 the model would keep it with" in card.locator(".dm-unit-why").inner_text()
+    assert "At step 8 the model gave it" in card.locator(".dm-unit-why").inner_text()
     page.locator("#explore-canvas .dm-scroll").press("ArrowDown")
     assert "Never pay in cash." in card.locator(".dm-unit-text").inner_text()
     card.get_by_role("button", name="Drop it").click()

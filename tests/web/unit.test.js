@@ -16,7 +16,7 @@ test('what is said already depends on what is kept at the step', () => {
   const unit = { at: 1, first: 0, last: 3 };
   const says = reasons({ doc, run }, unit, 1, (i) => i >= 3);
   expect(says[0]).toContain('80 %');
-  expect(says).toContain('At step 1 the model would keep it with 90 %.');
+  expect(says[1]).toBe('At step 1 the model gave it 90 % to be kept; it goes, for what is likelier fills the length.');
   expect(says).toContain('Notes as a whole: 50 %.');
   expect(says.at(-1)).toBe('Said already by what is kept: “Nine it is”');
   expect(reasons({ doc, run }, unit, 1, () => false).join()).not.toContain('Said already');
@@ -31,5 +31,5 @@ test('before the first step nothing is said that is not known', () => {
 test('where units are not judged, their words are', () => {
   const words = { probability: byte(0.2, 0.4, 0.6, 1, 1, 1), units: '', shots: [0.5] };
   const says = reasons({ doc, run: { ...run, steps: [words] } }, { at: 1, first: 0, last: 3 }, 1, () => false);
-  expect(says).toContain('At step 1 the model would keep it with 40 %.');
+  expect(says).toContain('At step 1 the model gave it 40 % to be kept.');
 });

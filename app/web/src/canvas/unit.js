@@ -90,6 +90,13 @@ function likely({ units, probability }, unit, first, last) {
   return Math.round(shares.reduce((sum, byte) => sum + byte, 0) / shares.length / 2.55);
 }
 
+// What the model thought of it at a step, and why it nevertheless went the other way.
+function judged(percent, at, kept, { steps, end }) {
+  const says = `At step ${at} the model gave it ${percent} % to be kept`;
+  if (!end || at < steps.length || (percent >= 50) === kept) return `${says}.`;
+  return `${says}; ${kept ? 'it stays, for there was room for it' : 'it goes, for what is likelier fills the length'}.`;
+}
+
 const codeOf = (character) => character.charCodeAt(0);
 
 /**
@@ -103,7 +110,7 @@ export function reasons({ doc, run }, { at: unit, first, last }, at, isKept) {
   const rank = why.asked?.[unit];
   if (rank !== undefined) says.push(`Nearer to the ${why.to} than ${rank} % of the sentences and lines.`);
   const step = at > 0 ? run.steps[at - 1] : null;
-  if (step) says.push(`At step ${at} the model would keep it with ${likely(step, unit, first, last)} %.`);
+  if (step) says.push(judged(likely(step, unit, first, last), at, isKept(first), run));
   const part = doc.shots.findIndex((shot) => shot.first <= first && first < shot.last);
   if (step && part >= 0) says.push(`${doc.shots[part].name} as a whole: ${Math.round(100 * step.shots[part])} %.`);
   const twin = (why.like?.[unit] ?? []).find((other) => isKept(doc.units[other][0]));
