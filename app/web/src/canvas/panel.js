@@ -34,7 +34,7 @@ export function showResult(canvas, isKept, title) {
   });
   canvas.say('.dm-after', `${number(before)} → ${number(after)}`);
   find('.dm-counter select').value = doc.counter;
-  canvas.say('.dm-after-note', `tokens as counted by ${doc.counter}, ${percent(before - after, before)} fewer`);
+  canvas.say('.dm-after-note', `${doc.counter} tokens, ${percent(before - after, before)} fewer`);
   showMoney(canvas, before, after);
   const [time, note] = duration(canvas.run);
   canvas.say('.dm-time', time);
