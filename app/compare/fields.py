@@ -61,7 +61,7 @@ def arm_fields() -> dict[str, Any]:
 
 
 def _percent(arm: Arm, elem_id: str) -> gr.Slider:
-    label = "Keep (% of words)"
+    label = "Keep at most (% of tokens)"
     return gr.Slider(
         5, 100, arm.percent, step=1, label=label, visible=arm.sized, min_width=150, buttons=[], elem_id=elem_id
     )

@@ -13,7 +13,7 @@ from annotations.store import Store
 from app.answering.answerer import THERE, Answerer, EndpointKey
 from app.answering.side_by_side import AnswerEnd, AnswerEvent, AnswerPiece, answer_side_by_side
 from app.compare import view
-from app.compare.arms import DIFFUMASK, FIRST, FULL, HUMAN, NONE, RANDOM, Arm
+from app.compare.arms import BM25, DENSE, DIFFUMASK, FIRST, FULL, HUMAN, NONE, RANDOM, Arm
 from app.compare.comparison import Comparison
 from app.compare.comparisons import Comparisons
 from app.compare.events import ArmsRequest
@@ -276,3 +276,15 @@ def test_a_key_goes_to_its_own_address_only() -> None:
         answerer().writer((), False, True)
     with pytest.raises(InputError, match="one of the models in the list"):
         answerer("here", local="/etc").writer(("smollm2",), True, False)
+
+
+def test_sentences_are_taken_by_the_question(comparing: Studio) -> None:
+    context = "Boats are blue and large. Pay at the office in cash. It rained all day long. Dogs are kept on a lead."
+    side = Comparisons(comparing)._side(Arm(BM25, 30), context, "Where do I pay in cash?")
+    assert side.text == "Pay at the office in cash.\n\nWhere do I pay in cash?"
+    with pytest.raises(InputError, match="needs a question"):
+        Comparisons(comparing)._side(Arm(BM25, 30), context, " ")
+    with pytest.raises(InputError, match="no sentence encoder"):
+        Comparisons(comparing)._side(Arm(DENSE, 30), context, "Who?")
+    encoded = Studio(comparing.settings)
+    assert "cash" in Comparisons(encoded)._side(Arm(DENSE, 30), context, "How do I pay?").text
