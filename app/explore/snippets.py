@@ -19,6 +19,7 @@ from model.compress import CompressRequest
 
 ORIGIN = "https://diffumask.invalid"  # replaced in the browser
 EMBEDDED = 4000  # characters of a prompt that stand in a snippet; a longer one is read from a file
+MOST_PINS = 1000  # that a program for this server names one by one
 _FILE = "prompt.txt"
 _WIDTH = 100
 _SETTINGS = (
@@ -71,10 +72,10 @@ def _for_text(
     short = f"short = compressor.compress({given}, {options})\n"
     asked = {"text": text, **settings, **_pins_in_json(request.pins), **({"parts": list(parts)} if parts else {})}
     shorten = f"shorten = RunnableLambda(lambda prompt: compressor.compress({given}, {options}).text)\n"
+    server = {"curl": _curl(asked), "JavaScript": _javascript(asked)} if len(request.pins) <= MOST_PINS else {}
     return {
         "Python": f"{head}{short}print(short.text)\nprint(short.verdict)  # what was lost\n",
-        "curl": _curl(asked),
-        "JavaScript": _javascript(asked),
+        **server,
         "LangChain": f"from langchain_core.runnables import RunnableLambda\n\n{head}{shorten}"
         "chain = shorten  # | your model\nprint(chain.invoke(prompt))\n",
         "LiteLLM": f"import litellm\n\n{head}{short}"
@@ -138,18 +139,27 @@ def _for_messages(chat: Chat, settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _curl(asked: Mapping[str, Any]) -> str:
-    data = json.dumps(asked, ensure_ascii=False)
+    post = "curl -s -H 'Content-Type: application/json' -d"
+    if len(asked["text"]) > EMBEDDED:  # more than a command may be long; needs jq
+        rest = shlex.quote(json.dumps({**asked, "text": ""}, ensure_ascii=False))
+        ask = f"jq -Rs --argjson rest {rest} '$rest + {{text: .}}' {_FILE} | {post} @- $url"
+    else:
+        ask = f"{post} {shlex.quote(json.dumps(asked, ensure_ascii=False))} $url"
     return (
         f"url={ORIGIN}/gradio_api/call/v2/compress\n"
-        f"id=$(curl -s -H 'Content-Type: application/json' -d {shlex.quote(data)} $url | cut -d'\"' -f4)\n"
+        f"id=$({ask} | cut -d'\"' -f4)\n"
         "curl -sN $url/$id  # the answer is the line that begins with data:\n"
     )
 
 
 def _javascript(asked: Mapping[str, Any]) -> str:
+    is_long = len(asked["text"]) > EMBEDDED
+    read = "import { readFileSync } from 'node:fs';\n\n" if is_long else ""
+    given = {**asked, "text": ""} if is_long else asked
+    text = f", text: readFileSync('{_FILE}', 'utf8')" if is_long else ""
     return (
-        f"const url = '{ORIGIN}/gradio_api/call/v2/compress';\n"
-        f"const body = JSON.stringify({json.dumps(asked)});\n"
+        f"{read}const url = '{ORIGIN}/gradio_api/call/v2/compress';\n"
+        f"const body = JSON.stringify({{ ...{json.dumps(given)}{text} }});\n"
         "const headers = { 'Content-Type': 'application/json' };\n"
         "const { event_id: id } = await (await fetch(url, "
         "{ method: 'POST', headers, body })).json();\n"

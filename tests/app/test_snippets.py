@@ -99,7 +99,7 @@ def test_a_long_prompt_is_read_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_
     text, programs = shown(PROMPT * 20)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "prompt.txt").write_text(PROMPT * 20, encoding="utf-8")
-    assert len(programs["Python"]) < EMBEDDED
+    assert all(len(program) < EMBEDDED for program in programs.values())
     assert printed(programs["Python"], monkeypatch).startswith(text + "\n")
 
 
@@ -116,6 +116,20 @@ def test_the_python_program_runs_alone_on_the_shipped_model(tmp_path: Path) -> N
         check=False,
     )
     assert done.returncode == 0 and "How do I pay?" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(("title", "program", "file"), [("JavaScript", "node", "a.mjs"), ("curl", "bash", "a.sh")])
+def test_a_long_prompt_goes_to_this_server_from_a_file(
+    url: str, tmp_path: Path, title: str, program: str, file: str
+) -> None:
+    if not all(map(shutil.which, ("node", "curl", "jq"))):
+        pytest.skip("no JavaScript, curl or jq here")
+    text, programs = shown(PROMPT * 20)
+    (tmp_path / "prompt.txt").write_text(PROMPT * 20, encoding="utf-8")
+    (tmp_path / file).write_text(programs[title].replace(ORIGIN, url.rstrip("/")), encoding="utf-8")
+    done = subprocess.run([program, file], cwd=tmp_path, capture_output=True, text=True, check=False)
+    shown_there = json.dumps(text)[1:-1] if title == "curl" else text + "\n"
+    assert shown_there in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("name", VARIANTS)
