@@ -21,7 +21,10 @@ from annotations.errors import RecordError, StoreError
 from annotations.results import Filter
 from app.hosting.people import check_pattern, signed_in_name
 from app.studio import Studio
+from model.compress import CompressRequest
 from model.errors import InputError
+from model.prompt import Prompt, parse
+from model.prompt.limits import check_length
 
 LIST_LIMIT = 100  # corrections in one answer
 LIST_TOKENS = 1_000_000  # and their tokens
@@ -58,37 +61,72 @@ class Endpoints:
         seed: int = 0,
         keep: str = "",
         pins: dict[str, bool] | None = None,
+        granularity: str = "unit",
+        keep_words: list[str] | None = None,
+        keep_digits: bool = False,
+        keep_breaks: bool = False,
+        keep_task: bool = True,
+        guards: bool = True,
+        least: float = 0.7,
+        least_demonstration: float = 0.5,
+        parts: list[list[Any]] | None = None,
+        tokens: bool = False,
     ) -> dict[str, Any]:
         """Shorten a prompt for a language model: drop what it can do without, down to the share asked for.
 
         The answer holds the short text ("compressed"), the share and counts of what was kept ("retention",
-        "prompt_tokens", "kept_tokens"), what it costs ("verdict", with "warnings" to read), the model ("checkpoint"),
-        the time ("seconds"), and for each word of the prompt ("tokens") its text, start, end, part ("shot"), whether
-        it is kept, and in which step and how confidently that was decided. Instruction and question stay whole;
-        where they alone are longer than the share asked for, the answer is longer, and a warning says so.
+        "prompt_tokens", "kept_tokens"), what it costs ("verdict", with "warnings" to read), the model ("checkpoint")
+        and the time ("seconds"). Instruction and question stay whole; where they alone are longer than the share
+        asked for, the answer is longer, and a warning says so.
 
         Args:
-            text: The prompt, at most 200,000 characters. Examples in it, as question and answer, are recognised.
+            text: The prompt, at most 200,000 characters. Its documents, examples, turns, code and data are recognised.
             retention: Share of the words to keep, above 0 and at most 1, for example 0.35.
             steps: Denoising steps, 1 to 64; more of them decide more carefully.
             threshold: Confidence, from 0 to below 1, that a word needs to be decided before the last step.
             seed: A whole number; the same seed gives the same answer.
             keep: Regular expression; words that a match touches are kept. Empty for none.
             pins: Words to keep (true) or drop (false) for certain, by their place in "tokens", as {"3": true}.
+            granularity: What is kept or dropped at once: unit (sentences, items, lines), part (whole documents), token.
+            keep_words: Words and phrases that are always kept.
+            keep_digits: Whether every word with a digit is kept.
+            keep_breaks: Whether every line break is kept.
+            keep_task: Whether instruction and question stay whole.
+            guards: Whether a sentence with a negation, limit or condition is kept or dropped whole.
+            least: With granularity token, the share of a sentence's words that stays if any does.
+            least_demonstration: The share of an example that stays, besides its answer, if any does.
+            parts: The parts of the prompt where they are not to be detected, as [[start, end, role]] in characters;
+                a role is instruction, demonstration, document, turn, code, data, question or text.
+            tokens: Whether to list every word of the prompt ("tokens"): its text, start, end, part, whether it is
+                kept, and in which step and how confidently that was decided. About 100 bytes a word.
         """
-        _check("text", text, str)
-        _check("keep", keep, str)
-        _check("steps", steps, int)
-        _check("seed", seed, int)
-        _check("retention", retention, (int, float))
-        _check("threshold", threshold, (int, float))
+        for name, value in (("text", text), ("keep", keep), ("granularity", granularity)):
+            _check(name, value, str)
+        for name, number in (("steps", steps), ("seed", seed)):
+            _check(name, number, int)
+        shares = {"retention": retention, "threshold": threshold, "least": least}
+        for name, share in {**shares, "least_demonstration": least_demonstration}.items():
+            _check(name, share, (int, float))
         check_pattern(keep)
-        fixed = _pins(pins)
-        compressor = self.studio.compressor
-        short = self.studio.served.run(
-            compressor.compress, text, retention, steps, threshold=threshold, seed=seed, keep=keep, pins=fixed
+        asked = CompressRequest(
+            _prompt(text, parts),
+            retention,
+            steps,
+            threshold=threshold,
+            seed=seed,
+            keep=keep,
+            keep_words=_words(keep_words),
+            keep_digits=bool(keep_digits),
+            keep_breaks=bool(keep_breaks),
+            keep_task=bool(keep_task),
+            pins=_pins(pins),
+            granularity=granularity,
+            guards=bool(guards),
+            least=least,
+            least_demonstration=least_demonstration,
         )
-        return short.to_json()
+        run = self.studio.compressor.run(asked)
+        return self.studio.served.run(run.result).to_json(bool(tokens))
 
     @_in_one_line
     def correct(
@@ -120,7 +158,7 @@ class Endpoints:
 
         Args:
             prompt: The full prompt.
-            offsets: Start and end of each word in characters, as the tokens that compress gives have them.
+            offsets: Start and end of each word in characters, as the tokens that compress lists have them.
             model_mask: What the model decided, one character for each word: 1 keep, 0 drop.
             human_mask: The same, as it should be.
             checkpoint: The model that made model_mask, as compress names it.
@@ -244,3 +282,24 @@ def _pins(pins: object) -> dict[int, bool]:
     if bad := [place for place in pins if not (str(place).isdecimal() and len(str(place)) < 8)]:
         raise InputError(f"pins: {ascii(bad[0])[:40]} is not the place of a word")
     return {int(place): keep for place, keep in pins.items()}
+
+
+def _parts(parts: object) -> list[tuple[int, int, str]]:
+    """[[0, 12, "instruction"]] as tuples; that they lie in the text is checked by `parse`."""
+    if not isinstance(parts, list) or not all(isinstance(row, list) and len(row) == 3 for row in parts):
+        raise InputError('parts must be a list like [[0, 12, "instruction"]]: start, end and role of each')
+    return [(start, end, role) for start, end, role in parts]
+
+
+def _prompt(text: str, parts: object) -> str | Prompt:
+    """The text, or what it is with the parts that the caller names."""
+    if not parts:
+        return text
+    check_length(len(text))
+    return parse(text, parts=_parts(parts))
+
+
+def _words(words: object) -> tuple[str, ...]:
+    if words is not None and not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
+        raise InputError("keep_words must be a list of texts")
+    return tuple(words or ())

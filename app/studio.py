@@ -28,6 +28,7 @@ from model.diffusion.trace import Step
 from model.errors import InputError
 from model.llm.causal import Target
 from model.llm.load import LoadedTargets, load_target
+from model.pretrained import WHEELS
 from model.prompt import Prompt
 
 _REMEMBERED = 64  # finished runs, for charts
@@ -65,6 +66,8 @@ class Studio:
         self.gauge = Gauge(self.served, lambda: self.store, lambda: self._waiting > 0)
         self.counters = Counters(self.subwords, settings.tokenizers)
         self.targets = LoadedTargets(load_target)
+        self.local_targets = tuple(dict.fromkeys((*WHEELS, *settings.targets)))  # what every visitor may choose
+        self.answering = threading.Lock()  # held by whoever lets a model in this process answer
         self._waiting = 0  # visitors who wait for the model
         self._lock = threading.Lock()
         self._runs: OrderedDict[str, Run] = OrderedDict()
@@ -144,7 +147,7 @@ class Studio:
         pieces = tokenizer([token.text for token in prompt.tokens], add_special_tokens=False)["input_ids"]
         return [max(1, len(ids)) for ids in pieces]
 
-    def document(self, run_id: str, request: CompressRequest, counter: str = OWN, **more: object) -> str:
+    def document(self, run_id: str, request: CompressRequest, counter: str = OWN, **more: Any) -> str:
         """The first line that the canvas gets of a run; counter: one of `counters`. Raises InputError."""
         prompt, more = request.prompt, {**more, "counter": counter}
         subwords = self.counters.count(counter, prompt)

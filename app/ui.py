@@ -14,26 +14,30 @@ from app.components.counting import OWN
 from app.components.forms import INSTANT, MODEL_QUEUE
 from app.correct.tab import CorrectTab, correct_tab
 from app.corrections.tab import corrections_tab
+from app.explore.pasted import prompt_text
 from app.explore.tab import ExploreTab, explore_tab
 from app.hosting.serve import host
 from app.hosting.uploads import AGE, LOOK, clean_up
 from app.learn.tab import learn_tab
 from app.results.tab import results_tab
 from app.studio import Studio
-from app.web import read_web
+from app.web import LOGO, read_web
 
 SWITCH = (
     0.0005  # seconds that a thread may go on in Python while others wait: reading a long prompt must not hold up saving
 )
 MAX_UPLOAD = 200 * 2**20  # bytes of a file
 _TITLE = "DiffuMask Studio"
-_ABOUT = "Watch a diffusion model decide, step by step, which words of a prompt a language model really needs."
+_ABOUT = (
+    "Paste a prompt, see what a language model can do without and what would be lost, check the answers, "
+    "and take the short prompt into your program."
+)
 
 
 def build(studio: Studio) -> gr.Blocks:
     """The page; nothing is loaded or started here."""
     with gr.Blocks(title=_TITLE, analytics_enabled=False, delete_cache=(LOOK, AGE)) as page:
-        gr.HTML(f"<h1>{_TITLE}</h1><p>{_ABOUT}</p>", elem_id="masthead")
+        gr.HTML(f"{read_web('logo.svg')}<div><h1>{_TITLE}</h1><p>{_ABOUT}</p></div>", elem_id="masthead")
         # Outside the tabs, for a component inside a tab does not exist until that tab is opened.
         kept_name = gr.BrowserState("", storage_key="diffumask-name", secret="diffumask")
         counter = gr.State(OWN)  # the tokenizer that the visitor wants tokens counted with
@@ -61,7 +65,7 @@ def build(studio: Studio) -> gr.Blocks:
 def _lead_to_correct(explore: ExploreTab, correct: CorrectTab, tabs: gr.Tabs) -> None:
     """Correct this by hand: open Explore's prompt in the Correct tab."""
     moved = explore.correct_this.click(
-        lambda text, retention: (text, retention, gr.Tabs(selected="correct")),
+        lambda text, retention: (prompt_text(text), retention, gr.Tabs(selected="correct")),
         [explore.text, explore.retention],
         [correct.text, correct.retention, tabs],
         **INSTANT,
@@ -78,6 +82,7 @@ def launch(studio: Studio, **options: Any) -> Any:
     options = {
         "mcp_server": mcp_is_there(),
         "max_file_size": MAX_UPLOAD,
+        "favicon_path": str(LOGO),
         **host(page, studio.settings.hosting, lambda person, name: studio.store.log(person.id, name)),
         **options,
     }

@@ -203,23 +203,27 @@ class Compressed:
         """Share of prompt tokens that was kept."""
         return sum(self.trace.keep) / len(self.prompt)
 
-    def to_json(self) -> dict[str, Any]:
-        """The record that `compress --json` prints."""
-        trace = self.trace
-        rows = zip(self.prompt.tokens, trace.keep, trace.step, trace.confidence, strict=True)
-        return {
+    def to_json(self, tokens: bool = True) -> dict[str, Any]:
+        """The record that `compress --json` prints; tokens: with a row for each of the prompt's."""
+        record = {
             "compressed": self.text,
             "retention": self.retention,
             "prompt_tokens": len(self.prompt),
-            "kept_tokens": sum(trace.keep),
+            "kept_tokens": sum(self.trace.keep),
             "checkpoint": self.checkpoint,
             "seconds": round(self.seconds, 4),
             "verdict": self.verdict.to_json(),
-            "tokens": [
-                asdict(token) | {"keep": keep, "step": step, "confidence": round(confidence, 4)}
-                for token, keep, step, confidence in rows
-            ],
         }
+        return {**record, "tokens": self._rows()} if tokens else record
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """Each token of the prompt, and what was decided about it."""
+        trace = self.trace
+        rows = zip(self.prompt.tokens, trace.keep, trace.step, trace.confidence, strict=True)
+        return [
+            asdict(token) | {"keep": keep, "step": step, "confidence": round(confidence, 4)}
+            for token, keep, step, confidence in rows
+        ]
 
 
 class Run(Iterator[Step]):

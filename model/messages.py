@@ -28,7 +28,7 @@ from .integrations import Compresses
 from .prompt import Prompt, parse
 from .prompt.join import JOINT, Joined, with_roles
 from .prompt.limits import check_length
-from .reader import load_reader, prices
+from .reader import ReaderTokenizer, load_reader, prices
 from .verdict import PartVerdict, Verdict
 
 GONE = "…"
@@ -107,7 +107,7 @@ def compress_messages(
         options: as of `Compressor.compress`, pins excepted.
     Raises InputError for whatever is not a message, a text that is not valid, or too much of it.
     """
-    talk = _Conversation.of(messages, protect, whole)
+    talk = Conversation.of(messages, protect, whole)
     prompt = talk.joined.prompt
     reader = None if tokenizer is None else load_reader(tokenizer)
     price = prices(prompt, reader)
@@ -119,8 +119,7 @@ def compress_messages(
         asked = min((pinned + part) / total, 1.0)
     if "pins" in options:
         raise InputError("compress_messages takes no pins; name messages in protect, or words in keep_words")
-    marks = talk.unprotected * (reader.count(GONE) if reader else 1)  # in case that nothing is left of them
-    share = max(math.floor(asked * total + 1e-6) - marks, 1) / total if asked < 1 else 1.0
+    share = talk.share(asked, reader)
     run = compressor.compress(prompt, share, pins=talk.pins(), tokenizer=reader, **options)
     left = talk.left(run.trace.keep)
     counted = (reader.name, total, sum(map(reader.count, left))) if reader else None
@@ -130,10 +129,11 @@ def compress_messages(
 
 
 @dataclass(frozen=True)
-class _Conversation:
+class Conversation:
     """Messages with their texts.
 
     Attributes:
+        texts: where each stands, in order.
         joined: the texts as one prompt, in order.
     """
 
@@ -142,7 +142,10 @@ class _Conversation:
     joined: Joined
 
     @classmethod
-    def of(cls, messages: Sequence[Mapping[str, Any]], protect: Sequence[str], whole: Collection[str]) -> _Conversation:
+    def of(
+        cls, messages: Sequence[Mapping[str, Any]], protect: Sequence[str], whole: Collection[str] = ()
+    ) -> Conversation:
+        """Raises InputError for whatever is not a message, and for too much text."""
         if isinstance(protect, str) or any(name not in PROTECTED for name in protect):
             raise InputError(f"protect must be a list of some of {', '.join(PROTECTED)}")
         texts = tuple(message_texts(messages, protect, whole))
@@ -151,10 +154,14 @@ class _Conversation:
         check_length(sum(len(each.text) + len(JOINT) for each in texts))
         return cls(messages, texts, Joined.of([_read(each) for each in texts]))
 
-    @property
-    def unprotected(self) -> int:
-        """How many texts may vanish."""
-        return sum(not each.protected and _says_something(each) for each in self.texts)
+    def share(self, asked: float, reader: ReaderTokenizer | None = None) -> float:
+        """The share of tokens to ask for, so that at most `asked` is left with a GONE for every text that vanishes."""
+        if asked >= 1:
+            return 1.0
+        total = sum(prices(self.joined.prompt, reader))
+        vanishing = sum(not each.protected and _says_something(each) for each in self.texts)
+        marks = vanishing * (reader.count(GONE) if reader else 1)
+        return max(math.floor(asked * total + 1e-6) - marks, 1) / total
 
     def pins(self) -> dict[int, bool]:
         """The tokens that stay whatever is asked."""

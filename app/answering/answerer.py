@@ -1,4 +1,4 @@
-"""Who answers in the Compare tab: a model on this server or an endpoint, with its key."""
+"""Who answers: a model on this server or an endpoint, with its key."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, InstanceOf
 
-from app.components.forms import Number, Request, Text, Tick, refused_as
+from app.components.forms import Number, Request, Text, Tick, Visitor, refused_as
+from app.settings import Settings
 from model.errors import InputError
 from model.llm.endpoint import Endpoint
 
@@ -39,6 +40,12 @@ class Answerer(Request):
         Field(ge=1, le=ANSWER_TOKENS),
         refused_as(f"An answer has 1 to {ANSWER_TOKENS:,} tokens at the most."),
     ]
+    visitor: InstanceOf[Visitor]
+
+    def allowed_writer(self, settings: Settings, offered: Sequence[str]) -> tuple[Endpoint | str, EndpointKey | None]:
+        """As `writer`, under the rules of a studio; offered: models that everybody may choose there."""
+        private = settings.reaches_private(self.visitor.address, self.visitor.headers)
+        return self.writer(offered, settings.endpoints != "off", private, settings.hosting.endpoints)
 
     def writer(
         self, offered: Sequence[str], endpoints: bool, private: bool, hosts: Sequence[str] = ()

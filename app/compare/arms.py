@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 FULL, DIFFUMASK, RANDOM, FIRST = "Full prompt", "DiffuMask", "Random words", "Cut off"
+BM25, DENSE = BY_QUESTION = "Sentences by BM25", "Sentences by likeness"  # those that read the question
 HUMAN, NONE = "A person's mask", "No context"
-SHORTENINGS = (FULL, DIFFUMASK, RANDOM, FIRST, HUMAN, NONE)
-SIZED = (DIFFUMASK, RANDOM, FIRST)  # those that take a retention
+SHORTENINGS = (FULL, DIFFUMASK, DENSE, BM25, RANDOM, FIRST, HUMAN, NONE)
+SIZED = (DIFFUMASK, DENSE, BM25, RANDOM, FIRST)  # those that take a retention
 
 
 @dataclass(frozen=True)
@@ -32,5 +33,6 @@ PAIRS = {
     "Full against compressed": (Arm(FULL), Arm(DIFFUMASK, 35)),
     "Two lengths": (Arm(DIFFUMASK, 50), Arm(DIFFUMASK, 20)),
     "Two methods": (Arm(DIFFUMASK, 35), Arm(FIRST, 35)),
+    "Against retrieval": (Arm(DIFFUMASK, 35), Arm(DENSE, 35)),
     "Model against person": (Arm(DIFFUMASK, 35), Arm(HUMAN)),
 }

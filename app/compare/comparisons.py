@@ -15,7 +15,7 @@ from typing import get_args
 from annotations.results import SEARCH_LIMIT, TO_LEARN, Filter
 from annotations.votes import Winner
 from app.answering.side_by_side import AnswerPiece, answer_side_by_side
-from app.compare.arms import DIFFUMASK, FIRST, FULL, HUMAN, RANDOM, Arm
+from app.compare.arms import BY_QUESTION, DENSE, DIFFUMASK, FIRST, FULL, HUMAN, RANDOM, Arm
 from app.compare.comparison import Comparison
 from app.compare.sides import ComparedSide, joined
 from app.opened import stored_mask, stored_prompt
@@ -23,6 +23,9 @@ from app.studio import Studio
 from model.compress import CompressRequest
 from model.errors import InputError
 from model.evaluation.methods.baselines import first_tokens, random_tokens
+from model.evaluation.methods.budget import tokens_counter
+from model.evaluation.methods.extractive import by_bm25, by_likeness, keep_best
+from model.evaluation.tasks.task import EvaluationPrompt
 from model.llm.load import local_writer
 from model.llm.writers import Writer
 from model.prompt import parse
@@ -42,7 +45,6 @@ class Comparisons:
         self.studio = studio
         self._latest: OrderedDict[str, Comparison] = OrderedDict()
         self._lock = threading.Lock()
-        self._turn = threading.Lock()  # of the models in this process: they answer one prompt at a time
 
     def get(self, id: str | None) -> Comparison:
         """One of the latest comparisons. InputError when it is not known."""
@@ -93,10 +95,26 @@ class Comparisons:
             text = random_tokens(context, share, seed=0)
         elif arm.method == FIRST:
             text = first_tokens(context, share)
+        elif arm.method in BY_QUESTION:
+            text = self._best_sentences(arm.method, context, question, share)
         elif arm.method == HUMAN:
             correction = self._correction(context)
             text = stored_prompt(correction).render(stored_mask(correction.human_mask))
         return ComparedSide(arm, joined(text, question), seconds)
+
+    def _best_sentences(self, method: str, context: str, question: str, share: float) -> str:
+        """The sentences that are nearest to the question. Raises InputError where none is asked."""
+        if not question.strip():
+            raise InputError(f"{method} needs a question: ask one, or compare something else.")
+        score = by_bm25(lambda prompt: prompt.question)
+        if method == DENSE:
+            encoder = self.studio.compressor.encoder
+            if encoder is None:
+                raise InputError("The served model has no sentence encoder: compare something else.")
+            score = by_likeness(lambda prompt: prompt.question, encoder)
+        prompt = EvaluationPrompt(0, context.strip(), question=question)
+        choose = keep_best(score, tokens_counter())
+        return self.studio.served.run(choose, prompt, [share])[share].text
 
     def _correction(self, context: str) -> CorrectionRecord:
         """The newest correction of exactly this prompt, white space at its ends aside. Raises InputError."""
@@ -131,7 +149,7 @@ class Comparisons:
 
     def _answers(self, comparison: Comparison, writer: Writer) -> Iterator[bool]:
         prompts = [side.text for side in comparison.sides]
-        for events in answer_side_by_side(writer, prompts, comparison.limit, self._turn, comparison.stop):
+        for events in answer_side_by_side(writer, prompts, comparison.limit, self.studio.answering, comparison.stop):
             for event in events:
                 if isinstance(event, AnswerPiece):
                     comparison.hear(event.side, event.text, event.seconds)

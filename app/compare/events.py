@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import gradio as gr
-from pydantic import AfterValidator, Field, InstanceOf
+from pydantic import AfterValidator, Field
 
 from annotations.errors import ExportError
 from annotations.files.export import export_votes
@@ -31,7 +31,6 @@ from app.components.forms import (
     Request,
     Text,
     Tick,
-    Visitor,
     reads,
     refused_as,
 )
@@ -39,7 +38,6 @@ from app.components.words import plural
 from app.studio import Studio
 from model.errors import InputError
 from model.fields import NAME_LIMIT
-from model.pretrained import WHEELS
 
 _KEY_KEPT = "Kept for this address until you leave the page"
 
@@ -91,7 +89,6 @@ class CompareRequest(Answerer, PricesRequest, ArmsRequest):
     context: Text
     question: Text
     blind: Tick
-    visitor: InstanceOf[Visitor]
 
 
 class ComparisonRequest(Request):
@@ -154,7 +151,6 @@ class CompareEvents:
 
     def __init__(self, studio: Studio):
         self.studio, self.comparisons = studio, Comparisons(studio)
-        self.local = tuple(dict.fromkeys((*WHEELS, *studio.settings.targets)))  # what everybody may choose
 
     @reads(CompareRequest, refused=_refused)
     def shorten(self, request: CompareRequest) -> Iterator[ComparePage]:
@@ -174,9 +170,7 @@ class CompareEvents:
         yield ComparePage(answers=comparison.lines)
 
     def _comparison(self, request: CompareRequest) -> tuple[Comparison, EndpointKey | None]:
-        settings, visitor = self.studio.settings, request.visitor
-        private = settings.reaches_private(visitor.address, visitor.headers)
-        writer, kept_key = request.writer(self.local, settings.endpoints != "off", private, settings.hosting.endpoints)
+        writer, kept_key = request.allowed_writer(self.studio.settings, self.studio.local_targets)
         comparison = Comparison(
             context=request.context,
             question=request.question,

@@ -1,17 +1,15 @@
-"""The parts of the Compare tab that are filled in: the prompt, the two ways to shorten it, who answers, the prices.
+"""The parts of the Compare tab that are filled in: the prompt, the two ways to shorten it, the prices.
 
 Each function lays its part out and returns the components under the names of `CompareRequest`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import astuple
 from typing import Any
 
 import gradio as gr
 
-from app.answering.answerer import ANSWER_TOKENS, HERE, PLACES, THERE
 from app.compare.arms import PAIRS, SHORTENINGS, SIZED, Arm
 from app.compare.sides import Prices
 from app.components.forms import INSTANT
@@ -63,54 +61,10 @@ def arm_fields() -> dict[str, Any]:
 
 
 def _percent(arm: Arm, elem_id: str) -> gr.Slider:
-    label = "Keep (% of words)"
+    label = "Keep at most (% of tokens)"
     return gr.Slider(
         5, 100, arm.percent, step=1, label=label, visible=arm.sized, min_width=150, buttons=[], elem_id=elem_id
     )
-
-
-def answerer_fields(offered: Sequence[str]) -> dict[str, Any]:
-    """Who answers, and how long; offered: models on this server that everybody may choose."""
-    with gr.Group():
-        where = gr.Radio(PLACES, value=HERE, label="Who answers", elem_id="where")
-        with gr.Row() as here:
-            local = gr.Dropdown(
-                list(offered),
-                value=offered[0],
-                label="Model",
-                info="On your own machine any Hugging Face name or folder, too",
-                allow_custom_value=True,
-                elem_id="local-model",
-            )
-            chat = gr.Checkbox(
-                False,
-                label="As a chat",
-                info="With the model's chat template, if it has one; else it continues the text to a blank line",
-                elem_id="chat",
-            )
-        with gr.Row(visible=False) as there:
-            endpoint = _endpoint_fields()
-        limit = gr.Slider(16, ANSWER_TOKENS, 64, step=16, label="Answer (tokens at most)", buttons=[], elem_id="limit")
-    where.change(
-        lambda where: (gr.update(visible=where == HERE), gr.update(visible=where == THERE)),
-        where,
-        [here, there],
-        **INSTANT,
-    )
-    return {"where": where, "local": local, "chat": chat, **endpoint, "limit": limit}
-
-
-def _endpoint_fields() -> dict[str, gr.Textbox]:
-    url = gr.Textbox(label="Address", placeholder="http://localhost:11434/v1", max_length=2000, elem_id="endpoint-url")
-    model = gr.Textbox(label="Model", placeholder="llama3.2", max_length=100, elem_id="endpoint-model")
-    key = gr.Textbox(
-        label="Key",
-        info="Sent to this address only, and never written down",
-        type="password",
-        max_length=1000,
-        elem_id="endpoint-key",
-    )
-    return {"url": url, "model": model, "key": key}
 
 
 def price_fields(page: gr.Blocks) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gradio as gr
 
+from app.answering.fields import answerer_fields
 from app.compare.events import CompareEvents
-from app.compare.fields import answerer_fields, arm_fields, price_fields, prompt_fields
+from app.compare.fields import arm_fields, price_fields, prompt_fields
 from app.components.canvas import token_canvas
 from app.components.forms import MODEL_QUEUE, PRIVATE, Form
 from app.components.scripted import scripted, table_component
@@ -27,7 +28,7 @@ def compare_tab(studio: Studio, page: gr.Blocks, tab: gr.Tab, name: gr.Textbox) 
         hint = "Who is left is drawn by chance and hidden, as are times, until you vote"
         blind = gr.Checkbox(False, label="Blind", info=hint, elem_id="blind", scale=3, min_width=240)
     with gr.Accordion("Who answers, and what it costs", open=False, elem_id="who"):
-        answerer, prices = answerer_fields(events.local), price_fields(page)
+        answerer, prices = answerer_fields(studio.local_targets), price_fields(page)
     answers = scripted("compare", elem_id="board")
     with gr.Row(visible=False, elem_id="unmasked") as unmasked:
         left, right = (token_canvas(empty=_UNMASKED, elem_id=f"unmasked-{side}") for side in ("left", "right"))

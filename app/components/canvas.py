@@ -7,7 +7,7 @@ textContent.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gradio as gr
@@ -21,14 +21,18 @@ def token_canvas(
     reviewing: bool = False,
     slider: str = "",
     inputs: tuple[str, str] = ("", ""),
+    file: str = "",
     empty: str = "",
     counters: Sequence[str] = (),
+    roles: Mapping[str, str] | None = None,
     **kwargs: Any,
 ) -> gr.HTML:
     """A prompt as chips, with the model's decisions. (No subclass: Gradio would write a stub file beside it.)
 
     Its value is a text in the format of `app.components.canvas_lines`. Events: "resample" (the slider was let go);
-    "fix" (something is kept by a click, with all `marks` of a person's pins); "redenoise", "draft" and "submit" (with
+    "fix" (something is kept by a click, with all `marks` of a person's pins); "role" (tokens `first` to `last` are a
+    part with a `role`); "recall" (an earlier run's setup); "link" (the page's own, with what stands behind its "#");
+    "redenoise", "draft" and "submit" (with
     `mask` and `pins` as text of one character a token); "restore" and "discard" (of a draft); "count" (with the `name`
     of a tokenizer).
 
@@ -37,16 +41,19 @@ def token_canvas(
         reviewing: read only: a stored correction, its masks and their difference.
         slider: elem_id of the retention slider that the canvas listens to.
         inputs: elem_ids of the text box and of the settings, after whose change what is shown is out of date.
+        file: elem_id of an upload button that gets files dropped on the text box.
         empty: what to say before there is a prompt.
         counters: names of the tokenizers that tokens can be counted with.
+        roles: what a person may say a part is -> how it is called.
     """
     # In the script and not as properties: a canvas whose tab opens with its first value may start without those.
     mode = "edit" if editable else "review" if reviewing else "view"
+    shown = {"file": file, "empty": empty, "counters": list(counters), "roles": dict(roles or {})}
     watched = dict(zip(("text", "settings"), inputs, strict=True))
     return gr.HTML(
         "",
         html_template=read_web("canvas.html"),
-        js_on_load=script("canvas", mode=mode, slider=slider, inputs=watched, empty=empty, counters=list(counters)),
+        js_on_load=script("canvas", mode=mode, slider=slider, inputs=watched, **shown),
         apply_default_css=False,
         **kwargs,
     )

@@ -51,6 +51,7 @@ def document_line(
     pins: Mapping[int, bool],
     by_hand: Collection[int] = (),
     subwords: Sequence[int] = (),
+    names: Sequence[str] = (),
     **more: Any,
 ) -> str:
     """The first line of a run: the prompt and what was fixed before the model was asked.
@@ -60,6 +61,7 @@ def document_line(
         pins: token -> keep; shown as k/d where a rule fixed them, K/D where a person did, "." elsewhere.
         by_hand: the pins that a person set.
         subwords: how many subwords each token has for a language model's tokenizer (roughly what is paid for).
+        names: of the parts, where they are not called by `part_names`.
         more: passed on to the browser as it is.
     """
     text, tokens = prompt.text, prompt.tokens
@@ -72,10 +74,10 @@ def document_line(
             "tail": text[ends[-1] :],
             "flags": token_flags(prompt),
             "shots": [
-                {"name": name, "first": part.first, "last": part.last}
-                for part, name in zip(prompt.parts, part_names(prompt), strict=True)
+                {"name": name, "first": part.first, "last": part.last, "role": part.role}
+                for part, name in zip(prompt.parts, names or part_names(prompt), strict=True)
             ],
-            "units": [[unit.first, unit.last] for unit in prompt.units],
+            "units": [[unit.first, unit.last, unit.kind] for unit in prompt.units],
             "pins": "".join(_pin(pins.get(i), i in by_hand) for i in range(len(tokens))),
             "subwords": list(subwords) or [1] * len(tokens),
             "retention": config.retention,
@@ -108,8 +110,7 @@ def end_line(trace: Trace, seconds: float, checkpoint: str, **more: Any) -> str:
 
 def masks_line(model: str, human: str, pins: Mapping[int, bool], **more: Any) -> str:
     """Instead of steps: a stored correction, as masks of one character 0 or 1 a token."""
-    marks = "".join(_pin(pins.get(i), by_hand=True) for i in range(len(human)))
-    return _line({"model": model, "human": human, "pins": marks, **more})
+    return _line({"model": model, "human": human, "pins": pin_marks(pins, len(human)), **more})
 
 
 def error_line(message: str) -> str:
@@ -198,6 +199,11 @@ def parse_pins(marks: object, n: int) -> dict[int, bool]:
     if not isinstance(marks, str) or len(marks) != n or not set(marks) <= set(".KD"):
         raise ValueError(f"pins are {n} characters '.', 'K' or 'D'")
     return {i: mark == "K" for i, mark in enumerate(marks) if mark != "."}
+
+
+def pin_marks(pins: Mapping[int, bool], n: int) -> str:
+    """A person's pins of n tokens as the browser has them, see `parse_pins`."""
+    return "".join(_pin(pins.get(i), by_hand=True) for i in range(n))
 
 
 def _logit(probability: float) -> float:

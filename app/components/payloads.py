@@ -50,6 +50,14 @@ class PinMarks(Request):
             raise OutOfStepError(_OTHER_TEXT) from None
 
 
+class RoleChoice(Request):
+    """The canvas: tokens [first, last) of the prompt are a part with this role."""
+
+    first: Annotated[int, Field(strict=True, ge=0)]
+    last: Annotated[int, Field(strict=True, ge=1)]
+    role: str
+
+
 class Edits(Request):
     """The canvas: a person's work on a prompt.
 

@@ -14,6 +14,7 @@ from app.hosting.people import check_pattern
 from model.compress import PAPER, CompressRequest
 from model.diffusion.trace import MAX_STEPS
 from model.errors import InputError
+from model.prompt import Prompt
 
 DIGITS, BREAKS, TASK = RULES = ("numbers", "line breaks", "instruction and question")  # what a rule can keep
 UNIT, TOKEN, PART, WORDS_ALONE = GRANULARITIES = (  # what the model keeps or drops at once
@@ -56,7 +57,12 @@ class SamplingRequest(Request):
     granularity: Annotated[str, AfterValidator(_checked_granularity), refused_as(_NO_GRANULARITY)]
     words: Text
 
-    def about(self, text: str) -> CompressRequest:
+    @property
+    def whole_task(self) -> bool:
+        """Whether instruction and question stay whole."""
+        return TASK in self.rules
+
+    def about(self, text: str | Prompt) -> CompressRequest:
         """What is asked of the model about a prompt. Raises InputError."""
         words, pattern = words_or_pattern(self.words)
         check_pattern(pattern)
@@ -70,7 +76,7 @@ class SamplingRequest(Request):
             keep_words=words,
             keep_digits=DIGITS in self.rules,
             keep_breaks=BREAKS in self.rules,
-            keep_task=TASK in self.rules,
+            keep_task=self.whole_task,
             **_OPTIONS[self.granularity],
         )
 

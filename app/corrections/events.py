@@ -15,17 +15,19 @@ from annotations.files.archive import unzipped, zip_folder
 from annotations.files.export import export
 from annotations.files.importing import import_file
 from annotations.files.scratch import temporary_folder
-from annotations.results import Filter
+from annotations.results import SEARCH_LIMIT, TO_LEARN, Entry, Filter
 from app.components import table
 from app.components.forms import UNCHANGED, USER_ERRORS, Change, Changes, PersonName, Request, Text, TextList, reads
 from app.components.payloads import PageChoice, RowChoice
 from app.components.words import plural
 from app.corrections import view
+from app.corrections.settling import SharedPrompt, settling_table
 from app.opened import Opened, opened_again
 from app.studio import Studio
 from model.errors import InputError
 from model.record import CorrectionRecord
 
+_MOST_FOUND = 200  # corrections of a prompt that are looked at
 _REVIEWED = {"accepted": "Accepted", "rejected": "Rejected"}
 
 
@@ -96,6 +98,8 @@ class CorrectionsPage(Changes):
     agreement: Change[str] = UNCHANGED
     canvas: Change[str] = UNCHANGED
     card: Change[str] = UNCHANGED
+    people: Change[str] = UNCHANGED
+    settle: Change[Any] = UNCHANGED
     chosen: Change[tuple[str, int]] = UNCHANGED
     message: Change[str] = UNCHANGED
     remark: Change[str] = UNCHANGED
@@ -190,15 +194,27 @@ class CorrectionsEvents:
     @reads(OpenAgainRequest, refused=_in_message)
     def open_again(self, request: OpenAgainRequest) -> CorrectionsPage:
         """Take the chosen revision to the Correct tab."""
+        return self._open(self.studio.store.get(*_chosen(request.chosen)), request.reviewer)
+
+    @reads(OpenAgainRequest, refused=_in_message)
+    def settle(self, request: OpenAgainRequest) -> CorrectionsPage:
+        """Take the prompt to the Correct tab, with what most people say, to be decided by one."""
         correction = self.studio.store.get(*_chosen(request.chosen))
-        opened = opened_again(correction, request.reviewer)
+        shared = SharedPrompt.of(self._of_all(correction))
+        majority = correction.model_copy(
+            update={"human_mask": shared.majority, "pins": {}, "annotator": "the majority", "note": ""}
+        )
+        return self._open(majority, request.reviewer)
+
+    def _open(self, correction: CorrectionRecord, reviewer: str) -> CorrectionsPage:
+        opened = opened_again(correction, reviewer)
         document = self.studio.document(opened.id, opened.without_rules)
         return CorrectionsPage(
             message=table.content(),
             tabs=gr.Tabs(selected="correct"),
             correct_text=correction.prompt,
             correct_retention=max(5, round(100 * correction.retention)),
-            correct_canvas=view.edit_lines(correction, request.reviewer, document),
+            correct_canvas=view.edit_lines(correction, reviewer, document),
             opened=opened,
         )
 
@@ -206,7 +222,21 @@ class CorrectionsEvents:
         store = self.studio.store
         correction = store.get(id, revision)
         card = view.correction_card(correction, store.history(id), store.agreement())
-        return CorrectionsPage(canvas=view.review_lines(correction), card=card, chosen=(id, revision))
+        shared = SharedPrompt.of(self._of_all(correction))
+        return CorrectionsPage(
+            canvas=view.review_lines(correction),
+            card=card,
+            chosen=(id, revision),
+            people=settling_table(shared),
+            settle=gr.update(visible=len(shared.people) > 1),
+        )
+
+    def _of_all(self, correction: CorrectionRecord) -> list[CorrectionRecord]:
+        """This correction, and what others made of the same prompt, as it is now."""
+        store = self.studio.store
+        search = Filter(TO_LEARN, text=correction.prompt.strip()[:SEARCH_LIMIT])
+        same = [each for each in store.find(search, limit=_MOST_FOUND).entries if _is_other(each, correction)]
+        return [correction, *store.fetch((each.id, each.revision) for each in same)]
 
     def _review(self, status: str, request: ReviewRequest) -> CorrectionsPage:
         store, name = self.studio.store, request.reviewer
@@ -260,6 +290,11 @@ class ExportEvents:
         count = export(corrections, path.with_suffix(""), "dataset")
         zip_folder(path.with_suffix(""), path)
         return count
+
+
+def _is_other(entry: Entry, correction: CorrectionRecord) -> bool:
+    """Whether an entry is somebody else's correction of the same prompt."""
+    return entry.prompt_sha256 == correction.prompt_sha256 and entry.annotator != correction.annotator
 
 
 def _chosen(chosen: tuple[str, int] | None) -> tuple[str, int]:

@@ -54,6 +54,8 @@ def corrections_tab(
         chosen=gr.State(None),
         canvas=review.canvas,
         card=review.card,
+        people=review.people,
+        settle=review.settle,
         reviewer=review.reviewer,
         remark=review.remark,
         message=review.message,
@@ -86,7 +88,7 @@ def _wire_list(form: Form, events: CorrectionsEvents, tab: gr.Tab) -> None:
 
 
 def _wire_review(form: Form, events: CorrectionsEvents, review: _Review) -> None:
-    shown = ["canvas", "card", "chosen", "message"]
+    shown = ["canvas", "card", "chosen", "message", "people", "settle"]
     picked = form.on(form["listing"].pick, events.pick, shown)
     picked.then(lambda: gr.Column(visible=True), None, review.column, js=_SCROLL_TO_IT, **PRIVATE)
     form.on(form["card"].pick, events.pick, shown)
@@ -94,6 +96,7 @@ def _wire_review(form: Form, events: CorrectionsEvents, review: _Review) -> None
     form.on(review.reject.click, events.reject, [*shown, "remark", "listing", "stats"])
     reopened = ["message", "tabs", "correct_text", "correct_retention", "correct_canvas", "opened"]
     form.on(review.again.click, events.open_again, reopened, concurrency_id=CANVAS_QUEUE)
+    form.on(review.settle.click, events.settle, reopened, concurrency_id=CANVAS_QUEUE)
 
 
 def _wire_files(form: Form, events: CorrectionsEvents, studio: Studio, buttons: Mapping[str, gr.Button]) -> None:
@@ -160,6 +163,8 @@ class _Review:
     accept: gr.Button
     reject: gr.Button
     again: gr.Button
+    settle: gr.Button
+    people: gr.HTML
     message: gr.HTML
 
 
@@ -178,8 +183,10 @@ def _review_part() -> _Review:
                     accept = gr.Button("Accept", variant="primary", elem_id="accept", min_width=90)
                     reject = gr.Button("Reject", elem_id="reject", min_width=90)
                     again = gr.Button("Open again", elem_id="open-again", min_width=140)
+                settle = gr.Button("Settle it: open the majority's mask", visible=False, elem_id="settle")
                 message = table_component(elem_id="review-said")
-    return _Review(canvas, card, column, reviewer, remark, accept, reject, again, message)
+        people = table_component(elem_id="review-people")
+    return _Review(canvas, card, column, reviewer, remark, accept, reject, again, settle, people, message)
 
 
 def _import_fold() -> tuple[gr.File, gr.HTML]:

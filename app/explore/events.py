@@ -3,51 +3,59 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import InstanceOf
 
 from app.components.canvas_lines import all_lengths, end_line, error_line, step_line
-from app.components.forms import UNCHANGED, Change, Changes, Request, Text, reads
-from app.components.payloads import CounterChoice, PinMarks
+from app.components.forms import UNCHANGED, Change, Changes, Request, Text, reads, refused_as
+from app.components.payloads import CounterChoice, PinMarks, RoleChoice
 from app.components.sampling import SamplingRequest
 from app.components.verdict import verdict_panel
 from app.explore import view
+from app.explore.files import read_file
+from app.explore.pasted import Pasted
+from app.explore.permalink import packed, unpacked
+from app.explore.setup import ByHand, Setup, said_of, settings_of
+from app.explore.snippets import snippets
+from app.explore.structure import with_role
+from app.explore.why import why_units
 from app.studio import Studio
 from model.compress import CompressRequest
 
-
-@dataclass(frozen=True)
-class ByHand:
-    """What a person has fixed in a prompt: token -> keep."""
-
-    text: str
-    pins: Mapping[int, bool]
+_STOPPED = "Stopped. What was decided until then is shown; press Run to start again."
+_NO_SETUP = refused_as("This link or this run holds settings that there are not: set them by hand.")
 
 
 class ExploreRequest(SamplingRequest):
     """The prompt, the settings, and the name of the tokenizer that tokens are counted with.
 
     Attributes:
-        by_hand: what the person has fixed last; it holds for that prompt only.
+        by_hand: what a person has said of a prompt last; it holds for that prompt only.
     """
 
     text: Text
     counter: str
     by_hand: InstanceOf[ByHand] | None
 
-    def asked(self) -> CompressRequest:
-        """What is asked of the model. Raises InputError."""
-        pins = self.by_hand.pins if self.by_hand is not None and self.by_hand.text == self.text else {}
-        return replace(self.about(self.text), pins=pins)
+    @property
+    def said(self) -> ByHand:
+        """What a person has said of this prompt."""
+        return self.by_hand if self.by_hand is not None and self.by_hand.text == self.text else ByHand(self.text)
 
 
 class FixRequest(ExploreRequest):
     """The person fixes tokens of the prompt on the canvas, or frees them."""
 
     event: PinMarks
+
+
+class NameRequest(ExploreRequest):
+    """The person says what a part of the prompt is."""
+
+    event: RoleChoice
 
 
 class LastRunRequest(Request):
@@ -62,13 +70,99 @@ class ExploreCountRequest(LastRunRequest):
     event: CounterChoice
 
 
+class RecallRequest(ExploreRequest):
+    """An earlier run was chosen in the history."""
+
+    event: Annotated[Setup, _NO_SETUP]
+
+    @property
+    def recalled(self) -> ExploreRequest:
+        """The page as it was."""
+        values = {name: getattr(self, name) for name in ExploreRequest.model_fields} | settings_of(self.event)
+        if self.event.text:
+            values |= {"text": self.event.text, "by_hand": self.event.by_hand}
+        return ExploreRequest(**values)
+
+
+class LinkText(Request):
+    """The canvas: what the page's address has behind the "#"."""
+
+    link: str
+
+
+class LinkRequest(ExploreRequest):
+    """The page was opened through a link."""
+
+    event: LinkText
+
+    def as_recall(self) -> RecallRequest:
+        """Raises InputError for a link that was cut, or holds what there is not."""
+        return RecallRequest.read({**self.__dict__, "event": unpacked(self.event.link)})
+
+
+class FileRequest(ExploreRequest):
+    """A file was chosen or dropped; where the server has it."""
+
+    file: str | None
+
+
+@dataclass(frozen=True)
+class ExploreQuery:
+    """What is asked of the model, and what the page has to know of it.
+
+    Attributes:
+        setup: the settings and what a person said, as `Setup` takes them.
+    """
+
+    pasted: Pasted
+    said: ByHand
+    request: CompressRequest
+    setup: dict[str, Any]
+
+    @classmethod
+    def of(cls, page: ExploreRequest, said: ByHand) -> ExploreQuery:
+        """Raises InputError."""
+        pasted = Pasted.read(page.text, page.whole_task, said.parts)
+        request = page.about(pasted.prompt)
+        if pasted.chat is not None:
+            request = replace(request, retention=pasted.chat.talk.share(page.retention / 100))
+        setup = settings_of(page) | said_of(said, len(pasted.prompt))
+        return cls(pasted, said, replace(request, pins=said.pins), setup)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the browser gets besides the prompt: the setup, and the messages that the prompt was made of."""
+        if (chat := self.pasted.chat) is None:
+            return {"setup": self.setup}
+        texts = {"chat": chat.template, "texts": chat.places(), "names": chat.names()}
+        return {"setup": self.setup, "source": self.said.text, **texts}
+
+    @property
+    def use(self) -> dict[str, Any]:
+        """Programs that do the same, and links that open the page like this: with the settings alone, and with the
+        text."""
+        retention = self.setup["retention"] / 100
+        programs = snippets(self.request, retention, self.pasted.chat, self.said.parts)
+        alone = {name: value for name, value in self.setup.items() if name not in ("marks", "parts")}
+        links = {"settings": packed(alone), "text": packed({**self.setup, "text": self.said.text})}
+        return {"programs": programs, "links": links}
+
+
 @dataclass(frozen=True)
 class ExplorePage(Changes):
-    """What the tab shows: the canvas, the charts, and what it remembers."""
+    """What the tab shows: the prompt, its settings, the canvas, the charts; and what it remembers."""
 
+    text: Change[str] = UNCHANGED
+    retention: Change[float] = UNCHANGED
+    steps: Change[int] = UNCHANGED
+    threshold: Change[float] = UNCHANGED
+    seed: Change[int] = UNCHANGED
+    rules: Change[list[str]] = UNCHANGED
+    granularity: Change[str] = UNCHANGED
+    words: Change[str] = UNCHANGED
     canvas: Change[str] = UNCHANGED
     last_run: Change[str] = UNCHANGED
-    by_hand: Change[ByHand] = UNCHANGED
+    by_hand: Change[ByHand | None] = UNCHANGED
     counter: Change[str] = UNCHANGED
     confidence: Change[Any] = UNCHANGED
     decided: Change[Any] = UNCHANGED
@@ -88,40 +182,88 @@ class ExploreEvents:
     @reads(ExploreRequest, refused=_on_canvas)
     def run(self, request: ExploreRequest) -> Iterator[ExplorePage]:
         """Run was pressed: play the steps as they come."""
-        yield from self._explore(request.asked(), request.counter, quiet=False)
+        yield from self._explore(ExploreQuery.of(request, request.said), request.counter, quiet=False)
 
     @reads(ExploreRequest, refused=_on_canvas)
     def resample(self, request: ExploreRequest) -> Iterator[ExplorePage]:
         """The slider was let go: decide again, without playing it."""
-        yield from self._explore(request.asked(), request.counter, quiet=True)
+        yield from self._explore(ExploreQuery.of(request, request.said), request.counter, quiet=True)
 
     @reads(FixRequest, refused=_on_canvas)
     def fix(self, request: FixRequest) -> Iterator[ExplorePage]:
         """Something was kept by a click, or freed again: decide around it."""
-        asked = request.about(request.text)
-        asked = replace(asked, pins=request.event.pins(len(asked.prompt)))
-        yield ExplorePage(by_hand=ByHand(request.text, asked.pins))
+        tokens = len(Pasted.read(request.text, request.whole_task, request.said.parts).prompt)
+        yield from self._said(request, replace(request.said, pins=request.event.pins(tokens)))
+
+    @reads(NameRequest, refused=_on_canvas)
+    def name_part(self, request: NameRequest) -> Iterator[ExplorePage]:
+        """A stretch of the prompt was given a role: decide again, with these parts."""
+        prompt = Pasted.read(request.text, request.whole_task, request.said.parts).prompt
+        choice = request.event
+        parts = with_role(prompt, choice.first, choice.last, choice.role)
+        yield from self._said(request, replace(request.said, parts=parts))
+
+    def _said(self, request: ExploreRequest, said: ByHand) -> Iterator[ExplorePage]:
+        asked = ExploreQuery.of(request, said)
+        yield ExplorePage(by_hand=said)
         yield from self._explore(asked, request.counter, quiet=True)
 
-    def _explore(self, asked: CompressRequest, counter: str, quiet: bool) -> Iterator[ExplorePage]:
+    def _explore(self, asked: ExploreQuery, counter: str, quiet: bool) -> Iterator[ExplorePage]:
         """The canvas after each step, and the id of the run once it is done.
 
         quiet: the prompt is on screen already; the canvas changes once, when the run is done.
         """
         run_id = uuid.uuid4().hex
-        lines = self.studio.document(run_id, asked, counter, quiet=quiet)
+        lines = self.studio.document(run_id, asked.request, counter, quiet=quiet, **asked.about)
         if not quiet:
             yield ExplorePage(canvas=lines)
-        run = self.studio.start(asked)
+        run = self.studio.start(asked.request)
         for step in self.studio.denoise(run):
             lines += step_line(step)
             if not quiet:
                 yield ExplorePage(canvas=lines)
         self.studio.remember(run_id, run)
-        lengths = all_lengths(run.trace, asked.pieces)
-        panel = verdict_panel(run.result())
-        lines += end_line(run.trace, run.seconds, run.checkpoint, **lengths, verdict=panel)
+        lengths = all_lengths(run.trace, asked.request.pieces)
+        shown = {**lengths, "verdict": verdict_panel(run.result()), "use": asked.use, "why": self._why(asked.request)}
+        lines += end_line(run.trace, run.seconds, run.checkpoint, **shown)
         yield ExplorePage(canvas=lines, last_run=run_id)
+
+    def _why(self, request: CompressRequest) -> dict[str, Any]:
+        """What relates the units to what is asked, and to each other; {} where words alone are decided."""
+        encoder = None if request.rules.free else self.studio.compressor.encoder
+        return self.studio.served.run(why_units, encoder, request.prompt)
+
+    @reads(LastRunRequest, refused=_on_canvas)
+    def stop(self, request: LastRunRequest) -> ExplorePage:
+        """Stop was pressed; Gradio has ended the run."""
+        return ExplorePage(canvas=error_line(_STOPPED))
+
+    # --- what comes from elsewhere -------------------------------------------------------------------------
+
+    @reads(FileRequest, refused=_on_canvas)
+    def open_file(self, request: FileRequest) -> Iterator[ExplorePage]:
+        """A file was chosen: its text is the prompt."""
+        if request.file:
+            text = read_file(request.file)
+            yield ExplorePage(text=text)
+            opened = request.model_copy(update={"text": text})
+            yield from self._explore(ExploreQuery.of(opened, opened.said), request.counter, quiet=False)
+
+    @reads(RecallRequest, refused=_on_canvas)
+    def recall(self, request: RecallRequest) -> Iterator[ExplorePage]:
+        """An earlier run: its text and settings stand on the page again, and so does what came of it."""
+        yield from self._again(request)
+
+    @reads(LinkRequest, refused=_on_canvas)
+    def open_link(self, request: LinkRequest) -> Iterator[ExplorePage]:
+        """What a link carries stands on the page."""
+        yield from self._again(request.as_recall())
+
+    def _again(self, request: RecallRequest) -> Iterator[ExplorePage]:
+        page = request.recalled
+        asked = ExploreQuery.of(page, page.said)
+        yield ExplorePage(**settings_of(page), text=page.text, by_hand=page.said)
+        yield from self._explore(asked, page.counter, quiet=True)
 
     @reads(ExploreCountRequest, refused=_on_canvas)
     def count(self, request: ExploreCountRequest) -> ExplorePage:

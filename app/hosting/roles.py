@@ -10,7 +10,8 @@ from app.hosting.people import Role
 
 _OF: dict[Role, tuple[str, ...]] = {
     Role.VISITOR: (
-        "ExploreEvents.run ExploreEvents.resample ExploreEvents.fix",
+        "ExploreEvents.run ExploreEvents.resample ExploreEvents.fix ExploreEvents.name_part ExploreEvents.stop",
+        "ExploreEvents.open_file ExploreEvents.recall ExploreEvents.open_link",
         "ExploreEvents.count ExploreEvents.draw_charts",
         "ResultsEvents.show CorrectEvents.greet CorrectEvents.count CompareEvents.show_votes",
         "LearnEvents.refresh AccountEvents.show",
@@ -21,7 +22,8 @@ _OF: dict[Role, tuple[str, ...]] = {
         "CorrectEvents.discard CorrectEvents.keep_draft CorrectEvents.submit CorrectEvents.take CorrectEvents.skip",
         "QueueEvents.show QueueEvents.paste QueueEvents.upload QueueEvents.add_corrected",
         "CorrectionsEvents.refresh CorrectionsEvents.first_page CorrectionsEvents.turn CorrectionsEvents.search_for",
-        "CorrectionsEvents.pick CorrectionsEvents.open_again ExportEvents.export",
+        "CorrectionsEvents.pick CorrectionsEvents.open_again CorrectionsEvents.settle ExportEvents.export",
+        "CheckEvents.ask CheckEvents.stop",
         "CompareEvents.shorten CompareEvents.write CompareEvents.finish CompareEvents.cancel CompareEvents.vote",
         "CompareEvents.play CompareEvents.export",
         "LearnEvents.poll LearnEvents.count",

@@ -13,6 +13,7 @@ from annotations.results import CheckpointEntry
 from app.background.finetuning import FineTuningJob
 from app.background.served import SHIPPED_PATH
 from app.components.charts import DROPPED_COLOUR, KEPT_COLOUR, low_chart
+from app.learn.judgement import judgement_of
 from model.training.fit import Epoch
 
 
@@ -29,7 +30,8 @@ def _job(job: FineTuningJob, served: str) -> dict[str, Any]:
         return record
     rates = ("agreement_before", "agreement_after", "edit_rate_before", "edit_rate_after")
     result = {name: getattr(job.result, name) for name in ("checkpoint", "train", "held_out", "seconds", *rates)}
-    return record | {"result": result | {"served": job.result.checkpoint == served}}
+    judged = {"judgement": judgement_of(job.result.held), "served": job.result.checkpoint == served}
+    return record | {"result": result | judged}
 
 
 def checkpoints_text(checkpoints: Sequence[CheckpointEntry], served: str, free: bool) -> str:

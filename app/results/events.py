@@ -25,6 +25,7 @@ class ResultsRequest(Request):
 class ResultsPage(Changes):
     """What the tab shows."""
 
+    headline: Change[str] = UNCHANGED
     run: Change[Any] = UNCHANGED
     measure: Change[Any] = UNCHANGED
     curve: Change[Any] = UNCHANGED
@@ -32,9 +33,9 @@ class ResultsPage(Changes):
     matrix: Change[Any] = UNCHANGED
 
 
-def _in_place_of_numbers(error: Exception) -> ResultsPage:
-    hidden = gr.update(visible=False)
-    return ResultsPage(run=hidden, measure=hidden, curve=hidden, matrix=hidden, numbers=table.message(error, "error"))
+def _in_place_of_figures(error: Exception) -> ResultsPage:
+    hidden, said = gr.update(visible=False), table.message(error, "error")
+    return ResultsPage(headline=said, run=hidden, measure=hidden, curve=hidden, matrix=hidden, numbers="")
 
 
 class ResultsEvents:
@@ -43,7 +44,7 @@ class ResultsEvents:
     def __init__(self, settings: Settings):
         self.settings = settings
 
-    @reads(ResultsRequest, refused=_in_place_of_numbers)
+    @reads(ResultsRequest, refused=_in_place_of_figures)
     def show(self, request: ResultsRequest) -> ResultsPage:
         """Show a run of the report, by one measure."""
         report = view.read_report(self.settings.report)
@@ -54,6 +55,7 @@ class ResultsEvents:
         measure = request.measure if request.measure in measures else measures[0]
         matrix = curves.matrix(report)
         return ResultsPage(
+            headline=table.message(said, "heading") if (said := view.headline(run)) else "",
             run=gr.update(choices=names, value=names[at], visible=True),
             measure=gr.update(choices=measures, value=measure, visible=True),
             curve=gr.update(value=curves.curve(run, measure), visible=True),

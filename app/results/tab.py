@@ -25,13 +25,12 @@ def results_tab(settings: Settings, tab: gr.Tab) -> None:
     with gr.Row():
         run = gr.Dropdown([], label="Task and target", elem_id="results-run", scale=3, min_width=320)
         measure = gr.Radio([], label="Measure", elem_id="results-measure", scale=4, min_width=320)
-    form = Form(
-        run=run,
-        measure=measure,
-        curve=gr.Plot(show_label=False, elem_id="results-curve"),
-        matrix=gr.Plot(show_label=False, elem_id="results-matrix"),
-        numbers=table_component(elem_id="results-table"),
-    )
-    shows = ["run", "measure", "curve", "numbers", "matrix"]
+    headline = table_component(elem_id="results-headline")
+    curve = gr.Plot(show_label=False, elem_id="results-curve")
+    matrix = gr.Plot(show_label=False, elem_id="results-matrix")
+    with gr.Accordion("All numbers", open=False, elem_id="results-all"):
+        numbers = table_component(elem_id="results-table")
+    form = Form(run=run, measure=measure, headline=headline, curve=curve, matrix=matrix, numbers=numbers)
+    shows = ["run", "measure", "headline", "curve", "numbers", "matrix"]
     form.on(tab.select, events.show, shows)
     form.on(partial(gr.on, [run.input, measure.input]), events.show, shows)

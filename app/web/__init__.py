@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 _HERE = Path(__file__).parent
+LOGO = _HERE / "logo.svg"
 
 
 def read_web(name: str) -> str:

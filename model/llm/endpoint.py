@@ -98,6 +98,10 @@ class Endpoint:
         reading.check()
         return reading.usage
 
+    def again(self) -> Endpoint:
+        """The same, for another answer: one that was stopped writes no more."""
+        return Endpoint(str(self.url), self.model, self._key, self._private, self._timeout)
+
     def stop(self) -> None:
         """End whatever is being written now, from another thread; `write` then raises InputError."""
         with self._lock:

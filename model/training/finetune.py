@@ -70,6 +70,22 @@ class FinetuneConfig:
 
 
 @dataclass(frozen=True)
+class HeldOut:
+    """A correction that was kept apart, and what both models make of its prompt.
+
+    Attributes:
+        before, after: share of its tokens that the person would have to change.
+        person, text_before, text_after: the prompt as the person left it, and as the two models shorten it.
+    """
+
+    before: float
+    after: float
+    person: str
+    text_before: str
+    text_after: str
+
+
+@dataclass(frozen=True)
 class FineTuned:
     """A new checkpoint and what it learned.
 
@@ -84,6 +100,7 @@ class FineTuned:
         epochs: training and validation loss of each epoch.
         seconds: wall time.
         data: sha256 of the corrections file.
+        held: the corrections that were kept apart, one by one.
     """
 
     checkpoint: str
@@ -98,6 +115,7 @@ class FineTuned:
     epochs: list[Epoch]
     seconds: float
     data: str
+    held: tuple[HeldOut, ...] = ()
 
     def summary(self) -> str:
         """What was learnt, for a person at a terminal."""
@@ -109,7 +127,9 @@ class FineTuned:
         )
 
     def to_json(self) -> dict[str, object]:
-        return asdict(self) | {"folder": str(self.folder)}
+        record = asdict(self) | {"folder": str(self.folder)}
+        del record["held"]  # people's texts
+        return record
 
 
 def finetune(config: FinetuneConfig, progress: FitProgress | None = None) -> FineTuned:
@@ -127,7 +147,7 @@ def finetune(config: FinetuneConfig, progress: FitProgress | None = None) -> Fin
     corrections, data = read_corrections(config.corrections)
     learnt, held = hold_out(corrections, config)
     parent = Compressor.load(config.parent)
-    before = agreement_with_people(parent, held), edit_rate(parent, held)
+    before, masks_before = agreement_with_people(parent, held), _masks(parent, held)
     items, valid = (
         [
             item
@@ -151,12 +171,13 @@ def finetune(config: FinetuneConfig, progress: FitProgress | None = None) -> Fin
     head, of_units = _fit_units(parent, learnt, held, config.seed, None if items else progress)
     history = history or of_units
     child = Compressor(replace(start, denoiser=student, unit_head=head))
-    after = agreement_with_people(child, held), edit_rate(child, held)
+    after, masks_after = agreement_with_people(child, held), _masks(child, held)
+    rates = _wrong(held, masks_before), _wrong(held, masks_after)
     metrics = {
-        "agreement_before": round(before[0], 4),
-        "agreement_after": round(after[0], 4),
-        "edit_rate_before": round(before[1], 4),
-        "edit_rate_after": round(after[1], 4),
+        "agreement_before": round(before, 4),
+        "agreement_after": round(after, 4),
+        "edit_rate_before": round(rates[0], 4),
+        "edit_rate_after": round(rates[1], 4),
         "epochs": [asdict(epoch) for epoch in history],
     }
     meta = {
@@ -174,7 +195,8 @@ def finetune(config: FinetuneConfig, progress: FitProgress | None = None) -> Fin
     seconds = time.perf_counter() - began
     return FineTuned(
         new, config.out, start.id, len(learnt), len(held),
-        before[0], after[0], before[1], after[1], history, seconds, data,
+        before, after, *rates, history, seconds, data,
+        tuple(map(_held_out, held, masks_before, masks_after)),
     )  # fmt: skip
 
 
@@ -279,28 +301,37 @@ def rehearsal(compressor: Compressor) -> list[Item]:
 # --- how good it is ----------------------------------------------------------------------------------------
 
 
+Mask = tuple[bool, ...]
+
+
 def agreement_with_people(compressor: Compressor, corrections: Sequence[CorrectedPrompt]) -> float:
     """Share of tokens on which the model, asked for as long a mask as the person's, decides like the person."""
-    return 1 - _differing(compressor, corrections, [sum(c.keep) / len(c.keep) for c in corrections])
+    lengths = [sum(c.keep) / len(c.keep) for c in corrections]
+    return 1 - _wrong(corrections, [_mask(compressor, c, n, {}) for c, n in zip(corrections, lengths, strict=True)])
 
 
 def edit_rate(compressor: Compressor, corrections: Sequence[CorrectedPrompt]) -> float:
     """Share of tokens that the person would have to change if this model were asked as the model was then."""
-    return _differing(compressor, corrections, [c.asked.retention for c in corrections])
+    return _wrong(corrections, _masks(compressor, corrections))
 
 
-def _differing(compressor: Compressor, corrections: Sequence[CorrectedPrompt], retentions: Sequence[float]) -> float:
-    wrong = total = 0
-    for correction, retention in zip(corrections, retentions, strict=True):
-        mask = _mask(compressor, correction, retention, {})
-        wrong += sum(a != b for a, b in zip(mask, correction.keep, strict=True))
-        total += len(mask)
-    return wrong / total
+def _masks(compressor: Compressor, corrections: Sequence[CorrectedPrompt]) -> list[Mask]:
+    """What this model decides, asked as the model was then."""
+    return [_mask(compressor, c, c.asked.retention, {}) for c in corrections]
 
 
-def _mask(
-    compressor: Compressor, correction: CorrectedPrompt, retention: float, pins: Mapping[int, bool]
-) -> tuple[bool, ...]:
+def _wrong(corrections: Sequence[CorrectedPrompt], masks: Sequence[Mask]) -> float:
+    """Share of all tokens on which the masks are not the people's."""
+    differ = [sum(a != b for a, b in zip(m, c.keep, strict=True)) for c, m in zip(corrections, masks, strict=True)]
+    return sum(differ) / sum(map(len, masks))
+
+
+def _held_out(correction: CorrectedPrompt, before: Mask, after: Mask) -> HeldOut:
+    person, *made = (correction.prompt.render(mask) for mask in (correction.keep, before, after))
+    return HeldOut(_wrong([correction], [before]), _wrong([correction], [after]), person, *made)
+
+
+def _mask(compressor: Compressor, correction: CorrectedPrompt, retention: float, pins: Mapping[int, bool]) -> Mask:
     """The model's mask, asked as it was for the correction, at another length.
 
     Instruction and question, if the model's mask kept them whole then, were pinned by rule, as they are here.

@@ -15,6 +15,7 @@ from gradio_client.exceptions import AppError
 
 from annotations.store import Store
 from app.api import mcp_is_there
+from app.examples import example_prompts
 from model.record import CorrectionRecord
 from tests.support.saving import HOSTILE, fields
 from tests.support.scripted import ScriptedCompressor
@@ -37,16 +38,40 @@ def test_nothing_else_is_public(client: Client) -> None:
 
 def test_compress_is_what_python_gives(client: Client) -> None:
     asked: dict[str, Any] = {"retention": 0.35, "steps": 4, "threshold": 0.1, "seed": 3, "keep": r"\d"}
-    got = client.predict(text=PROMPT, pins={"0": False}, **asked, api_name="/compress")
+    got = client.predict(text=PROMPT, pins={"0": False}, tokens=True, **asked, api_name="/compress")
     wanted = ScriptedCompressor().compress(PROMPT, pins={0: False}, **asked).to_json()  # type: ignore[arg-type]
     assert {**got, "seconds": 0} == {**json.loads(json.dumps(wanted)), "seconds": 0}
     short = client.predict(text=PROMPT, retention=0.8, api_name="/compress")
     assert 0 < short["kept_tokens"] <= 0.8 * short["prompt_tokens"]
 
 
+def test_an_answer_is_short_unless_its_words_are_asked_for(client: Client) -> None:
+    text = example_prompts()["Documents + question"].text
+    for granularity in ("unit", "part", "token"):
+        answer = client.predict(text=text, granularity=granularity, api_name="/compress")
+        assert len(json.dumps(answer)) <= 3 * len(text) and "tokens" not in answer
+        wanted = ScriptedCompressor().compress(text, granularity=granularity)  # type: ignore[arg-type]
+        assert answer["compressed"] == wanted.text
+
+
+def test_every_setting_reaches_the_model(client: Client) -> None:
+    asked: dict[str, Any] = {"keep_words": ["fell"], "keep_digits": True, "keep_breaks": True, "keep_task": False}
+    asked |= {"granularity": "token", "guards": False, "least": 0.0, "least_demonstration": 0.0, "retention": 0.5}
+    wanted = ScriptedCompressor().compress(PROMPT, **asked).text  # type: ignore[arg-type]
+    assert client.predict(text=PROMPT, **asked, api_name="/compress")["compressed"] == wanted
+    named = [[0, 14, "question"], [14, len(PROMPT), "document"]]
+    answer = client.predict(text=PROMPT, parts=named, retention=0.1, api_name="/compress")
+    assert [part["role"] for part in answer["verdict"]["parts"]] == ["question", "document"]
+    assert "Sort the news." in answer["compressed"]
+
+
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
+        ({"granularity": "letters"}, "no granularity"),
+        ({"keep_words": "not"}, "keep_words must be a list"),
+        ({"parts": [["a"]]}, "parts must be a list"),
+        ({"parts": [[0, 9999, "document"]]}, "outside the prompt"),
         ({"text": " "}, "empty"),
         ({"text": "x " * 150_000}, "split it"),
         ({"retention": 2}, "retention 2"),

@@ -13,11 +13,12 @@ from annotations.store import Store
 from app.answering.answerer import THERE, Answerer, EndpointKey
 from app.answering.side_by_side import AnswerEnd, AnswerEvent, AnswerPiece, answer_side_by_side
 from app.compare import view
-from app.compare.arms import DIFFUMASK, FIRST, FULL, HUMAN, NONE, RANDOM, Arm
+from app.compare.arms import BM25, DENSE, DIFFUMASK, FIRST, FULL, HUMAN, NONE, RANDOM, Arm
 from app.compare.comparison import Comparison
 from app.compare.comparisons import Comparisons
 from app.compare.events import ArmsRequest
 from app.compare.sides import ComparedSide, Prices
+from app.components.forms import Visitor
 from app.studio import Studio
 from model.errors import InputError
 from model.evaluation.methods.baselines import first_tokens
@@ -257,7 +258,7 @@ def test_cancel_keeps_what_came_and_asks_for_no_vote(comparing: Studio, server: 
 def test_a_key_goes_to_its_own_address_only() -> None:
     def answerer(where: str = THERE, **given: Any) -> Answerer:
         page = {"local": "", "chat": False, "url": "https://a.example", "model": "m", "key": "", "kept_key": None}
-        return Answerer.read({"where": where, **page, "limit": 16, **given})
+        return Answerer.read({"where": where, **page, "limit": 16, "visitor": Visitor(), **given})
 
     def asked(url: str, key: str, kept: EndpointKey | None) -> tuple[Any, EndpointKey | None]:
         made = answerer(url=url, key=key, kept_key=kept)
@@ -275,3 +276,15 @@ def test_a_key_goes_to_its_own_address_only() -> None:
         answerer().writer((), False, True)
     with pytest.raises(InputError, match="one of the models in the list"):
         answerer("here", local="/etc").writer(("smollm2",), True, False)
+
+
+def test_sentences_are_taken_by_the_question(comparing: Studio) -> None:
+    context = "Boats are blue and large. Pay at the office in cash. It rained all day long. Dogs are kept on a lead."
+    side = Comparisons(comparing)._side(Arm(BM25, 30), context, "Where do I pay in cash?")
+    assert side.text == "Pay at the office in cash.\n\nWhere do I pay in cash?"
+    with pytest.raises(InputError, match="needs a question"):
+        Comparisons(comparing)._side(Arm(BM25, 30), context, " ")
+    with pytest.raises(InputError, match="no sentence encoder"):
+        Comparisons(comparing)._side(Arm(DENSE, 30), context, "Who?")
+    encoded = Studio(comparing.settings)
+    assert "cash" in Comparisons(encoded)._side(Arm(DENSE, 30), context, "How do I pay?").text

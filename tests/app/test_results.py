@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.results.view import read_report, results_table
+from app.results.view import headline, read_report, results_table
 from app.settings import SHIPPED_REPORT
 from model.errors import InputError
 from model.evaluation.report.curves import measures_of
@@ -19,6 +19,29 @@ def test_every_measure_of_the_shipped_report_is_listed() -> None:
     for run in report["runs"]:
         for measure in measures_of(run):
             assert len(json.loads(results_table(run, measure))[0]["rows"]) == len(run["rows"])
+
+
+def test_every_measured_run_opens_with_a_sentence() -> None:
+    for run in read_report(SHIPPED_REPORT)["runs"]:
+        said = headline(run)
+        measured = any(row["method"] == "diffumask" for row in run["rows"])
+        assert bool(said) == measured and (not said or "DiffuMask leaves" in said)
+
+
+@pytest.mark.parametrize(
+    ("measure", "difference", "says"),
+    [
+        ("NLL", [-0.2, -0.3, -0.1], "better than the full prompt"),
+        ("NLL", [0.2, 0.1, 0.3], "worse than the full prompt"),
+        ("F1", [0.2, 0.1, 0.3], "better than the full prompt"),
+        ("F1", [0.2, -0.1, 0.3], "not to be told apart from the full prompt"),
+        ("F1", [0.2, None, None], "not to be told apart from the full prompt"),
+    ],
+)
+def test_better_is_said_only_where_the_interval_says_it(measure: str, difference: list[float], says: str) -> None:
+    row = {"method": "diffumask", "retention": 0.5, "tokens_kept": 0.5, "measures": {}}
+    run = {"config": {"task": "nq", "target": "gemma3"}, "differences_in": measure}
+    assert says in headline({**run, "rows": [{**row, "differences": {"full": difference}}]})
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"runs": [{}]}', '{"runs": [{"rows": 3, "differences_in": "x"}]}'])

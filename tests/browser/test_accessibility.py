@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.support.browsing import correct, explore, needs_chromium
+from tests.support.browsing import correct, explore, needs_chromium, token
 
 pytestmark = needs_chromium
 
@@ -25,6 +25,11 @@ def test_axe_finds_no_serious_fault(page: Any, scheme: str) -> None:
     page.goto(f"{page.url}?__theme={scheme}")
     page.wait_for_selector("#run")
     explore(page, PROMPT)
+    token(page, "explore-canvas", 10).click()
+    page.click("#explore-canvas .dm-use summary")
+    page.click("#explore-canvas [data-view=diff]")
+    for fold in ("#check", "#check-who", "#settings"):
+        page.click(f"{fold} > button")
     faults = {"Explore": serious_faults(page)}
     correct(page, PROMPT)
     faults["Correct"] = serious_faults(page)

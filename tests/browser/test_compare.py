@@ -72,7 +72,7 @@ def test_an_endpoint_that_refuses_and_one_that_breaks_off(page: Any, server: Fak
     page.on("response", lambda answer: heard.append(answer.url))
     open_tab(page)
     page.click("#who button")
-    page.get_by_text("An endpoint", exact=True).click()
+    page.locator("#who").get_by_text("An endpoint", exact=True).click()
     page.fill("#endpoint-url :is(input, textarea)", server.url)
     cases = (("bad-key", "refuses the key (401)", ""), ("cut-off", "its end is missing", "So far so good"))
     for model, says, came in cases:

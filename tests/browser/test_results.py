@@ -26,6 +26,8 @@ def test_curves_matrix_and_numbers_of_every_run(page: Any) -> None:
     report = read_report(SHIPPED_REPORT)
     page.get_by_role("tab", name="Results", exact=True).click()
     page.wait_for_selector("#results-matrix .js-plotly-plot .hm")
+    assert "DiffuMask leaves 50% of the prompt" in page.inner_text("#results-headline")
+    page.click("#results-all > button")
     for at, run in enumerate(report["runs"]):
         name, measure, rows = run_name(run), measures_of(run)[1], len(run["rows"])
         if at:

@@ -39,7 +39,7 @@ def url(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 
     data = tmp_path_factory.mktemp("data")
     tiny_tokenizer().save_pretrained(data / "tiny")
-    settings = Settings(data=data, tokenizers=(data / "tiny",))
+    settings = Settings(data=data, tokenizers=(data / "tiny",), endpoints="local")
     studio = Studio(settings, load=ScriptedCompressor, open_store=lambda: store)  # type: ignore[arg-type]
     networking.url_ok = lambda url: True  # Gradio gives a busy machine three seconds
     _, address, _ = launch(studio, prevent_thread_lock=True, quiet=True)

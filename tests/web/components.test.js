@@ -44,14 +44,18 @@ const RESULT = {
 };
 
 test.each([
-  [RESULT, 'Better on corrections that it has not seen.', 'promote'],
-  [{ ...RESULT, edit_rate_after: 0.6 }, /^Worse on .*: keep the old one/, 'keep'],
-  [{ ...RESULT, edit_rate_after: 0.5, agreement_after: 0.5 }, /^No better on /, 'keep'],
-])('what was learned is judged: vector %#', (result, verdict, primary) => {
+  ['better', 'promote', [{ before: 'a b', after: HOSTILE, person: 'b' }]],
+  ['worse', 'keep', []],
+  ['same', 'keep', []],
+  ['few', 'keep', []],
+])('what was learned is judged by the server: %s', (level, primary, texts) => {
+  const result = { ...RESULT, judgement: { level, text: `${level}, it says.`, texts } };
   const page = gradio('learn.html', {});
   createLearn(page.arguments);
   page.send(JSON.stringify({ job: { state: 'done', corrections: 5, result }, note: '' }));
-  expect(page.find('.dl-verdict').textContent).toMatch(verdict);
+  expect(page.find('.dl-verdict').textContent).toBe(`${level}, it says.`);
+  expect(page.find('.dl-texts').hidden).toBe(!texts.length);
+  expect(texts.length ? page.element.querySelectorAll('.dl-row pre')[1].textContent : HOSTILE).toBe(HOSTILE);
   expect(page.find('.dl-choice .dm-primary').dataset.act).toBe(primary);
   expect(page.find('.dl-says').textContent).toMatch('learned from 4 and was measured on 1 others, in 61 s.');
   page.find('[data-act=promote]').click();

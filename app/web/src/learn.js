@@ -1,5 +1,5 @@
 // The state of the fine-tuning job: the JSON of app/learn/view.py.
-import { finder, makeTile } from './shared/dom.js';
+import { finder, make, makeTile } from './shared/dom.js';
 import { clock, counted, share } from './shared/format.js';
 
 export default function createLearn({ element, props, trigger, watch }) {
@@ -22,7 +22,7 @@ function show(find, { job, note }) {
   find('.dl-idle').hidden = Boolean(job);
   if (!job) return;
   showProgress(find, job);
-  for (const part of ['.dm-tiles', '.dl-verdict', '.dl-choice']) find(part).hidden = !job.result;
+  for (const part of ['.dm-tiles', '.dl-verdict', '.dl-texts', '.dl-choice']) find(part).hidden = !job.result;
   if (job.result) showResult(find, job.result);
 }
 
@@ -58,10 +58,12 @@ function showResult(find, result) {
     makeTile(agreement, 'agreement with held-out corrections'),
     makeTile(editRate, 'edit rate: tokens a person has to change'),
   );
-  const better = gain(result) > 0;
+  const { level, text, texts } = result.judgement;
+  const better = level === 'better';
   const [promote, keep] = [find('[data-act=promote]'), find('[data-act=keep]')];
-  find('.dl-verdict').textContent = verdict(result);
+  find('.dl-verdict').textContent = text;
   find('.dl-verdict').hidden = result.served;
+  showTexts(find('.dl-texts'), texts);
   promote.classList.toggle('dm-primary', better || result.served);
   promote.disabled = result.served;
   promote.textContent = result.served ? 'The new checkpoint is served' : 'Serve the new checkpoint';
@@ -70,13 +72,18 @@ function showResult(find, result) {
   keep.textContent = result.served ? 'Close' : 'Keep the old one';
 }
 
-// Above 0 = better: what people have to change counts, and agreement where that is the same.
-function gain(result) {
-  return result.edit_rate_before - result.edit_rate_after || result.agreement_after - result.agreement_before;
-}
-
-function verdict(result) {
-  const unseen = 'on corrections that it has not seen';
-  if (gain(result) > 0) return `Better ${unseen}.`;
-  return `${gain(result) < 0 ? 'Worse' : 'No better'} ${unseen}: keep the old one, or correct more prompts.`;
+// Held-out prompts as both models and the person leave them.
+function showTexts(box, texts) {
+  box.hidden = !texts.length;
+  box.querySelector('div').replaceChildren(...texts.map(({ before, after, person }) => {
+    const row = make('div', 'dl-row');
+    for (const [title, text] of [['Before', before], ['After', after], ['The person', person]]) {
+      const cell = make('div');
+      const words = make('pre', '', text);
+      words.dir = 'auto';
+      cell.append(make('b', '', title), words);
+      row.append(cell);
+    }
+    return row;
+  }));
 }

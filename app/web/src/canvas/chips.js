@@ -10,12 +10,17 @@ export class Chips {
   #heads = []; // of the shots; none where there is only one
   #box;
   #editable;
+  #roles;
   #doc = null;
 
-  /** box: the scroller. editable: a shot's name keeps or drops the shot, elsewhere it folds it. */
-  constructor(box, editable) {
+  /**
+   * box: the scroller. editable: a shot's name keeps or drops the shot, elsewhere it folds it. roles: what a person may
+   * say a shot is, with how it is called; none where they may not.
+   */
+  constructor(box, editable, roles) {
     this.#box = box;
     this.#editable = editable;
+    this.#roles = Object.entries(roles);
   }
 
   build(doc) {
@@ -32,7 +37,7 @@ export class Chips {
   #buildShot(shot, at) {
     const box = make('div', 'dm-shot');
     const body = make('div', 'dm-shot-body');
-    if (this.#doc.shots.length > 1) box.append(this.#buildHead(shot, at));
+    if (this.#doc.shots.length > 1 || this.#roles.length) box.append(this.#buildHead(shot, at));
     for (const [first, last] of blocksOf(this.#doc, shot)) body.append(this.#buildBlock(first, last, shot.last));
     box.append(body);
     return box;
@@ -63,9 +68,24 @@ export class Chips {
     const share = make('span', 'dm-share');
     const score = make('span', 'dm-score');
     score.title = 'What the model thinks of keeping this part as a whole';
-    head.append(fold, name, share, score);
+    head.append(fold, name, ...this.#buildRole(shot, at), share, score);
     this.#heads.push({ head, fold, share, score });
     return head;
+  }
+
+  // What a shot is, to be corrected, and a button that fixes all of it. Messages say themselves what they are.
+  #buildRole({ name, role, first, last }, at) {
+    if (!this.#roles.length) return [];
+    const whole = makeButton('dm-whole', 'Never touch');
+    whole.dataset.fix = `${first}-${last}`;
+    whole.dataset.mark = 'K';
+    whole.title = `Keep all of ${name}, whatever is asked`;
+    if (this.#doc.chat) return [whole];
+    const select = make('select', 'dm-role');
+    select.setAttribute('aria-label', `What ${name} is`);
+    select.dataset.role = at;
+    select.append(...this.#roles.map(([value, title]) => new Option(title, value, false, value === role)));
+    return [select, whole];
   }
 
   /** look(i) -> [state, shade 0-5, further classes]; only spans that change are touched. */

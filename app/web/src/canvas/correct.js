@@ -7,6 +7,7 @@ import { fillKeys, onKey, toggleHelp } from './keys.js';
 import { showCounts, showResult } from './panel.js';
 import { listenToPointer } from './pointer.js';
 import { DROP, KEEP, OPEN } from './run.js';
+import { UnitCard } from './unit.js';
 import { showVerdict, spansOf } from './verdict.js';
 
 export class Correct {
@@ -26,12 +27,20 @@ export class Correct {
     submit: () => this.ask('submit'),
     restore: () => this.canvas.trigger('restore', {}),
     discard: () => this.canvas.trigger('discard', {}),
+    'unit-keep': () => this.edited(this.edits.setKeep(this.#unitTokens(), 1)),
+    'unit-drop': () => this.edited(this.edits.setKeep(this.#unitTokens(), 0)),
+    'unit-free': () => this.#freeUnit(),
   };
 
   constructor(canvas) {
     this.canvas = canvas;
     fillKeys(canvas.find);
     canvas.find('.dm-note').addEventListener('input', () => canvas.run?.end && this.#planDraft());
+    this.unit = new UnitCard(canvas);
+    Object.assign(this.acts, this.unit.acts);
+    canvas.find('.dm-unit-words').addEventListener('click', ({ target }) => {
+      if (target.dataset.word !== undefined) this.edited(this.edits.toggle([Number(target.dataset.word)]));
+    });
     listenToPointer(canvas, this);
   }
 
@@ -41,6 +50,7 @@ export class Correct {
     const n = doc.tokens.length;
     this.#draft.cancel();
     this.#draft.forget();
+    this.unit.close();
     this.edits = new Edits(new Uint8Array(n), new Uint8Array(n));
     this.#since = Date.now();
     this.#waiting = '';
@@ -141,6 +151,22 @@ export class Correct {
     this.redraw();
   }
 
+  /** A finger has tapped on a token. */
+  chooseUnit(i) {
+    if (this.unit.choose(i)) this.redraw();
+    this.canvas.find('.dm-unit').scrollIntoView({ block: 'nearest' });
+  }
+
+  #unitTokens() {
+    const { first, last } = this.unit.unit;
+    return range(first, last - 1);
+  }
+
+  #freeUnit() {
+    const pinned = this.#unitTokens().filter((i) => this.edits.pin[i]);
+    if (pinned.length) this.edited(this.edits.togglePin(pinned));
+  }
+
   #clearMessages(changed) {
     if (!changed) return;
     this.canvas.say('.dm-moved', '');
@@ -189,6 +215,7 @@ export class Correct {
   redraw() {
     if (!this.canvas.run?.end) return;
     drawChips(this.canvas, this.edits);
+    if (this.unit.unit) this.unit.showWords((i) => this.edits.mask[i]);
     if (this.edits.brush) return; // counts and text follow when the brush is lifted
     drawResult(this.canvas, this.edits);
     this.#planDraft();

@@ -3,23 +3,36 @@ import { number } from '../shared/format.js';
 import { maskAt } from './budget.js';
 import { shade } from './chips.js';
 import { hint } from './hint.js';
+import { History } from './history.js';
+import { takeDrops, takeLinks } from './inbox.js';
 import { showCounts, showResult } from './panel.js';
 import { Player } from './player.js';
 import { DROP, KEEP, OPEN } from './run.js';
 import { listenToInputs, listenToSlider, markSlider } from './slider.js';
+import { reasons, UnitCard } from './unit.js';
+import { Use } from './use.js';
 import { marksWith, showLengths, showVerdict, spansOf, wholeText } from './verdict.js';
 
-const KEYS = { ' ': 'play', ArrowLeft: 'back', ArrowRight: 'forward', Home: 'first', End: 'last' };
+const KEYS = {
+  ' ': 'play', ArrowLeft: 'back', ArrowRight: 'forward', Home: 'first', End: 'last',
+  ArrowDown: 'next-unit', ArrowUp: 'last-unit', Escape: 'unit-close',
+};
 
 export class Explore {
   role = 'group';
-  label = 'Prompt; space plays, arrows step';
+  label = 'Prompt; space plays, left and right step, up and down choose a sentence';
   acts = {
     first: () => this.player.pauseAt(0),
     back: () => this.player.pauseAt(this.player.at - 1),
     play: () => this.player.setPlaying(!this.player.playing),
     forward: () => this.player.pauseAt(this.player.at + 1),
     last: () => this.player.pauseAt(this.canvas.run.steps.length),
+    'next-unit': () => this.#chooseUnit(() => this.unit.step(1)),
+    'last-unit': () => this.#chooseUnit(() => this.unit.step(-1)),
+    'unit-keep': () => this.#fixUnit('K'),
+    'unit-drop': () => this.#fixUnit('D'),
+    'unit-free': () => this.#fixUnit('.'),
+    'unit-question': () => this.#name(this.unit.unit, 'question'),
   };
   #settingsChanged = false; // since the run began
   #fixed = null; // [first, last) of what was kept by the last click
@@ -27,12 +40,22 @@ export class Explore {
   constructor(canvas) {
     const { find, settings, trigger } = canvas;
     this.canvas = canvas;
+    this.use = new Use(canvas);
+    this.history = new History(canvas);
+    this.unit = new UnitCard(canvas);
+    Object.assign(this.acts, this.use.acts, this.history.acts, this.unit.acts);
+    find('.dm-scroll').addEventListener('click', (event) => this.#onClick(event));
     this.player = new Player(() => this.redraw(), () => Number(find('.dm-speed select').value));
     find('.dm-scrub').addEventListener('input', (event) => this.player.pauseAt(Number(event.target.value)));
     if (!settings.slider) return;
     const release = () => canvas.run && trigger('resample', {});
     listenToSlider(settings.slider, (retention) => this.preview(retention), release);
     listenToInputs(settings.inputs, (text) => this.onInput(text));
+    takeDrops({ text: settings.inputs.text, file: settings.file });
+    takeLinks((link) => trigger('link', { link }));
+    find('.dm-scroll').addEventListener('change', ({ target }) => {
+      if (target.dataset.role !== undefined) this.onRole(Number(target.dataset.role), target.value);
+    });
   }
 
   onDocument(isSame) {
@@ -40,7 +63,11 @@ export class Explore {
     const quiet = Boolean(doc.quiet) && isSame; // the prompt is on screen: its mask changes once, when the run is done
     this.#settingsChanged = false;
     this.#setStale(false);
-    if (!isSame) find('.dm-verdict').hidden = true;
+    find('.dm').dataset.running = '';
+    if (!isSame) {
+      find('.dm-verdict').hidden = true;
+      this.unit.close();
+    }
     if (!quiet) chips.showScores(null);
     find('.dm-scrub').max = doc.steps;
     this.player.start(run, quiet);
@@ -53,8 +80,11 @@ export class Explore {
   onEnd() {
     this.player.onEnd();
     const { run, chips, settings } = this.canvas;
+    delete this.canvas.find('.dm').dataset.running;
     if (!run.end.verdict) return;
     showVerdict(this.canvas, run.end.verdict);
+    if (run.end.use) this.use.show(run.end.use);
+    this.history.add(this.canvas.doc, run);
     const { clean } = run.end.verdict;
     markSlider(settings.slider, clean, `From ${clean} % on the task and all rules can stay whole`);
     if (this.#fixed) chips.reveal(...this.#fixed);
@@ -86,6 +116,41 @@ export class Explore {
     trigger('fix', { marks: marksWith(doc.pins, spans, mark) });
   }
 
+  /** A part was given another role. */
+  onRole(at, role) {
+    this.#name(this.canvas.doc.shots[at], role);
+  }
+
+  #name({ first, last }, role) {
+    this.canvas.setState('fixing');
+    this.canvas.trigger('role', { first, last, role });
+  }
+
+  #onClick(event) {
+    const i = this.canvas.chips.tokenAt(event);
+    if (i >= 0) this.#chooseUnit(() => this.unit.choose(i));
+  }
+
+  #chooseUnit(choose) {
+    if (!this.canvas.run) return;
+    choose();
+    this.#explain();
+  }
+
+  #explain() {
+    if (!this.unit.unit) return;
+    const { at, preview } = this.player;
+    const { run, doc, find } = this.canvas;
+    const isKept = preview ? (i) => preview[i] === 1 : (i) => run.stateAt(i, at) === KEEP;
+    this.unit.explain(reasons(this.canvas, this.unit.unit, at, isKept));
+    find('[data-act=unit-question]').hidden = Boolean(doc.chat);
+  }
+
+  #fixUnit(mark) {
+    const { first, last } = this.unit.unit;
+    this.onPlace({ fix: `${first}-${last}`, mark });
+  }
+
   hint(i) {
     return this.canvas.run ? hint(this.canvas, i, this.player.at) : '';
   }
@@ -93,6 +158,7 @@ export class Explore {
   onRefused() {
     const { run } = this.canvas;
     this.#fixed = null;
+    delete this.canvas.find('.dm').dataset.running;
     if (run && !run.end) this.player.setPlaying(false);
     this.canvas.setState('refused');
   }
@@ -107,12 +173,14 @@ export class Explore {
   /** The mask at another retention, as the last step would have it. */
   preview(retention) {
     const { doc, run } = this.canvas;
-    if (run?.end) this.player.showPreview(maskAt(run, retention, doc.retention));
+    const asked = doc?.setup ? doc.setup.retention / 100 : doc?.retention; // of messages a little less is asked
+    if (run?.end) this.player.showPreview(maskAt(run, retention, asked));
   }
 
   redraw() {
     if (this.player.preview) drawPreview(this.canvas, this.player.preview);
     else drawStep(this.canvas, this.player);
+    this.#explain();
     if (this.canvas.run.end?.verdict) showLengths(this.canvas);
   }
 }

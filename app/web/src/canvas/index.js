@@ -1,12 +1,13 @@
 // The token canvas: a prompt as chips, with the model's decisions. One listener of a kind for all tokens and buttons.
-import { finder, setText } from '../shared/dom.js';
+import { finder, make, setText } from '../shared/dom.js';
 import { LineReader } from '../shared/lines.js';
 import { Chips } from './chips.js';
 import { Correct } from './correct.js';
 import { Explore } from './explore.js';
-import { copyResult } from './panel.js';
+import { copyBy } from './panel.js';
 import { take } from './protocol.js';
 import { Review } from './review.js';
+import { Views } from './views.js';
 
 const MODES = { view: Explore, edit: Correct, review: Review };
 
@@ -15,8 +16,9 @@ const MODES = { view: Explore, edit: Correct, review: Review };
  *
  * props, trigger, watch: Gradio's.
  * settings: { mode: "view", "edit" or "review"; slider: id of the retention slider; inputs:
- * ids of the text box and of the settings, as { text, settings }; empty: what to say before there is
- * a prompt; counters: names of tokenizers }, from app/components/canvas.py.
+ * ids of the text box and of the settings, as { text, settings }; file: id of an upload button; empty: what to say
+ * before there is a prompt; counters: names of tokenizers; roles: of parts, with their names }, from
+ * app/components/canvas.py.
  *
  * A mode is an object with `acts` (buttons by their data-act), `role` and `label` of the scroller, onDocument(isSame)
  * and, as far as the mode needs them, onStep, onEnd, onMasks, onRefused, onSaved, onDrafted, onOffer, onShot,
@@ -30,7 +32,8 @@ export default function createCanvas({ element, props, trigger, watch, settings 
     settings,
     doc: null, // the document line
     run: null, // what the model said of it
-    chips: new Chips(find('.dm-scroll'), settings.mode === 'edit'),
+    chips: new Chips(find('.dm-scroll'), settings.mode === 'edit', settings.roles ?? {}),
+    views: new Views(find),
     say: (selector, text) => setText(find(selector), text),
     setState: (state) => { find('.dm').dataset.state = state; },
   };
@@ -49,18 +52,18 @@ function showMode({ find, say, settings }, { role, label }) {
   find('.dm-scroll').setAttribute('role', role);
   find('.dm-scroll').setAttribute('aria-label', label);
   say('.dm-empty-text', settings.empty);
-  find('.dm-counter').hidden = settings.counters.length < 2;
   for (const name of settings.counters) find('.dm-counter select').add(new Option(name, name));
 }
 
 function listen(element, canvas, mode) {
   const { find, say, trigger } = canvas;
-  const acts = { copy: () => copyResult(canvas), ...mode.acts };
+  const acts = { copy: () => copyResult(canvas), download: () => download(...canvas.views.result), ...mode.acts };
   element.addEventListener('click', (event) => {
     const button = event.target.closest('button');
     if (!button) return;
-    const { act, fold, shot } = button.dataset;
+    const { act, fold, shot, view } = button.dataset;
     if (act) acts[act]();
+    else if (view) canvas.views.choose(view);
     else if (fold !== undefined) canvas.chips.toggleFold(Number(fold));
     else if (shot !== undefined) mode.onShot(canvas.doc.shots[Number(shot)]);
     else mode.onPlace?.(button.dataset);
@@ -73,10 +76,24 @@ function listen(element, canvas, mode) {
     if (event.target.closest('button') || !canvas.run) return;
     if (mode.onKey?.(event)) event.preventDefault();
   });
-  find('.dm-price input').addEventListener('input', () => canvas.run && mode.redraw?.());
+  for (const input of element.querySelectorAll('.dm-price input')) {
+    input.addEventListener('input', () => canvas.run && mode.redraw?.());
+  }
   find('.dm-counter select').addEventListener('change', (event) => {
     say('.dm-after-note', 'counting…');
     trigger('count', { name: event.target.value });
   });
   window.addEventListener('resize', () => canvas.doc && canvas.chips.fitHeight());
+}
+
+function copyResult({ find, views }) {
+  return copyBy(find('[data-act=copy]'), views.result[0]);
+}
+
+function download(text, name) {
+  const link = make('a');
+  link.href = URL.createObjectURL(new Blob([text], { type: 'text/plain' }));
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
 }

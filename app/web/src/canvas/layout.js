@@ -10,25 +10,24 @@ const flagsOf = (doc, i) => doc.flags.charCodeAt(i) - 48;
 
 export const isBreak = (doc, i) => (flagsOf(doc, i) & IS_BREAK) !== 0;
 
-/** The text of the kept tokens. isKept(i): whether token i is. */
-export function compressedText(doc, isKept) {
+/** The text of the kept tokens, of all or of [first, last). isKept(i): whether token i is. */
+export function compressedText(doc, isKept, first = 0, last = doc.tokens.length) {
   const out = [];
-  const n = doc.tokens.length;
   let before = -1; // the last kept token
   let space = false; // white space since then
-  for (let i = 0; i < n; i++) {
+  for (let i = first; i < last; i++) {
     const flags = flagsOf(doc, i);
     space = space || (flags & SPACE_BEFORE) !== 0;
     if (!isKept(i)) {
       space = space || (flags & SPACE_INSIDE) !== 0;
       continue;
     }
-    if (before === i - 1 || isIndented(doc, before, i)) out.push(doc.gaps[i]);
+    if (before === i - 1 || i === first || isIndented(doc, before, i)) out.push(doc.gaps[i]);
     else if (before >= 0) out.push(joint(flagsOf(doc, before), flags, space));
     out.push(doc.tokens[i]);
     [before, space] = [i, false];
   }
-  if (before === n - 1) out.push(doc.tail);
+  if (before === last - 1) out.push(doc.gaps[last] ?? doc.tail);
   return out.join('');
 }
 
@@ -76,6 +75,12 @@ export function blocksOf(doc, shot) {
 /** Whether two documents are the same prompt: its chips need not be built again. */
 export function isSamePrompt(a, b) {
   return a.flags === b.flags && areEqual(a.tokens, b.tokens) && areEqual(a.gaps, b.gaps);
+}
+
+/** Whether two documents have the same parts. */
+export function haveSameParts(a, b) {
+  const parts = ({ shots }) => shots.map(({ role, first, name }) => [role, first, name].join());
+  return areEqual(parts(a), parts(b));
 }
 
 const areEqual = (a, b) => a.length === b.length && a.every((item, i) => item === b[i]);

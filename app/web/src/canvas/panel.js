@@ -1,7 +1,6 @@
 // What stands around the chips: counts, the compressed prompt, its price, and messages.
 import { counted, number, percent } from '../shared/format.js';
 import { setText } from '../shared/dom.js';
-import { compressedText } from './layout.js';
 import { DROP, KEEP, OPEN } from './run.js';
 
 /** Meter and counts, of the prompt and of each shot. state(i) -> OPEN, KEEP or DROP; more: said behind the counts. */
@@ -35,19 +34,33 @@ export function showResult(canvas, isKept, title) {
   });
   canvas.say('.dm-after', `${number(before)} → ${number(after)}`);
   find('.dm-counter select').value = doc.counter;
-  const kind = find('.dm-counter').hidden ? 'model' : doc.counter;
-  canvas.say('.dm-after-note', `${kind} tokens, ${percent(before - after, before)} fewer`);
-  const price = Number(find('.dm-price input').value) || 0;
-  const saved = ((before - after) * price) / 1000;
-  canvas.say('.dm-money', `$${saved < 100 ? saved.toFixed(2) : number(Math.round(saved))}`);
+  canvas.say('.dm-after-note', `${doc.counter} tokens, ${percent(before - after, before)} fewer`);
+  showMoney(canvas, before, after);
   const [time, note] = duration(canvas.run);
   canvas.say('.dm-time', time);
   canvas.say('.dm-time-note', note);
 }
 
+/**
+ * Dollars for 1,000 calls that the short prompt saves. Where the full one would come from the provider's cache, that
+ * one is cheap, and the short one, which is another with every question, is not cached.
+ */
+export function savedPerThousand(before, after, price, cachedShare = 1) {
+  return ((before * cachedShare - after) * price) / 1000;
+}
+
+function showMoney({ find, say }, before, after) {
+  const isCached = find('.dm-cached input[type=checkbox]').checked;
+  const share = isCached ? (Number(find('.dm-cached input[type=number]').value) || 0) / 100 : 1;
+  const saved = savedPerThousand(before, after, Number(find('.dm-price input').value) || 0, share);
+  const size = Math.abs(saved);
+  say('.dm-money', `$${size < 100 ? size.toFixed(2) : number(Math.round(size))}`);
+  say('.dm-money-note', `${saved < 0 ? 'more' : 'saved'} per 1,000 calls${isCached ? ', net of caching' : ''}`);
+}
+
 /** Only the prompt that is left. */
 export function showCompressed(canvas, isKept, title) {
-  canvas.say('.dm-out', compressedText(canvas.doc, isKept));
+  canvas.views.show(canvas.doc, isKept);
   canvas.say('.dm-out-title', title);
 }
 
@@ -59,11 +72,12 @@ function duration({ end, steps }) {
   return [time, `${counted(steps.length, 'step')} of the model`];
 }
 
-export async function copyResult({ find }) {
-  const button = find('[data-act=copy]');
-  const copied = await copyText(find('.dm-out').textContent);
+/** Copy a text, and say so on the button that was pressed. */
+export async function copyBy(button, text) {
+  const label = button.dataset.label ??= button.textContent;
+  const copied = await copyText(text);
   button.textContent = copied ? 'Copied' : 'Select it and press Ctrl+C';
-  setTimeout(() => { button.textContent = 'Copy'; }, 1600);
+  setTimeout(() => { button.textContent = label; }, 1600);
 }
 
 async function copyText(text) {

@@ -1,6 +1,6 @@
 // What each kind of line does; app/components/canvas_lines.py writes them.
 import { showError } from '../shared/dom.js';
-import { isSamePrompt } from './layout.js';
+import { haveSameParts, isSamePrompt } from './layout.js';
 import { Run } from './run.js';
 
 /** Take in a parsed line: bring the canvas up to date, then tell its mode. */
@@ -22,7 +22,7 @@ function takeError(canvas, mode, message) {
 }
 
 function takeDocument(canvas, mode, doc) {
-  const isSame = canvas.doc !== null && isSamePrompt(canvas.doc, doc);
+  const isSame = canvas.doc !== null && isSamePrompt(canvas.doc, doc) && haveSameParts(canvas.doc, doc);
   canvas.doc = doc;
   canvas.run = new Run(doc);
   showError(canvas.find('.dm-error'), '');

@@ -26,7 +26,7 @@ export function showLengths({ doc, run, say }) {
     before += count;
     after += run.keep[i] * count;
   });
-  const asked = `asked ${Math.round(100 * doc.retention)} %, kept ${percent(run.end.kept, n)}`;
+  const asked = `asked ${doc.setup?.retention ?? Math.round(100 * doc.retention)} %, kept ${percent(run.end.kept, n)}`;
   const own = `${number(run.end.kept)} of ${number(n)} prompt tokens`;
   say('.dm-length', `${asked}: ${own}; ${number(after)} of ${number(before)} as counted by ${doc.counter}`);
 }
@@ -65,5 +65,5 @@ export function marksWith(pins, spans, mark) {
   return marks.join('');
 }
 
-/** The whole prompt, as it was sent. */
-export const wholeText = (doc) => compressedText(doc, () => true);
+/** What stood in the text box: the whole prompt, or the messages that it was made of. */
+export const wholeText = (doc) => doc.source ?? compressedText(doc, () => true);

@@ -1,0 +1,68 @@
+"""Whether a new checkpoint is better: said only when enough was measured, and with its interval. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from app.components.words import shorten
+from model.training.finetune import HeldOut
+
+LEAST = 10  # held-out corrections before anything is said
+_RESAMPLES = 4000
+_TEXTS = 3  # prompts that are shown
+_LENGTH = 1500  # characters of each
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What may be said.
+
+    Attributes:
+        level: "better", "worse", "same" (no difference that can be told) or "few" (too few were measured).
+    """
+
+    level: str
+    text: str
+
+
+def judge(held: Sequence[HeldOut]) -> Judgement:
+    """The paired difference of the edit rates over held-out corrections, with a 95 % bootstrap interval.
+
+    >>> judge([HeldOut(0.2, 0.1, "", "", "")]).level
+    'few'
+    """
+    if len(held) < LEAST:
+        return Judgement(
+            "few",
+            f"Too few to tell: measured on {len(held)} held-out corrections, and {LEAST} are the least. Correct more "
+            "prompts, or hold out a larger share.",
+        )
+    gains = np.array([each.before - each.after for each in held])
+    picks = np.random.default_rng(0).integers(0, len(gains), (_RESAMPLES, len(gains)))
+    low, high = np.percentile(gains[picks].mean(1), (2.5, 97.5))
+    change = f"people change {abs(gains.mean()):.1%} {'fewer' if gains.mean() > 0 else 'more'} of the words"
+    said = f"{change} (fewer by {low:.1%} to {high:.1%}, 95 % interval over {len(held)} held-out corrections)."
+    if low > 0:
+        return Judgement("better", f"Better: {said}")
+    if high < 0:
+        return Judgement("worse", f"Worse: {said} Keep the old one.")
+    return Judgement("same", f"No difference that can be told: {said} Keep the old one, or correct more prompts.")
+
+
+def judgement_of(held: Sequence[HeldOut]) -> dict[str, Any]:
+    """The same for the page, with the prompts that have changed most, as both models and the person leave them."""
+    most = sorted(held, key=lambda each: abs(each.before - each.after), reverse=True)[:_TEXTS]
+    rows = [
+        {
+            "before": shorten(each.text_before, _LENGTH),
+            "after": shorten(each.text_after, _LENGTH),
+            "person": shorten(each.person, _LENGTH),
+        }
+        for each in most
+        if each.text_before != each.text_after
+    ]
+    return {**asdict(judge(held)), "texts": rows}
