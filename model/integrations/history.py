@@ -23,7 +23,7 @@ GONE = "…"  # of a text of which nothing is left: interfaces take no empty one
 _TEXT_TYPES = ("text", "input_text", "output_text")
 
 
-class Shortener:
+class HistoryShortener:
     """Shortens texts one by one, and remembers the last ones.
 
     Args:

@@ -17,7 +17,7 @@ from pydantic import ConfigDict, Field
 
 from ..errors import needs
 from . import Ranks
-from .history import Shortener, question_of, with_texts
+from .history import HistoryShortener, question_of, with_texts
 
 with needs("langchain"):
     from langchain_core.callbacks import Callbacks
@@ -87,7 +87,7 @@ class ToolResultsEdit:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._shorten = Shortener(self.compressor, self.retention, **self.options)
+        self._shorten = HistoryShortener(self.compressor, self.retention, **self.options)
 
     def apply(self, messages: list[AnyMessage], *, count_tokens: Callable[[Sequence[BaseMessage]], int]) -> None:
         """Replace the messages of older tool results in the list."""

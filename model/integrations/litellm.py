@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import InputError, needs
 from . import Ranks
-from .history import Shortener, question_of, with_texts
+from .history import HistoryShortener, question_of, with_texts
 
 with needs("litellm"):
     from litellm.integrations.custom_logger import CustomLogger
@@ -53,7 +53,7 @@ class PromptCompression(CustomLogger):
         if isinstance(roles, str) or not set(roles) <= set(ROLES):
             raise InputError(f"roles must be a list of some of {', '.join(ROLES)}")
         self.least, self.roles = least, frozenset(roles)
-        self._shorten = Shortener(compressor, retention, **options)
+        self._shorten = HistoryShortener(compressor, retention, **options)
 
     async def async_pre_call_hook(
         self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: Any
