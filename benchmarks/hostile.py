@@ -21,6 +21,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -135,8 +136,8 @@ class Doors:
             content[at : at + rng.randrange(3)] = rng.randbytes(rng.randrange(40))
         path = self.folder / f"damaged-{who}{Path(name).suffix}"
         path.write_bytes(content[: rng.randrange(len(content))] if rng.random() < 0.3 else content)
-        with unzipped(path) as source:
-            import_file(open_store("sqlite://"), source)
+        with closing(open_store("sqlite://")) as store, unzipped(path) as source:
+            import_file(store, source)
         return ""
 
     def messages(self, rng: random.Random, who: int) -> str:
@@ -214,7 +215,7 @@ class Watch(threading.Thread):
         self.processes = [psutil.Process(server.process.pid), psutil.Process()]
         self.url, self.over = server.url, threading.Event()
         self.start_bytes = [process.memory_info().rss for process in self.processes]
-        self.most, self.stall = 0, 0.0
+        self.most, self.stall = [0, 0], 0.0
 
     def run(self) -> None:
         with httpx.Client(timeout=60) as http:
@@ -223,7 +224,7 @@ class Watch(threading.Thread):
                 http.get(f"{self.url}/robots.txt")
                 self.stall = max(self.stall, time.monotonic() - begun)
                 now = [process.memory_info().rss for process in self.processes]
-                self.most = max(self.most, *(bytes - start for bytes, start in zip(now, self.start_bytes, strict=True)))
+                self.most = [max(m, n - s) for m, n, s in zip(self.most, now, self.start_bytes, strict=True)]
 
 
 def attack(inputs: int, folder: Path) -> dict[str, Any]:
@@ -249,7 +250,8 @@ def attack(inputs: int, folder: Path) -> dict[str, Any]:
         "inputs": inputs,
         "crashes": sum(crashes.values()),
         "what": dict(crashes),
-        "MB above the start": round(watch.most / 2**20),
+        "MB of the server above the start": round(watch.most[0] / 2**20),
+        "MB of this process above the start": round(watch.most[1] / 2**20),
         "longest stall of the server, s": round(watch.stall, 2),
     }
 
@@ -326,7 +328,10 @@ def main() -> int:
         figures |= memory_of_a_process(arguments.prompts, arguments.after)
     for name, shown in figures.items():
         print(f"{name}: {shown}")
-    held = figures.get("MB above the start", 0) <= 500 and figures.get("longest stall of the server, s", 0) <= 1
+    held = (
+        all(figures.get(f"MB of {what} above the start", 0) <= 500 for what in ("the server", "this process"))
+        and figures.get("longest stall of the server, s", 0) <= 1
+    )
     return int(not held or figures.get("crashes", 0) > 0 or figures.get("MB grown", 0) > 50)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import gradio as gr
@@ -11,6 +12,7 @@ from app.hosting.identity import Identity
 
 LANE = 64  # events that may wait in a lane
 _BUSY = "Too many people are waiting for this: try again in a minute."
+_HALF = "A text in this request holds half a character (a lone surrogate): remove it."
 _OWN = "Your last requests are still being worked on: wait for them, or cancel them."
 
 
@@ -21,7 +23,9 @@ class LaneQueue(Queue):  # type: ignore[misc]
     own: int  # events of one person that may wait or go on in a lane
 
     async def push(self, body: Any, request: Any, username: str | None) -> Any:
-        """As Gradio's, or (False, why, "queue_full")."""
+        """As Gradio's, or (False, why, "queue_full" or "error")."""
+        if _holds_half_characters([body.data, body.event_data]):
+            return False, _HALF, "error"
         handler = self.blocks.fns.get(body.fn_index) if body.fn_index is not None else None
         lane = self.event_queue_per_concurrency_id.get(str(handler.concurrency_id)) if handler is not None else None
         if lane is not None:
@@ -38,6 +42,15 @@ class LaneQueue(Queue):  # type: ignore[misc]
 
     def _key(self, event: Event) -> str:
         return self.identity.person(event.request, event.username).key
+
+
+def _holds_half_characters(sent: Any) -> bool:
+    """Whether a text could not be sent back: Gradio repeats in its errors what it does not take."""
+    try:
+        json.dumps(sent, ensure_ascii=False, default=str).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return True
+    return False
 
 
 def use_lanes(page: gr.Blocks, identity: Identity, own: int) -> None:

@@ -69,7 +69,8 @@ class Stranger:
     def join(self, index: int, data: list[Any], event: Any = None) -> httpx.Response:
         """Join the queue, without listening."""
         body = {"fn_index": index, "data": data, "session_hash": self.session, "event_data": event}
-        return self.http.post("gradio_api/queue/join", json=body)
+        headers = {"Content-Type": "application/json"}
+        return self.http.post("gradio_api/queue/join", content=json.dumps(body), headers=headers)
 
     def ask(self, index: int, data: list[Any], event: Any = None) -> tuple[bool, Any]:
         """Call a handler by index: (True, its output) or (False, what is said)."""
