@@ -286,6 +286,13 @@ def _with_question(reader: Reader, drafts: list[Draft]) -> list[Draft]:
     tail = reader.text[cut : last.end].strip()
     if len(tail) < 80 and waits(tail) and asks(reader.text[before:cut].strip(), reader.language):
         cut = before
-    if len(tail) < SHORT and (waits(tail) or asks(tail, reader.language)):
+    if len(tail) < SHORT and (waits(tail) or asks(tail, reader.language) or _is_said_to(reader, drafts, cut)):
         return [*drafts[:-1], replace(last, end=cut, tail=cut), Draft.plain("question", cut, last.end)]
     return drafts
+
+
+def _is_said_to(reader: Reader, drafts: Sequence[Draft], cut: int) -> bool:
+    """Whether the paragraph behind instructions is what somebody says, the only one with a label in its section."""
+    section = drafts[-1]
+    labels = [m.start for m in reader.markers(section.head, section.end) if m.label != ITEM_LABEL]
+    return labels == [cut] and any(each.role == "instruction" for each in drafts)
