@@ -12,6 +12,11 @@ from typing import Any
 
 import pytest
 
+from model.denoiser.checkpoint import save_checkpoint
+from model.denoiser.sharing import push_to_hub
+from tests.support.hub_stand_in import Hub
+from tests.support.tiny import tiny_checkpoint
+
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # it fetches prices where it is imported
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/library.md", "docs/adapters.md")
@@ -41,7 +46,10 @@ def names() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_python_of_a_page_runs(page: str, names: dict[str, Any]) -> None:
+def test_python_of_a_page_runs(page: str, names: dict[str, Any], hub: Hub, tmp_path: Path) -> None:
+    tiny = tiny_checkpoint()
+    save_checkpoint(tmp_path / "tiny", tiny.denoiser, tiny.collator.tokenizer, {"base": "ann/tiny-bert"})
+    push_to_hub(tmp_path / "tiny", "ann/short-prompts")
     for framework in FRAMEWORKS.get(page, ()):
         pytest.importorskip(framework, reason=f"{framework} is not installed")
     code = blocks(page, "python")

@@ -18,6 +18,7 @@ from ..relevance.prompt_reading import UnitsOf
 from .unit_head import UnitHead
 
 BY_TOKENS = ("demonstration",)  # roles of parts that the token denoiser decides
+UNREAD = ("code", "data")  # the question reader has learnt from sentences alone
 GUARD_BONUS = 1.0  # logits that a guard has ahead of other units where nobody asks, so that nothing says what counts
 TOPICS = 60  # a long conversation is about so many things in turn: its units are judged with their neighbours
 OUTSTANDING = 1.0  # logits by which a unit has to stand out from its neighbours to be judged alone
@@ -61,6 +62,7 @@ class HierarchicalPredict:
         self.bonus = torch.zeros_like(guards) if units.questions else GUARD_BONUS * guards
         roles = [prompt.parts[prompt.units[unit].part].role for unit in units.units]
         self.turns = torch.tensor([role == "turn" for role in roles], dtype=torch.bool)
+        self.read = relevance.read * torch.tensor([float(role not in UNREAD) for role in roles])
         by_tokens = torch.tensor([part.role in BY_TOKENS for part in prompt.parts])
         self.part = torch.tensor([token.part for token in prompt.tokens])
         self.by_tokens = by_tokens[self.part]
@@ -90,7 +92,7 @@ class HierarchicalPredict:
         spent = float((states == KEEP).float().mean())
         left = max(self.budget - spent, 0.0) if bool((states == MASK).any()) else 0.0
         features = torch.cat([self.relevance.static, self.relevance.dynamic(kept, dropped, left)], 1)
-        logits: Tensor = self.head(features, self.relevance.vectors, self.relevance.asked, self.relevance.read)
+        logits: Tensor = self.head(features, self.relevance.vectors, self.relevance.asked, self.read)
         logits[self.turns] = along_turns(logits[self.turns])
         return logits + self.bonus
 
