@@ -31,6 +31,8 @@ _BULLET = regex.compile(
     regex.V1 | regex.VERBOSE,
 )
 _CLAUSE = regex.compile(r"(?:;|；|(?<=\s)[—–](?=\s))\s*")
+_TITLE = 80  # characters of a line that may head a paragraph
+_NO_TITLE_ENDS = ".!?。！？।…,;:，、；："
 _LONG_SENTENCE = 250  # characters; longer ones are split at semicolons and dashes
 _ARROW = regex.compile(r"(?:=>|->|→|⇒)")
 _DEPTH = 12  # lists in lists, sections in sections
@@ -161,7 +163,23 @@ def _block(reader: Reader, block: Block, depth: int) -> Iterator[Node]:
         yield Node("paragraph", block.start, block.end, children, whole=not children)  # its label is frame
     else:
         children = tuple(_lines(reader, block.start, block.end))
-        yield children[0] if len(children) == 1 else Node("paragraph", block.start, block.end, children)
+        if len(children) == 1:
+            yield children[0]
+        else:
+            titled = _is_titled(reader.text, children)
+            yield Node("paragraph", block.start, block.end, children[1:] if titled else children)
+
+
+def _is_titled(text: str, children: Sequence[Node]) -> bool:
+    """Whether a paragraph's first line heads the others, as "§ 2 Rent" does: short, and no sentence as they are.
+
+    It is frame then: it stays with what stays below it, and only then.
+    """
+    title, after = children[0], children[1]
+    if title.children or title.end - title.start > _TITLE or text[title.end - 1] in _NO_TITLE_ENDS:
+        return False
+    alone = text[title.start - 1 : title.start] in ("", "\n") and "\n" in text[title.end : after.start]
+    return alone and (after.kind == "list" or text[after.end - 1] in ".!?。！？।")
 
 
 def _opaque(reader: Reader, block: Block) -> Iterator[Node]:

@@ -1,4 +1,4 @@
-"""Quotations as documents, and what asks behind them."""
+"""Quotations as documents, what asks behind them, and lines that head a paragraph."""
 
 from __future__ import annotations
 
@@ -42,3 +42,14 @@ def test_triple_quotes_hold_a_document(mark: str) -> None:
 def test_a_label_that_waits_is_no_question_of_its_own() -> None:
     asked = 'Question: "Who came?"\n\nContext: Ann came on Monday. Ben was ill.\n\nAnswer:'
     assert UnitsOf.of(parse(asked)).questions == ['"Who came?"']
+
+
+@pytest.mark.parametrize("title", ["§ 2 Rent", "Article 4", "Miete", "第二条 租金"])
+def test_a_line_that_heads_a_paragraph_stays_with_what_is_below_it(title: str) -> None:
+    rules = f"{title}\n(1) It is paid on the first. (2) It may rise."
+    text = f"Which rule counts?\n\n{rules}\n\nPets\nDogs bark. Cats do not."
+    prompt = parse(text)
+    leaves = [text[unit.start : unit.end] for unit in prompt.units if unit.leaf]
+    assert title not in leaves and "Pets" not in leaves and "Dogs bark." in leaves
+    plain = parse("She sang:\n\nthe rain is over\nthe road is long").units
+    assert [unit.leaf for unit in plain if unit.kind == "sentence"].count(True) >= 2
