@@ -32,7 +32,7 @@ from model.prompt.selection import nested
 
 # What the browser must know of a token to write the compressed prompt, one bit each.
 FUSES_LEFT, FUSES_RIGHT, IS_BREAK, SPACE_BEFORE, SPACE_INSIDE, CLOSE_LEFT, CLOSE_RIGHT = 1, 2, 4, 8, 16, 32, 64
-_ROLE_NAMES = {
+ROLE_TITLES = {  # what a stretch can be -> how it is called
     "instruction": "Instruction",
     "demonstration": "Example",
     "document": "Document",
@@ -40,6 +40,7 @@ _ROLE_NAMES = {
     "code": "Code",
     "data": "Data",
     "question": "Question",
+    "text": "Text",
 }
 _UNTITLED = ("instruction", "demonstration", "question")  # their labels, as "Q:", say less than their role
 
@@ -172,7 +173,9 @@ def token_flags(prompt: Prompt) -> str:
 def part_names(prompt: Prompt) -> list[str]:
     """Names for parts to stand in their headers: "Instruction", "Example 1", "Example 2", "Question"; a document, turn
     or section that has a heading bears its own."""
-    named = [_heading(prompt, part) or _ROLE_NAMES.get(part.role, "Part") for part in prompt.parts]
+    named = [
+        _heading(prompt, part) or ({**ROLE_TITLES, "text": "Part"}.get(part.role, "Part")) for part in prompt.parts
+    ]
     totals, seen = Counter(named), Counter[str]()
     names = []
     for name in named:

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
+from app.components.canvas_lines import ROLE_TITLES
 from model.errors import InputError
 from model.prompt import Prompt
 from model.prompt.parse import Given
-
-ROLE_TITLES = {  # what a stretch can be -> how it is called
-    "instruction": "Instruction",
-    "demonstration": "Example",
-    "document": "Document",
-    "turn": "Turn",
-    "code": "Code",
-    "data": "Data",
-    "question": "Question",
-    "text": "Text",
-}
 
 
 def with_role(prompt: Prompt, first: int, last: int, role: str) -> tuple[Given, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from app.components.canvas import retention_slider, token_canvas
+from app.components.canvas_lines import ROLE_TITLES
 from app.components.forms import INSTANT, MODEL_QUEUE, Form
 from app.components.sampling import SamplingBoxes, sampling_boxes
 from app.examples import example_prompts
@@ -15,7 +16,6 @@ from app.explore.check_tab import check_fold
 from app.explore.events import ExploreEvents
 from app.explore.files import FILE_KINDS
 from app.explore.setup import SETTINGS
-from app.explore.structure import ROLE_TITLES
 from app.studio import Studio
 
 _EMPTY = "Press Run. Every word starts undecided; the model then keeps or drops the ones it is most certain of."
