@@ -179,7 +179,7 @@ def _is_titled(text: str, children: Sequence[Node]) -> bool:
     if title.children or title.end - title.start > _TITLE or text[title.end - 1] in _NO_TITLE_ENDS:
         return False
     alone = text[title.start - 1 : title.start] in ("", "\n") and "\n" in text[title.end : after.start]
-    return alone and (after.kind == "list" or text[after.end - 1] in ".!?。！？।")
+    return alone and not text[after.start].islower() and (after.kind == "list" or text[after.end - 1] in ".!?。！？।")
 
 
 def _opaque(reader: Reader, block: Block) -> Iterator[Node]:
