@@ -21,7 +21,7 @@ from annotations.errors import RecordError, StoreError
 from annotations.results import Filter
 from app.hosting.people import check_pattern, signed_in_name
 from app.studio import Studio
-from model.compress import CompressRequest
+from model.compress import AUTO, CompressRequest
 from model.errors import InputError
 from model.prompt import Prompt, parse
 from model.prompt.limits import check_length
@@ -55,7 +55,7 @@ class Endpoints:
     def compress(
         self,
         text: str,
-        retention: float = 0.5,
+        retention: float | str = 0.5,
         steps: int = 8,
         threshold: float = 0.0,
         seed: int = 0,
@@ -81,7 +81,8 @@ class Endpoints:
 
         Args:
             text: The prompt, at most 200,000 characters. Its documents, examples, turns, code and data are recognised.
-            retention: Share of the words to keep, above 0 and at most 1, for example 0.35.
+            retention: Share of the words to keep, above 0 and at most 1, for example 0.35; or "auto", as few as hold
+                all that is needed.
             steps: Denoising steps, 1 to 64; more of them decide more carefully.
             threshold: Confidence, from 0 to below 1, that a word needs to be decided before the last step.
             seed: A whole number; the same seed gives the same answer.
@@ -104,7 +105,9 @@ class Endpoints:
             _check(name, value, str)
         for name, number in (("steps", steps), ("seed", seed)):
             _check(name, number, int)
-        shares = {"retention": retention, "threshold": threshold, "least": least}
+        if retention != AUTO:
+            _check("retention", retention, (int, float))
+        shares = {"threshold": threshold, "least": least}
         for name, share in {**shares, "least_demonstration": least_demonstration}.items():
             _check(name, share, (int, float))
         check_pattern(keep)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,139 +26,28 @@ from .denoiser.sharing import fetch_checkpoint, is_hub_name
 from .devices import pick_device
 from .diffusion.blocks import predict_in_blocks
 from .diffusion.sampler import EVERY_STEP, Predict, denoise
-from .diffusion.trace import SamplerConfig, Step, Trace
+from .diffusion.schedule import MASK
+from .diffusion.trace import Step, Trace
 from .errors import InputError
 from .integrations import lingua
 from .memory import after_run, bound_caches
 from .messages import CompressedMessages, compress_messages
-from .prompt import Prompt, parse
-from .prompt.limits import check_length
-from .prompt.pieces import PieceSet, Rules
-from .prompt.pins import pins_for_breaks, pins_for_digits, pins_for_task, pins_for_words, pins_from_regex
+from .prompt import Prompt
+from .prompt.selection import sure_share
 from .ranking import Ranking, rank
-from .reader import ReaderTokenizer, load_reader, prices
 from .relevance.encoder import SentenceEncoder
 from .relevance.features import Relevance
 from .relevance.prompt_reading import UnitsOf
 from .relevance.question_reader import QuestionReader
+from .request import AUTO as AUTO
+from .request import PAPER as PAPER
+from .request import CompressRequest as CompressRequest
 from .verdict import Verdict
 
-# Tokens alone, whatever they belong to, exactly as many as asked: the method of DiffuMask's paper (arXiv 2604.06627).
-PAPER: Mapping[str, Any] = {"granularity": "token", "guards": False, "least": 0.0, "least_demonstration": 0.0}
 SHIPPED_ENCODER = "e5-small"  # stands for the sentence encoder in model/checkpoints
 SHIPPED_READER = "question-reader"  # and this for what was trained to read questions with it
+HALF = 0.5  # of demonstrations: their words are needed by degrees, so no length of theirs is the sure one
 CACHE = CacheConfig()  # measured by `diffumask bench`
-
-
-@dataclass(frozen=True)
-class CompressRequest:
-    """What is asked for; checked when it is made.
-
-    Attributes:
-        text: the prompt, or one that `parse` has split already.
-        retention, steps, threshold, temperature, seed: see `SamplerConfig`.
-        keep: regular expression; tokens that it touches are kept.
-        keep_words: literal strings; tokens that an occurrence touches are kept.
-        keep_digits, keep_breaks: keep every token with a digit, every line break.
-        keep_task: keep the instruction before the demonstrations, and a last shot that waits for its answer, whole.
-            They count towards the retention.
-        pins: token index -> keep, as a person fixed them; over all rules.
-        target_tokens: how many tokens the result may have, instead of a retention.
-        tokenizer: of the language model that will read the result; lengths then count in its tokens (see
-            `model.reader.load_reader`). None: in prompt tokens.
-        granularity: how fine the pieces are that are kept or dropped: "unit" (sentences, items, lines, records),
-            "part" (documents, demonstrations) or "token" (words, as far as structure allows).
-        guards: a sentence with a negation, restriction or condition is one piece.
-        least: with granularity "token", the share of a sentence's words that stays if any does.
-        least_demonstration: the share of a demonstration that stays, besides its answer, if any does.
-            `PAPER` names the settings of these four that are the method of DiffuMask's paper.
-        exact: compute everything in every step, instead of what the step needs (`model.denoiser.cached`); many times
-            slower, and nearly the same mask.
-    Raises InputError when the text is empty or too long, or a number is out of range.
-    """
-
-    text: str | Prompt
-    retention: float = 0.5
-    steps: int = 8
-    threshold: float = 0.0
-    temperature: float = 0.0
-    seed: int = 0
-    keep: str | None = None
-    keep_words: Sequence[str] = ()
-    keep_digits: bool = False
-    keep_breaks: bool = False
-    keep_task: bool = True
-    pins: Mapping[int, bool] = field(default_factory=dict)
-    target_tokens: int | None = None
-    tokenizer: Any = None
-    granularity: str = "unit"
-    guards: bool = True
-    least: float = 0.7
-    least_demonstration: float = 0.5
-    exact: bool = False
-
-    def __post_init__(self) -> None:
-        if self.target_tokens is not None and self.target_tokens < 1:
-            raise InputError(f"target_tokens {self.target_tokens} must be at least 1")
-        assert self.config and self.prompt and self.rules  # made here, so that a mistake is said at once
-
-    @cached_property
-    def config(self) -> SamplerConfig:
-        """How to denoise."""
-        retention = self.retention
-        if self.target_tokens is not None:
-            retention = min(self.target_tokens / max(sum(self.price), 1), 1.0)
-        return SamplerConfig(retention, self.steps, self.threshold, self.temperature, self.seed)
-
-    @cached_property
-    def reader(self) -> ReaderTokenizer | None:
-        """The tokenizer that lengths are counted with; None: prompt tokens."""
-        return None if self.tokenizer is None else load_reader(self.tokenizer)
-
-    @cached_property
-    def price(self) -> list[int]:
-        """[n] what each prompt token counts."""
-        return prices(self.prompt, self.reader)
-
-    @cached_property
-    def rules(self) -> Rules:
-        """How fine pieces are, and what protects them."""
-        least = self.least if self.granularity == "token" else 0.0
-        return Rules(self.granularity, self.guards, least, self.least_demonstration)
-
-    @cached_property
-    def pieces(self) -> PieceSet:
-        """What is decided at once."""
-        rules = self.rules
-        return PieceSet.of(
-            self.prompt,
-            rules.granularity,
-            guards=rules.guards,
-            least=rules.least,
-            least_demonstration=rules.least_demonstration,
-            pins=self.fixed,
-            price=self.price,
-        )
-
-    @cached_property
-    def prompt(self) -> Prompt:
-        """The text with its tokens and shots."""
-        if isinstance(self.text, Prompt):
-            return self.text
-        check_length(len(self.text))
-        return parse(self.text)
-
-    @cached_property
-    def fixed(self) -> dict[int, bool]:
-        """All pins: those of the rules, and those of the person over them. InputError when a pattern is not valid."""
-        return {
-            **(pins_for_task(self.prompt, breaks=self.rules.free) if self.keep_task else {}),
-            **(pins_for_digits(self.prompt) if self.keep_digits else {}),
-            **(pins_for_breaks(self.prompt) if self.keep_breaks else {}),
-            **(pins_for_words(self.prompt, self.keep_words) if self.keep_words else {}),
-            **(pins_from_regex(self.prompt, self.keep) if self.keep else {}),
-            **self.pins,
-        }
 
 
 @dataclass(frozen=True)
@@ -318,11 +207,29 @@ class Compressor:
         return cls.load(f"{name}@{revision}" if revision else name, device)
 
     def run(self, request: CompressRequest) -> Run:
-        """Begin to answer a request; nothing is computed before the first step is asked for."""
+        """Begin to answer a request; nothing but a length that is to be found is computed before the first step."""
+        request = self.with_length(request)
         return Run(request, self.steps(request), self.checkpoint.id)
 
-    def compress(self, text: str | Prompt, retention: float = 0.5, steps: int = 8, **options: Any) -> Compressed:
-        """Drop tokens until `retention` of them is left; options: the other attributes of `CompressRequest`.
+    @torch.inference_mode()
+    def with_length(self, request: CompressRequest) -> CompressRequest:
+        """The request with a number where its retention is AUTO.
+
+        Half of a prompt whose demonstrations alone may be cut; otherwise as many units as hold what is needed, by
+        their calibrated probabilities before anything is decided.
+        """
+        if not request.is_auto:
+            return request
+        head, units = self.checkpoint.unit_head, UnitsOf.of(request.prompt)
+        if head is None or request.rules.free or not needs_units(request.prompt, units):
+            return replace(request, retention=HALF)
+        predict = HierarchicalPredict(request.pieces, units, self.relevance(units), head, None, 0.0)
+        likely = predict(torch.full((len(request.prompt),), MASK)).tokens.tolist()
+        share = sure_share(request.pieces, request.pieces.means(likely), request.sure)
+        return replace(request, retention=share)
+
+    def compress(self, text: str | Prompt, retention: float | str = 0.5, steps: int = 8, **options: Any) -> Compressed:
+        """Drop tokens until `retention` of them (or AUTO) is left; options: the other attributes of `CompressRequest`.
 
         Raises InputError as `CompressRequest` does.
         """
@@ -343,9 +250,9 @@ class Compressor:
         prompt, retention, head = request.prompt, request.config.retention, self.checkpoint.unit_head
         if head is None or request.rules.free or not needs_units(prompt, units := UnitsOf.of(prompt)):
             return self._token_predict(prompt, retention, request.exact)
-        needed = needs_tokens(prompt, request.granularity)
+        needed = bool(request.pieces.thin) or needs_tokens(prompt, request.granularity)
         tokens = self._token_predict(prompt, retention, request.exact) if needed else None
-        return HierarchicalPredict(prompt, units, self.relevance(units), head, tokens, retention)
+        return HierarchicalPredict(request.pieces, units, self.relevance(units), head, tokens, retention)
 
     def relevance(self, units: UnitsOf) -> Relevance:
         """What the sentence encoder and the question reader make of a prompt's units; there must be a unit head."""
@@ -379,7 +286,7 @@ class Compressor:
         return lingua.compress_prompt(self, context, instruction, question, rate, target_token, **options)
 
     def compress_messages(
-        self, messages: Sequence[Mapping[str, Any]], retention: float = 0.5, **options: Any
+        self, messages: Sequence[Mapping[str, Any]], retention: float | str = 0.5, **options: Any
     ) -> CompressedMessages:
         """Shorten chat messages under one budget; see `model.messages.compress_messages`."""
         return compress_messages(self, messages, retention, **options)

@@ -29,6 +29,7 @@ from .prompt import Prompt, parse
 from .prompt.join import JOINT, Joined, with_roles
 from .prompt.limits import check_length
 from .reader import ReaderTokenizer, load_reader, prices
+from .request import AUTO, share_of
 from .verdict import PartVerdict, Verdict
 
 GONE = "…"
@@ -83,7 +84,7 @@ class MessageText:
 def compress_messages(
     compressor: Compresses,
     messages: Sequence[Mapping[str, Any]],
-    retention: float = 0.5,
+    retention: float | str = 0.5,
     *,
     target_tokens: int | None = None,
     protect: Sequence[str] = ("system", "last_user"),
@@ -92,7 +93,7 @@ def compress_messages(
     whole: Collection[str] = (),
     **options: Any,
 ) -> CompressedMessages:
-    """Shorten the texts of messages until `retention` of their tokens is left at most.
+    """Shorten the texts of messages until `retention` of their tokens is left at most (AUTO: all that is needed).
 
     Args:
         messages: [{"role", "content", ...}]; content is a text or a list of parts, those of type text, input_text,
@@ -112,20 +113,28 @@ def compress_messages(
     reader = None if tokenizer is None else load_reader(tokenizer)
     price = prices(prompt, reader)
     total = sum(price)
-    asked = SamplerConfig(retention).retention if target_tokens is None else min(_count(target_tokens) / total, 1.0)
+    auto = retention == AUTO and target_tokens is None
+    asked = 1.0 if auto else _asked(retention, target_tokens, total)
     if of_unprotected:
         pinned = sum(price[i] for i in talk.pins())
         part = asked * (total - pinned) if target_tokens is None else target_tokens
         asked = min((pinned + part) / total, 1.0)
     if "pins" in options:
         raise InputError("compress_messages takes no pins; name messages in protect, or words in keep_words")
-    share = talk.share(asked, reader)
+    share = AUTO if auto else talk.share(asked, reader)
     run = compressor.compress(prompt, share, pins=talk.pins(), tokenizer=reader, **options)
+    asked = run.request.config.retention if auto else asked
     left = talk.left(run.trace.keep)
     counted = (reader.name, total, sum(map(reader.count, left))) if reader else None
     least = run.request.rules.least
     verdict = Verdict.of(prompt, run.trace.keep, asked=asked, pins=run.trace.pins, least=least, reader=counted)
     return CompressedMessages(talk.written(left), replace(verdict, parts=talk.named(verdict.parts)))
+
+
+def _asked(retention: float | str, target_tokens: int | None, total: int) -> float:
+    if target_tokens is not None:
+        return min(_count(target_tokens) / total, 1.0)
+    return SamplerConfig(share_of(retention)).retention
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ FLOORS = (
     {"model.onnx"},
     {"model.compress"},
     {"model.messages", "model.ranking"},
+    {"model.request"},
     {"model.integrations"},  # they are handed a compressor
     {"model.denoiser"},
     {"model.diffusion"},

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from .messages import as_json, is_messages, messages_of, read_messages, with_messages
-from .tools import Commands, add_device, command, count, write_out
+from .tools import Commands, add_device, command, count, share_or_auto, write_out
 
 if TYPE_CHECKING:
     from ..compress import Compressor
@@ -34,8 +34,13 @@ def add(commands: Commands) -> None:
     flag("file", metavar="FILE", help="UTF-8 text file with the prompt, or chat messages; - reads standard input")
     length = parser.add_mutually_exclusive_group()
     length.add_argument(
-        "--retention", type=float, default=0.5, metavar="R", help="share of tokens to keep at most, in (0, 1] (0.5)"
+        "--retention",
+        type=share_or_auto,
+        default=0.5,
+        metavar="R",
+        help="share of tokens to keep at most, in (0, 1] (0.5); auto: as few as hold what is needed",
     )
+    flag("--sure", type=float, default=0.95, metavar="P", help="with auto: how much of that is expected to stay (0.95)")
     length.add_argument("--target-tokens", type=count, metavar="N", help="how many tokens to keep at most, instead")
     flag("--tokenizer", metavar="NAME", help="count tokens of this reader: a folder, hub model or tiktoken:ENCODING")
     fineness = parser.add_mutually_exclusive_group()
@@ -121,7 +126,18 @@ def _loads(backend: str) -> Callable[..., Compressor]:
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     from ..compress import PAPER
 
-    same = ("steps", "threshold", "temperature", "seed", "keep", "exact", "target_tokens", "tokenizer", "granularity")
+    same = (
+        "sure",
+        "steps",
+        "threshold",
+        "temperature",
+        "seed",
+        "keep",
+        "exact",
+        "target_tokens",
+        "tokenizer",
+        "granularity",
+    )
     options = {name: getattr(arguments, name) for name in same} | {"keep_task": not arguments.drop_task}
     return options | dict(PAPER) if arguments.paper else options
 

@@ -68,6 +68,13 @@ def count(text: str) -> int:
     return count
 
 
+def share_or_auto(text: str) -> float | str:
+    try:
+        return text if text == "auto" else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a share such as 0.35, or auto, not {text!r}") from None
+
+
 def write_out(text: str) -> None:
     """Write the text as UTF-8, whatever the locale; a line break only if it ends without one."""
     if sys.stdout is None:

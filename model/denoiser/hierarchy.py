@@ -13,6 +13,8 @@ from torch import Tensor
 from ..diffusion.sampler import Predict, Prediction
 from ..diffusion.schedule import DROP, KEEP, MASK
 from ..prompt import Prompt
+from ..prompt.pieces import PieceSet
+from ..prompt.token_kinds import kinds_of_tokens
 from ..relevance.features import Relevance, smoothed
 from ..relevance.prompt_reading import UnitsOf
 from .unit_head import UnitHead
@@ -22,6 +24,8 @@ UNREAD = ("code", "data")  # the question reader has learnt from sentences alone
 GUARD_BONUS = 1.0  # logits that a guard has ahead of other units where nobody asks, so that nothing says what counts
 TOPICS = 60  # a long conversation is about so many things in turn: its units are judged with their neighbours
 OUTSTANDING = 1.0  # logits by which a unit has to stand out from its neighbours to be judged alone
+ORDER = 0.01  # logits by which words of one sentence differ
+SAYING = {"function word": -2.0, "name": 4.0, "number": 4.0, "negation": 4.0, "operator": 4.0}
 OWN = 0.1  # share of its own logit among its neighbours'
 
 
@@ -45,14 +49,17 @@ class HierarchicalPredict:
 
     def __init__(
         self,
-        prompt: Prompt,
+        pieces: PieceSet,
         units: UnitsOf,
         relevance: Relevance,
         head: UnitHead,
         tokens: Predict | None,
         budget: float,
     ):
+        prompt = pieces.prompt
         self.prompt, self.relevance, self.head, self.tokens, self.budget = prompt, relevance, head, tokens, budget
+        self.by_kind = None if pieces.rules.granularity == "token" else _by_kind(prompt)
+        self.always, self.thin = needs_tokens(prompt, pieces.rules.granularity), pieces.thin
         self.unit_of = torch.tensor(units.unit_of)
         self.inside = self.unit_of >= 0
         self.owner = self.unit_of[self.inside]
@@ -75,14 +82,29 @@ class HierarchicalPredict:
         of_token[self.inside] = unit[self.owner]
         every = torch.zeros(len(self.prompt.units))
         every[self.units] = unit
-        if self.tokens is None:
-            return Prediction(of_token, self._part_logits(of_token), every)
+        if self.tokens is None or not (self.always or self._is_thin_best(unit)):
+            within = self._within(torch.zeros(len(states))) if self.thin else torch.zeros(len(states))
+            return Prediction(of_token + within, self._part_logits(of_token), every)
         token, parts, _ = self.tokens(states)
-        within = token - self._unit_means(token)
+        within = self._within(token)
         keep = torch.where(self.by_tokens | ~self.inside, token, of_token + within)
         decided = self._part_logits(of_token)
         roles = torch.zeros(len(parts), dtype=torch.bool).index_fill_(0, self.part[self.by_tokens].unique(), True)
         return Prediction(keep, torch.where(roles, parts, decided), every)
+
+    def _is_thin_best(self, unit: Tensor) -> bool:
+        """Whether the likeliest unit is one that may be thinned: of others no words are wanted while it stays whole."""
+        return bool(len(unit)) and int(self.units[unit.argmax()]) in self.thin
+
+    def _within(self, token: Tensor) -> Tensor:
+        """[n] which words of a unit stay longest.
+
+        Where a sentence is thinned only because it is too long, names and numbers stay longest and articles and the
+        like go first; this orders its words and says nothing about the sentence.
+        """
+        if self.by_kind is not None:
+            token = ORDER * (self.by_kind + torch.tanh(token))
+        return token - self._unit_means(token)
 
     def _unit_logits(self, states: Tensor) -> Tensor:
         """[units] given what is kept, dropped and still to be spent."""
@@ -112,6 +134,15 @@ class HierarchicalPredict:
         """[parts] the best unit of each: one sentence that is wanted makes its part wanted."""
         best = torch.full((len(self.prompt.parts),), -8.0)
         return best.scatter_reduce(0, self.part[self.inside], of_token[self.inside], "amax")
+
+
+def _by_kind(prompt: Prompt) -> Tensor:
+    """[n] how much the kinds of the prompt's tokens say; "from" and "to" beside numbers as much as they do."""
+    kinds = kinds_of_tokens(prompt)
+    said = [SAYING.get(kind, 0.0) for kind in kinds]
+    for i in (i for i, kind in enumerate(kinds) if kind == "number"):
+        said[max(i - 1, 0) : i + 2] = [max(value, SAYING["number"]) for value in said[max(i - 1, 0) : i + 2]]
+    return torch.tensor(said)
 
 
 def along_turns(logits: Tensor) -> Tensor:

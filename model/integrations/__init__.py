@@ -11,7 +11,7 @@ from ..prompt import Prompt
 class Compresses(Protocol):
     """What is needed of a `model.Compressor`."""
 
-    def compress(self, text: Prompt, retention: float, **options: Any) -> Any:
+    def compress(self, text: Prompt, retention: float | str, **options: Any) -> Any:
         """A result with a `trace`, of a prompt that is parsed already."""
         ...
 

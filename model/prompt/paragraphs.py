@@ -228,7 +228,9 @@ def _leads(reader: Reader, blocks: Sequence[Block], roles: Sequence[str], last: 
         return False
     different = last > 1 and bool(roles[1]) and roles[1] != "question"
     asked = last < len(blocks) and last > 1 and reader.text[block.end - 1] in ".!?。！？।:："  # no title
-    return different or opens or (asked and block.end - block.start <= SHORT)
+    others = [each.end - each.start for each in blocks[1:last]]
+    small = block.end - block.start <= SHORT and 2 * (block.end - block.start) * len(others) <= sum(others)
+    return different or opens or (asked and small)
 
 
 def share_telling(reader: Reader, start: int, end: int) -> float:

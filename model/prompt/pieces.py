@@ -14,7 +14,7 @@ says what one more piece would cost, `fill` spends a budget.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import InputError
@@ -41,8 +41,8 @@ class Rules:
     Attributes:
         granularity: "token": words, as far as structure allows; "unit": sentences, items, lines, records; "part":
         parts. guards: sentences with a negation, limit or condition are one piece. least: the share of a sentence's
-        words that must stay if any does, in [0, 1]. least_demonstration: the same of a demonstration, without its
-        answer.
+        words that must stay if any does, in [0, 1]; with "unit", of one that is too long for the budget.
+        least_demonstration: the same of a demonstration, without its answer.
     """
 
     granularity: str = "unit"
@@ -87,6 +87,7 @@ class PieceSet:
         thinned: the sentences that have a least share; demonstrations: those that have one. Both in order.
         pins: token -> keep.
         price: per token of the prompt, what keeping it costs: 1, or how many tokens it is for a reader.
+        thin: units whose words are pieces whatever the granularity.
     """
 
     prompt: Prompt
@@ -102,6 +103,7 @@ class PieceSet:
     thinned: list[LeastShare] = field(default_factory=list)
     demonstrations: list[LeastShare] = field(default_factory=list)
     price: Sequence[int] = ()
+    thin: frozenset[int] = frozenset()
 
     @classmethod
     def of(
@@ -114,8 +116,11 @@ class PieceSet:
         least_demonstration: float = 0.0,
         pins: Mapping[int, bool] | None = None,
         price: Sequence[int] | None = None,
+        thin: Collection[int] = (),
     ) -> PieceSet:
         """The pieces of a prompt; see `Rules` for what can be asked.
+
+        thin: units whose words are pieces whatever the granularity, down to the least share.
 
         Raises InputError for an unknown granularity, a share outside [0, 1] or a pin outside the prompt.
         """
@@ -123,7 +128,7 @@ class PieceSet:
         if wrong := [i for i in pins if not 0 <= i < len(prompt)]:
             raise InputError(f"Token {wrong[0]} is pinned, but the prompt has {len(prompt)} tokens: correct the pin.")
         rules = Rules(granularity, guards, least, least_demonstration)
-        pieces = cls(prompt, rules, pins, price=price or [1] * len(prompt))
+        pieces = cls(prompt, rules, pins, price=price or [1] * len(prompt), thin=frozenset(thin))
         if pieces.rules.free or not prompt.units:
             pieces.tokens = [[i] for i in range(len(prompt)) if i not in pins]
             pieces.node = [-1] * len(pieces.tokens)
@@ -236,7 +241,7 @@ class _Builder:
             if unit.frame:
                 self._frame(v, range(unit.first, unit.last))
             elif self._is_leaf(u, unit):
-                self._leaf(v, unit)
+                self._leaf(v, u, unit)
             else:
                 node_of[u] = v
                 inside = self.children[u]
@@ -318,10 +323,10 @@ class _Builder:
             self.pieces.tokens.append(free)
             self.pieces.node.append(v)
 
-    def _leaf(self, v: int, unit: Unit) -> None:
+    def _leaf(self, v: int, u: int, unit: Unit) -> None:
         rules = self.pieces.rules
         whole = unit.whole and not (unit.guard and not rules.guards)
-        if whole or rules.granularity != "token":
+        if whole or (rules.granularity != "token" and u not in self.pieces.thin):
             self._piece(v, range(unit.first, unit.last))
             return
         chunk = word_chunks(self.prompt, unit.first, unit.last)

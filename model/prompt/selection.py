@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -195,6 +196,44 @@ def fill(
             for more in offer.then:
                 heapq.heappush(offers, more)
     return [p for p, is_kept in enumerate(selection.kept) if is_kept]
+
+
+def sure_share(pieces: PieceSet, scores: Sequence[float], sure: float) -> float:
+    """The share of a prompt that the fewest pieces cost which hold a share `sure` of what is needed, as expected.
+
+    scores: [pieces] logits to be needed. Their probabilities add up to how many needed ones are expected; as with
+    nucleus sampling (Holtzman et al. 2020), the most likely pieces are taken until they hold enough of that.
+
+    >>> from model.prompt import parse
+    >>> sure_share(PieceSet.of(parse("One two three. Four five. Six.")), [-9.0, 3.0, -8.0], 0.9)
+    0.3333333333333333
+    """
+    likely = [1 / (1 + math.exp(-min(max(score, -60.0), 60.0))) for score in scores]
+    wanted, held, cost = sure * sum(likely), 0.0, Selection(pieces).size
+    for bundle in nested(pieces, scores):
+        if held >= wanted:
+            break
+        held += sum(likely[piece] for piece in bundle.pieces)
+        cost += bundle.cost
+    return min(max(cost, 1) / max(sum(pieces.price), 1), 1.0)
+
+
+def too_long(pieces: PieceSet, budget: int) -> set[int]:
+    """Units that a budget does not pay for, even if nothing else is kept, but would with some words less.
+
+    >>> from model.prompt import parse
+    >>> too_long(PieceSet.of(parse("One two three four five six. Seven."), "unit", least=0.7), 5)
+    {3}
+    """
+    selection = Selection(pieces)
+    left, owner = budget - selection.size, pieces.piece_of
+    found = set()
+    for u, unit in enumerate(pieces.prompt.units):
+        if unit.leaf and not unit.whole and not unit.frame and unit.first < unit.last:
+            piece = owner[unit.first]
+            if piece >= 0 and selection.cost(piece) > left >= pieces.rules.least * pieces.cost_of(pieces.tokens[piece]):
+                found.add(u)
+    return found
 
 
 def cheapest(pieces: PieceSet, scores: Sequence[float]) -> list[int]:

@@ -187,7 +187,7 @@ MISTAKES = [
     ("compress @blank", "empty"),
     ("compress @long", "250,000 characters"),
     ("compress @megabyte", "200,000 characters"),
-    ("compress @fine --retention half", "invalid float value: 'half'"),
+    ("compress @fine --retention half", "such as 0.35, or auto, not 'half'"),
     ("compress @fine --retention 0", "retention 0 must be"),
     ("compress @fine --retention 35", "retention 35 must be"),
     ("compress @fine --retention nan", "retention nan must be"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 import torch
 
-from model.compress import PAPER, Compressor, CompressRequest
+from model.compress import AUTO, PAPER, Compressor, CompressRequest
 from model.denoiser.checkpoint import UNITS, load_checkpoint, save_checkpoint
 from model.denoiser.hierarchy import GUARD_BONUS, TOPICS, HierarchicalPredict, along_turns, needs_tokens
 from model.denoiser.unit_head import UnitHead, UnitHeadConfig
@@ -15,6 +16,8 @@ from model.diffusion.sampler import Prediction
 from model.diffusion.schedule import DROP, KEEP, MASK
 from model.errors import InputError
 from model.prompt import parse
+from model.prompt.pieces import PieceSet
+from model.prompt.selection import fill, sure_share
 from model.relevance.features import Relevance
 from model.relevance.prompt_reading import UnitsOf
 from tests.support.tiny import tiny_checkpoint
@@ -74,7 +77,9 @@ def test_of_a_prompt_that_only_tells_the_instruction_is_read() -> None:
     assert len(units.texts) == 3 and units.questions == []
 
 
-def predict_for(text: str, tokens: bool, budget: float = 0.5) -> tuple[HierarchicalPredict, int]:
+def predict_for(
+    text: str, tokens: bool, budget: float = 0.5, granularity: str = "token"
+) -> tuple[HierarchicalPredict, int]:
     prompt = parse(text)
     units = UnitsOf.of(prompt)
     encoder = tiny_encoder()
@@ -84,7 +89,7 @@ def predict_for(text: str, tokens: bool, budget: float = 0.5) -> tuple[Hierarchi
         if tokens
         else None
     )
-    return HierarchicalPredict(prompt, units, relevance, head_of(), base, budget), len(prompt)
+    return HierarchicalPredict(PieceSet.of(prompt, granularity), units, relevance, head_of(), base, budget), len(prompt)
 
 
 def test_a_unit_says_the_same_for_all_of_its_tokens_and_sees_what_is_decided() -> None:
@@ -205,3 +210,48 @@ def test_units_of_a_long_conversation_are_judged_with_their_neighbours() -> None
     assert along_turns(needle).argmax() == 300 and along_turns(needle)[300] == 5.0
     short = torch.randn(TOPICS - 1)
     assert torch.equal(along_turns(short), short)
+
+
+# --- length ------------------------------------------------------------------------------------------------
+
+
+def test_the_sure_share_is_the_least_that_holds_what_is_needed() -> None:
+    pieces = PieceSet.of(parse("One two three. Four five. Six seven. Eight."))
+    scores = [-3.0, 2.0, 0.5, -4.0]
+    likely = [1 / (1 + math.exp(-score)) for score in scores]
+    for sure in (0.1, 0.5, 0.9, 0.95, 0.99):
+        share = sure_share(pieces, scores, sure)
+        kept = fill(pieces, scores, round(share * sum(pieces.price)))
+        assert sum(likely[p] for p in kept) >= sure * sum(likely)
+        least = sum(likely[p] for p in kept) - min(likely[p] for p in kept)
+        assert least < sure * sum(likely)
+
+
+def test_a_sentence_too_long_for_the_budget_is_thinned_and_no_other() -> None:
+    long = "The red pump in the old cellar of the north house stops after 40 minutes on most of the cold days."
+    prompt = parse(f"{long} It rains.\n\nThe cat sleeps.\n\nWhen does the pump stop?")
+    compressor = Compressor.load()
+    short = compressor.compress(prompt, 0.6)
+    assert short.request.pieces.thin and "40 minutes" in short.text and "It rains" not in short.text
+    assert long not in short.text and not short.verdict.fragments
+    assert not compressor.compress(prompt, 0.9).request.pieces.thin
+    assert not compressor.compress(prompt, 0.6, least=0.0).request.pieces.thin
+
+
+def test_auto_keeps_what_answers_and_little_else() -> None:
+    documents = [
+        "The harbour of Brevik has three cranes. They were built in 1962.",
+        "Parcels to Norway take five days. Orders before noon leave the same day.",
+        "The shop was founded by two sisters. It moved to the harbour later.",
+        "Our cafe opens at eight. Its bread comes from the mill in Fossum.",
+    ]
+    text = "\n\n".join([*documents, "Question: How long does a parcel to Norway take?"])
+    short = Compressor.load().compress(text, AUTO)
+    assert "five days" in short.text and short.retention < 0.6
+    assert short.retention <= (short.verdict.asked or 0) + 1e-9
+    surer = Compressor.load().compress(text, AUTO, sure=0.9999)
+    assert surer.retention > short.retention
+    few = Compressor.load().compress("Q: 1+1?\nA: 2\n\nQ: 2+2?\nA: 4\n\nQ: 3+3?\nA: 6\n\nQ: 3+4?\nA:", AUTO)
+    assert few.retention <= 0.5
+    with pytest.raises(InputError, match="auto"):
+        Compressor.load().compress(text, "half")
