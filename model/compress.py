@@ -220,7 +220,7 @@ class Compressor:
         """
         if not request.is_auto:
             return request
-        head, units = self.checkpoint.unit_head, UnitsOf.of(request.prompt)
+        head, units = self.checkpoint.unit_head, UnitsOf.of(request.prompt, request.pieces.thin)
         if head is None or request.rules.free or not needs_units(request.prompt, units):
             return replace(request, retention=HALF)
         predict = HierarchicalPredict(request.pieces, units, self.relevance(units), head, None, 0.0)
@@ -248,7 +248,11 @@ class Compressor:
     def _predict(self, request: CompressRequest) -> Predict:
         """What answers the sampler: the unit head, and the token denoiser where it has to read the prompt."""
         prompt, retention, head = request.prompt, request.config.retention, self.checkpoint.unit_head
-        if head is None or request.rules.free or not needs_units(prompt, units := UnitsOf.of(prompt)):
+        if (
+            head is None
+            or request.rules.free
+            or not needs_units(prompt, units := UnitsOf.of(prompt, request.pieces.thin))
+        ):
             return self._token_predict(prompt, retention, request.exact)
         needed = bool(request.pieces.thin) or needs_tokens(prompt, request.granularity)
         tokens = self._token_predict(prompt, retention, request.exact) if needed else None

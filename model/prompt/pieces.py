@@ -17,12 +17,18 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import regex
+
 from ..errors import InputError
 from .chunks import Chunk, word_chunks
 from .parse import Prompt, Unit
 
 GRANULARITIES = ("token", "unit", "part")
 RECORD_CHARACTERS = 600  # a record of at most so many is read as one, with all of its members
+FUNCTION_CHARACTERS = 800  # a function of at most so many is read as one, with all of its lines
+_HOLDS = regex.compile(
+    r"\s*(?:[\w@.()]+\s+){0,4}(?:class|struct|enum|union|interface|trait|impl|namespace|module|package|object|extension)\b"
+)
 ROWS = 3  # so many short records next to each other are a table, and its rows stay whole
 
 
@@ -32,6 +38,17 @@ def is_record(prompt: Prompt, u: int) -> bool:
     if unit.kind != "object" or unit.leaf or unit.end - unit.start > RECORD_CHARACTERS:
         return False
     return unit.parent >= 0 and prompt.units[unit.parent].kind in ("member", "array", "element", "records")
+
+
+def is_function(prompt: Prompt, u: int) -> bool:
+    """Whether a unit is a function, or a loop or condition outside of one, that is short enough to be read as one.
+
+    Classes and the like hold functions, and are not one.
+    """
+    unit = prompt.units[u]
+    if unit.kind != "block" or unit.leaf or unit.part < 0 or unit.end - unit.start > FUNCTION_CHARACTERS:
+        return False
+    return prompt.parts[unit.part].role == "code" and not _HOLDS.match(prompt.text, unit.start, unit.end)
 
 
 @dataclass(frozen=True)
@@ -87,7 +104,7 @@ class PieceSet:
         thinned: the sentences that have a least share; demonstrations: those that have one. Both in order.
         pins: token -> keep.
         price: per token of the prompt, what keeping it costs: 1, or how many tokens it is for a reader.
-        thin: units whose words are pieces whatever the granularity.
+        thin: units whose words, or functions whose lines, are pieces whatever the granularity.
     """
 
     prompt: Prompt
@@ -120,7 +137,8 @@ class PieceSet:
     ) -> PieceSet:
         """The pieces of a prompt; see `Rules` for what can be asked.
 
-        thin: units whose words are pieces whatever the granularity, down to the least share.
+        thin: units whose words are pieces whatever the granularity, down to the least share, and functions whose lines
+            are.
 
         Raises InputError for an unknown granularity, a share outside [0, 1] or a pin outside the prompt.
         """
@@ -268,18 +286,20 @@ class _Builder:
             shares.append(LeastShare(first, last, least))
 
     def _is_leaf(self, u: int, unit: Unit) -> bool:
-        if unit.leaf or (self.pieces.rules.granularity == "unit" and self._is_row(u, unit)):
+        if unit.leaf or (self.pieces.rules.granularity == "unit" and self._is_one(u, unit)):
             return True
         whole_part = self.pieces.rules.granularity == "part" and unit.part >= 0
         return whole_part and self.prompt.units[unit.parent].part < 0
 
-    def _is_row(self, u: int, unit: Unit) -> bool:
-        """Whether a short record is one of several in a list: like the row of a table, it stands or falls whole.
+    def _is_one(self, u: int, unit: Unit) -> bool:
+        """Whether a short function, or one of several short records like the rows of a table, stands or falls whole.
 
-        Unless a pin decides a part of it: then its members are decided one by one, and its braces stay.
+        Unless a pin decides a part of it: then its lines or members are decided one by one.
         """
-        if not is_record(self.prompt, u) or any(i in self.pieces.pins for i in range(unit.first, unit.last)):
+        if u in self.pieces.thin or any(i in self.pieces.pins for i in range(unit.first, unit.last)):
             return False
+        if not is_record(self.prompt, u):
+            return is_function(self.prompt, u)
         return sum(self.prompt.units[v].kind == "object" for v in self.children[unit.parent][:ROWS]) >= ROWS
 
     def _gap(self, u: int, unit: Unit) -> range:

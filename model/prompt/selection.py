@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .pieces import LeastShare, PieceSet
+from .pieces import LeastShare, PieceSet, is_function
 
 
 @dataclass
@@ -219,7 +219,8 @@ def sure_share(pieces: PieceSet, scores: Sequence[float], sure: float) -> float:
 
 
 def too_long(pieces: PieceSet, budget: int) -> set[int]:
-    """Units that a budget does not pay for, even if nothing else is kept, but would with some words less.
+    """Units that a budget does not pay for, even if nothing else is kept: functions, and sentences that it would pay
+    for with some words less.
 
     >>> from model.prompt import parse
     >>> too_long(PieceSet.of(parse("One two three four five six. Seven."), "unit", least=0.7), 5)
@@ -227,12 +228,18 @@ def too_long(pieces: PieceSet, budget: int) -> set[int]:
     """
     selection = Selection(pieces)
     left, owner = budget - selection.size, pieces.piece_of
-    found = set()
+    found, inside = set(), 0
     for u, unit in enumerate(pieces.prompt.units):
-        if unit.leaf and not unit.whole and not unit.frame and unit.first < unit.last:
-            piece = owner[unit.first]
-            if piece >= 0 and selection.cost(piece) > left >= pieces.rules.least * pieces.cost_of(pieces.tokens[piece]):
-                found.add(u)
+        piece = owner[unit.first] if unit.first < unit.last else -1
+        if piece < 0 or unit.first < inside or unit.frame:
+            continue
+        function = not unit.leaf and is_function(pieces.prompt, u)
+        if not function and (unit.whole or not unit.leaf):
+            continue
+        inside = unit.last
+        least = 0.0 if function else pieces.rules.least
+        if selection.cost(piece) > left >= least * pieces.cost_of(pieces.tokens[piece]):
+            found.add(u)
     return found
 
 

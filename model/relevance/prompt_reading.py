@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ..prompt import Prompt
-from ..prompt.cues import waits
-from ..prompt.pieces import is_record
+from ..prompt.cues import tells, waits
+from ..prompt.pieces import is_function, is_record
 from .features import QUESTION_MARKS
 
 LABEL = 40  # characters of what only waits for an answer: "Answer:"
@@ -17,7 +18,8 @@ class UnitsOf:
     """The units of a prompt that are read, and what they may answer.
 
     Attributes:
-        units: [units] indices into `prompt.units`, in order: sentences, items, lines, rows, and whole records.
+        units: [units] indices into `prompt.units`, in order: sentences, items, lines, rows, and whole
+            records and functions.
         texts: [units].
         part_of: [units] which of `parts` each lies in.
         parts: texts of the parts that they lie in, headings included.
@@ -41,12 +43,15 @@ class UnitsOf:
         return " ".join(" ".join(self.questions or self.instructions).split())
 
     @classmethod
-    def of(cls, prompt: Prompt) -> UnitsOf:
-        """Read instruction and question as what is asked; where a prompt is nothing else, the instruction's units."""
+    def of(cls, prompt: Prompt, split: Collection[int] = ()) -> UnitsOf:
+        """Read instruction and question as what is asked; where a prompt is nothing else, the instruction's units.
+
+        split: functions that are read line by line.
+        """
         told = {"question", "instruction"}
         if all(part.role in told for part in prompt.parts):
             told = {"question"}
-        units = [u for u in _scored(prompt) if prompt.parts[prompt.units[u].part].role not in told]
+        units = [u for u in _scored(prompt, split) if prompt.parts[prompt.units[u].part].role not in told]
         part_index = sorted({prompt.units[u].part for u in units})
         place = {part: i for i, part in enumerate(part_index)}
         unit_of = [-1] * len(prompt)
@@ -59,23 +64,38 @@ class UnitsOf:
             [place[prompt.units[u].part] for u in units],
             [_part_text(prompt, part) for part in part_index],
             part_index,
-            [each for i, part in enumerate(prompt.parts) if part.role == "question" for each in _asked(prompt, i)],
+            _questions(prompt),
             [_part_text(prompt, i) for i, part in enumerate(prompt.parts) if part.role == "instruction"],
             unit_of,
         )
 
 
-def _scored(prompt: Prompt) -> list[int]:
-    """The leaves, but of a record its whole: alone, a member says too little."""
-    records = {u for u, unit in enumerate(prompt.units) if is_record(prompt, u) and unit.part >= 0}
+def _scored(prompt: Prompt, split: Collection[int]) -> list[int]:
+    """The leaves, but of a record or function its whole: alone, a member or line says too little."""
+    whole = {
+        u
+        for u, unit in enumerate(prompt.units)
+        if unit.part >= 0 and u not in split and (is_record(prompt, u) or is_function(prompt, u))
+    }
     chosen, inside = [], -1
     for u, unit in enumerate(prompt.units):
         if unit.first < inside or unit.first == unit.last or unit.part < 0:
             continue
-        if u in records or (unit.leaf and not unit.frame):
+        if u in whole or (unit.leaf and not unit.frame):
             chosen.append(u)
             inside = unit.last
     return chosen
+
+
+def _questions(prompt: Prompt) -> list[str]:
+    """What the question parts ask; if they only say how to answer, what the instruction asks."""
+    asked = [each for i, part in enumerate(prompt.parts) if part.role == "question" for each in _asked(prompt, i)]
+    if not asked or any(each.endswith(QUESTION_MARKS) for each in asked):
+        return asked
+    told = [unit for unit in prompt.units if unit.leaf and unit.part >= 0 and not unit.frame]
+    told = [unit for unit in told if prompt.parts[unit.part].role == "instruction"]
+    before = [text for unit in told if (text := prompt.text[unit.start : unit.end]).endswith(QUESTION_MARKS)]
+    return [*before, *(each for each in asked if not (before and tells(each)))]
 
 
 def _asked(prompt: Prompt, part: int) -> list[str]:
