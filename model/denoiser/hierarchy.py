@@ -87,10 +87,22 @@ class HierarchicalPredict:
             return Prediction(of_token + within, self._part_logits(of_token), every)
         token, parts, _ = self.tokens(states)
         within = self._within(token)
-        keep = torch.where(self.by_tokens | ~self.inside, token, of_token + within)
+        keep = torch.where(self.by_tokens | ~self.inside, self._aligned(token, of_token), of_token + within)
         decided = self._part_logits(of_token)
         roles = torch.zeros(len(parts), dtype=torch.bool).index_fill_(0, self.part[self.by_tokens].unique(), True)
         return Prediction(keep, torch.where(roles, parts, decided), every)
+
+    def _aligned(self, token: Tensor, of_token: Tensor) -> Tensor:
+        """The token denoiser's logits on the scale of the unit head's, where both decide something.
+
+        As a whole, demonstrations are then as likely as the rest, of which what is asked for comes first.
+        """
+        shown, others = self.by_tokens, self.inside & ~self.by_tokens
+        if not bool(shown.any()) or not bool(others.any()):
+            return token
+        mean, spread = token[shown].mean(), token[shown].std(unbiased=False).clamp_min(1e-3)
+        wanted, width = of_token[others].mean(), of_token[others].std(unbiased=False)
+        return (token - mean) / spread * width + wanted
 
     def _is_thin_best(self, unit: Tensor) -> bool:
         """Whether the likeliest unit is one that may be thinned: of others no words are wanted while it stays whole."""

@@ -36,6 +36,7 @@ NAMED_ROLES = {
         regex.VERBOSE,
     ),
 }
+TOOLS = regex.compile(r"\b(?:tools?|functions?)\b|werkzeuge|outils|herramientas|strumenti|ferramentas|工具|ツール|도구")
 BULLET = regex.compile(r"\s*(?:(?:[-*+•‣◦]|\d{1,4}[.)])\s+|[・·]\s*)")
 _LEAD = regex.compile(r"[^:：\n]{10,300}[:：](?=\s)")  # "Summarise the following article: "
 

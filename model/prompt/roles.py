@@ -16,10 +16,11 @@ from .cues import asks, tells, waits
 from .drafts import Draft, Reader
 from .guards import is_guard
 from .lines import ITEM_LABEL, Marker, TextLine, heading_level
-from .paragraphs import BULLET, NAMED_ROLES, SHORT, paragraph_drafts, share_telling
+from .paragraphs import BULLET, NAMED_ROLES, SHORT, TOOLS, paragraph_drafts, share_telling
 from .shots import USERS, Blocks, find_blocks
 
 _DEEP = 8  # drafts within drafts
+PROSE = 100  # characters of a paragraph that says more than a line of instructions
 
 
 def draft(reader: Reader) -> list[Draft]:
@@ -66,18 +67,25 @@ def _segment(reader: Reader, start: int, end: int, depth: int) -> list[Draft]:
                 if heading_level(reader.text, line) and not reader.layout.inside(line.start)]  # fmt: skip
     items = not headings and not held and _is_all_list(reader, start, end, markers)
     found = find_blocks(reader.text, start, end, markers, reader.paragraphs(start, end), items)
-    if found and not (held and held[0].start > found.starts[0]) and not _crossed(found, headings, markers):
+    if found and not (held and held[0].start > found.starts[0]) and not _crossed(reader, found, headings, markers):
         return _repeated(reader, start, end, found, depth)
     if headings:
         return _sections(reader, start, end, headings, depth)
     return paragraph_drafts(reader, start, end, depth, _segment)
 
 
-def _crossed(found: Blocks, headings: Sequence[TextLine], markers: Sequence[Marker]) -> bool:
-    """Whether headings that are no labels lie among the blocks, which then are only repeated words of sections."""
+def _crossed(reader: Reader, found: Blocks, headings: Sequence[TextLine], markers: Sequence[Marker]) -> bool:
+    """Whether headings that are no labels lie among the blocks, which then are only repeated words of sections.
+
+    Demonstrations may hold headings, but none as high as the one above them.
+    """
+    below = [line for line in headings if line.start > found.starts[0]]
+    if found.role == "demonstration" and len(found.labels) > 1:
+        theirs = {m.start for m in markers if m.label in found.labels}
+        above = [heading_level(reader.text, line) for line in headings if line.end <= found.starts[0]]
+        return bool(above) and any(heading_level(reader.text, x) <= above[-1] for x in below if x.start not in theirs)
     labelled = {m.start for m in markers}
-    inside = [line for line in headings if line.start > found.starts[0] and line.start not in labelled]
-    return bool(inside) and (found.role != "demonstration" or len(found.labels) < 2)
+    return any(line.start not in labelled for line in below)
 
 
 def _outside(things: Sequence[Any], spans: Sequence[tuple[int, int]]) -> list[Any]:
@@ -207,7 +215,7 @@ def _sections(reader: Reader, start: int, end: int, headings: Sequence[TextLine]
     begin = first if before else start
     drafts = _nested(reader, begin, end, headings, depth)
     told = bool(before) and before[0].role == "instruction"
-    drafts = _sandwiched(before + drafts) if told else before + drafts
+    drafts = _sandwiched(reader, before + drafts) if told else before + drafts
     return _with_question(reader, drafts)
 
 
@@ -223,7 +231,7 @@ def _nested(reader: Reader, start: int, end: int, headings: Sequence[TextLine], 
         begin = start if not i else headings[i].start
         after = headings[j].start if j < len(headings) else end
         drafts.append(_section(reader, begin, after, headings[i], headings[i + 1 : j], depth - 1))
-    return _sandwiched(drafts) if drafts[0].role == "instruction" else drafts
+    return _sandwiched(reader, drafts) if drafts[0].role == "instruction" else drafts
 
 
 def _section(reader: Reader, start: int, end: int, heading: TextLine, below: Sequence[TextLine], depth: int) -> Draft:
@@ -256,19 +264,27 @@ def _section_content(reader: Reader, start: int, end: int, heading: str, depth: 
         role = "document"
     if role in ("", "instruction"):
         telling = share_telling(reader, start, end) >= (0.25 if role else 0.5)
-        role = "instruction" if telling else "document"
+        role = "instruction" if telling or TOOLS.search(name) else "document"
     return [Draft.plain(role, start, end)]
 
 
-def _sandwiched(drafts: list[Draft]) -> list[Draft]:
-    """Documents between two instructions, before anything else comes, are instructions as well."""
+def _sandwiched(reader: Reader, drafts: list[Draft]) -> list[Draft]:
+    """Lists and short lines between two instructions, before anything else comes, are instructions; prose is not."""
     flat = [d.inner[0].role if len({each.role for each in d.inner}) == 1 else d.role for d in drafts]
     stop = next((i for i, role in enumerate(flat) if role not in ("instruction", "document", "text")), len(flat))
     last = max((i for i in range(stop) if flat[i] == "instruction"), default=-1)
     return [
-        replace(d, role="instruction") if i <= last and d.role in ("document", "text") else d
+        replace(d, role="instruction")
+        if i <= last and d.role in ("document", "text") and not _is_prose(reader, d)
+        else d
         for i, d in enumerate(drafts)
     ]
+
+
+def _is_prose(reader: Reader, each: Draft) -> bool:
+    lines = [line for line in reader.lines(each.head, each.tail) if not line.blank]
+    listed = any(BULLET.match(reader.text, line.start, line.end) for line in lines)
+    return not listed and each.tail - each.head > PROSE
 
 
 def _with_question(reader: Reader, drafts: list[Draft]) -> list[Draft]:
