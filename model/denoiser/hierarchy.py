@@ -15,13 +15,14 @@ from ..diffusion.schedule import DROP, KEEP, MASK
 from ..prompt import Prompt
 from ..prompt.pieces import PieceSet
 from ..prompt.token_kinds import kinds_of_tokens
-from ..relevance.features import Relevance, smoothed
+from ..relevance.features import ORDERED, QUESTION_MARKS, Relevance, smoothed
 from ..relevance.prompt_reading import UnitsOf
 from .unit_head import UnitHead
 
 BY_TOKENS = ("demonstration",)  # roles of parts that the token denoiser decides
 UNREAD = ("code", "data")  # the question reader has learnt from sentences alone
-GUARD_BONUS = 1.0  # logits that a guard has ahead of other units where nobody asks, so that nothing says what counts
+GUARD_BONUS = 1.0  # logits that a guard has ahead of other units where there is no question, so less says what counts
+ASKER_BONUS = 1.5  # and what the asker has said before: wishes are answered by what was wished
 TOPICS = 60  # a long conversation is about so many things in turn: its units are judged with their neighbours
 OUTSTANDING = 1.0  # logits by which a unit has to stand out from its neighbours to be judged alone
 ORDER = 0.01  # logits by which words of one sentence differ
@@ -66,10 +67,14 @@ class HierarchicalPredict:
         self.size = torch.bincount(self.owner, minlength=len(units.units)).clamp_min(1)
         self.units = torch.tensor(units.units)
         guards = torch.tensor([float(prompt.units[u].guard) for u in units.units])
-        self.bonus = torch.zeros_like(guards) if units.questions else GUARD_BONUS * guards
+        asked = any(each.rstrip().endswith(QUESTION_MARKS) for each in units.questions)
+        wished = _of_asker(prompt, units)
+        self.bonus = torch.zeros_like(guards) if asked else GUARD_BONUS * guards + ASKER_BONUS * wished
         roles = [prompt.parts[prompt.units[unit].part].role for unit in units.units]
         self.turns = torch.tensor([role == "turn" for role in roles], dtype=torch.bool)
         self.read = relevance.read * torch.tensor([float(role not in UNREAD) for role in roles])
+        if not asked and bool(wished.any()):
+            self.read = self.read / ORDERED  # a wish, unlike "Summarise this", is like what is said about it
         by_tokens = torch.tensor([part.role in BY_TOKENS for part in prompt.parts])
         self.part = torch.tensor([token.part for token in prompt.tokens])
         self.by_tokens = by_tokens[self.part]
@@ -146,6 +151,13 @@ class HierarchicalPredict:
         """[parts] the best unit of each: one sentence that is wanted makes its part wanted."""
         best = torch.full((len(self.prompt.parts),), -8.0)
         return best.scatter_reduce(0, self.part[self.inside], of_token[self.inside], "amax")
+
+
+def _of_asker(prompt: Prompt, units: UnitsOf) -> Tensor:
+    """[units] 1 where the speaker of the question says something: by the labels of the turns."""
+    heads = [prompt.text[part.start : part.head].strip() for part in prompt.parts]
+    askers = {head for head, part in zip(heads, prompt.parts, strict=True) if part.role == "question" and head}
+    return torch.tensor([float(heads[prompt.units[u].part] in askers) for u in units.units])
 
 
 def _by_kind(prompt: Prompt) -> Tensor:
