@@ -7,6 +7,8 @@ does, and the token denoiser only says which words of a unit go first where a un
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -15,14 +17,17 @@ from ..diffusion.schedule import DROP, KEEP, MASK
 from ..prompt import Prompt
 from ..prompt.pieces import PieceSet
 from ..prompt.token_kinds import kinds_of_tokens
-from ..relevance.features import ORDERED, QUESTION_MARKS, Relevance, smoothed
+from ..relevance.features import ORDERED, QUESTION_MARKS, STATIC, Relevance, smoothed
 from ..relevance.prompt_reading import UnitsOf
 from .unit_head import UnitHead
 
 BY_TOKENS = ("demonstration",)  # roles of parts that the token denoiser decides
 UNREAD = ("code", "data")  # the question reader has learnt from sentences alone
-GUARD_BONUS = 1.0  # logits that a guard has ahead of other units where there is no question, so less says what counts
+GUARD_BONUS = 2.0  # logits that a guard has ahead of other units where there is no question, so less says what counts
+TALK = 0.5  # share of that in what others say in a conversation: "no problem" is no rule
 ASKER_BONUS = 1.5  # and what the asker has said before: wishes are answered by what was wished
+LEAD, LEADING = 0.1, 20  # where a text is asked for as a whole: logits a sentence by which its first ones are ahead
+UNASKED = 3.0  # logits below 0 of a sentence where nothing is asked: what the head has learnt says nothing there
 TOPICS = 60  # a long conversation is about so many things in turn: its units are judged with their neighbours
 OUTSTANDING = 1.0  # logits by which a unit has to stand out from its neighbours to be judged alone
 ORDER = 0.01  # logits by which words of one sentence differ
@@ -69,10 +74,16 @@ class HierarchicalPredict:
         guards = torch.tensor([float(prompt.units[u].guard) for u in units.units])
         asked = any(each.rstrip().endswith(QUESTION_MARKS) for each in units.questions)
         wished = _of_asker(prompt, units)
-        self.bonus = torch.zeros_like(guards) if asked else GUARD_BONUS * guards + ASKER_BONUS * wished
         roles = [prompt.parts[prompt.units[unit].part].role for unit in units.units]
+        self.bonus = torch.zeros_like(guards)
+        if not asked:
+            talk = torch.tensor([role == "turn" for role in roles]) & (wished == 0)
+            self.bonus = GUARD_BONUS * guards * torch.where(talk, TALK, 1.0) + ASKER_BONUS * wished
+            self.bonus += _on_the_whole(relevance, roles) * float(not bool(wished.any()))
+        self.is_asked = bool(units.asked)
         self.turns = torch.tensor([role == "turn" for role in roles], dtype=torch.bool)
-        self.read = relevance.read * torch.tensor([float(role not in UNREAD) for role in roles])
+        self.opaque = torch.tensor([role in UNREAD for role in roles], dtype=torch.bool)
+        self.read = relevance.read * ~self.opaque
         if not asked and bool(wished.any()):
             self.read = self.read / ORDERED  # a wish, unlike "Summarise this", is like what is said about it
         by_tokens = torch.tensor([part.role in BY_TOKENS for part in prompt.parts])
@@ -132,6 +143,8 @@ class HierarchicalPredict:
         left = max(self.budget - spent, 0.0) if bool((states == MASK).any()) else 0.0
         features = torch.cat([self.relevance.static, self.relevance.dynamic(kept, dropped, left)], 1)
         logits: Tensor = self.head(features, self.relevance.vectors, self.relevance.asked, self.read)
+        if not self.is_asked:
+            logits = logits * self.opaque - UNASKED * ~self.opaque
         logits[self.turns] = along_turns(logits[self.turns])
         return logits + self.bonus
 
@@ -151,6 +164,21 @@ class HierarchicalPredict:
         """[parts] the best unit of each: one sentence that is wanted makes its part wanted."""
         best = torch.full((len(self.prompt.parts),), -8.0)
         return best.scatter_reduce(0, self.part[self.inside], of_token[self.inside], "amax")
+
+
+def _on_the_whole(relevance: Relevance, roles: Sequence[str]) -> Tensor:
+    """[units] how much each says of the text as a whole, for orders such as "Summarise this", in logits.
+
+    What is alike to the rest, and in prose what comes early. On 84 news articles to watch .29 / .51 of the sentences
+    that say most of the reference summary are kept at 20 / 35 %, against .13 / .31 without.
+    """
+    central = relevance.static[:, STATIC.index("centrality, standardised")]
+    part = relevance.part_of
+    first = torch.bincount(part, minlength=int(part.max()) + 1 if len(part) else 0).cumsum(0)
+    place = torch.arange(len(part)) - (first[part] - torch.bincount(part)[part])
+    prose = torch.tensor([role in ("text", "document", "question") for role in roles], dtype=torch.bool)
+    read = torch.tensor([role not in UNREAD for role in roles], dtype=torch.bool)
+    return central * read - LEAD * place.clamp(max=LEADING) * prose
 
 
 def _of_asker(prompt: Prompt, units: UnitsOf) -> Tensor:

@@ -20,6 +20,7 @@ from .piece_states import PieceStates
 from .schedule import DROP, KEEP, MASK, commits
 from .trace import SamplerConfig, Step
 
+FILLER = 2.0  # logits below the best unit that does not fit any more: what is worse does not fill the room it leaves
 CERTAIN = 8.0  # margin, in logits, of a decision that the budget leaves no choice in
 
 
@@ -212,7 +213,8 @@ class _Run:
             chosen[open_[order[: max(left, 0)]]] = True
             return chosen
         kept, dropped = chosen.nonzero()[:, 0].tolist(), (states == DROP).nonzero()[:, 0].tolist()
-        chosen[fill(self.pieces, scores.tolist(), self.total, kept, dropped)] = True
+        worse = math.inf if self.pieces.rules.granularity == "token" else FILLER
+        chosen[fill(self.pieces, scores.tolist(), self.total, kept, dropped, worse)] = True
         if not bool(chosen.any()) and KEEP not in self.states.tokens and not dropped:  # not even one piece fits
             chosen[cheapest(self.pieces, scores.tolist())] = True
         return chosen

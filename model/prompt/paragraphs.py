@@ -19,6 +19,11 @@ from .sentences import is_title, paragraph_lines, sentences
 Segment = Callable[[Reader, int, int, int], list[Draft]]  # reads what lies between tags
 
 SHORT = 400  # characters of a paragraph that may still be a question
+LITTLE = 100  # characters of a text that something may be asked about in its own paragraph
+NOUNS = frozenset(  # labels that are no orders
+    """answer ask call check design document draft group label list name note order outline output page plan point quote
+    rate reason report review search show speak table tag test use""".split()
+)
 # What headings and labels say of what is below them, by parts of words.
 NAMED_ROLES = {
     "instruction": regex.compile(
@@ -262,17 +267,32 @@ def _asks(reader: Reader, block: Block) -> bool:
 
 
 def _peeled(reader: Reader, blocks: list[Block]) -> list[Block]:
-    """The first paragraph's first line that tells, and the last one's last lines that ask, as blocks of their own."""
-    if blocks and blocks[0].kind == "para" and not blocks[0].label:
-        cut = _head_cut(reader, blocks[0])
+    """What the first paragraph begins with and tells, and what the last one ends with and asks, as blocks of their own:
+    lines, a label such as "Summarise:", or, of a long paragraph, sentences."""
+    if blocks and blocks[0].kind == "para":
+        cut = _label_cut(reader, blocks[0]) if blocks[0].label else _head_cut(reader, blocks[0])
         if cut:
-            blocks[:1] = [replace(blocks[0], end=cut[0]), *blocks_of(reader, cut[1], blocks[0].end)]
+            first = replace(blocks[0], end=cut[0], head=blocks[0].start, label="", role="")
+            blocks[:1] = [first, *blocks_of(reader, cut[1], blocks[0].end)]
     if blocks and blocks[-1].kind in ("para", "list"):
-        cut = _tail_cut(reader, blocks[-1])
+        told = len(blocks) > 1 and _told(reader, blocks[0])
+        cut = _tail_cut(reader, blocks[-1]) or (None if told else _last_cut(reader, blocks[-1]))
         if cut:
             tail = replace(blocks[-1], start=cut[1], head=cut[1], kind="para", label="", role="")
             blocks[-1:] = [replace(blocks[-1], end=cut[0], head=min(blocks[-1].head, cut[0])), tail]
     return blocks
+
+
+def _told(reader: Reader, block: Block) -> bool:
+    return _asks(reader, block) or share_telling(reader, block.head, block.end) >= 0.5
+
+
+def _label_cut(reader: Reader, block: Block) -> tuple[int, int] | None:
+    """Where a label that says what to do with what follows ends: "Translate to German: ..."; not "Review: ..."."""
+    rest = reader.text[block.head : block.end].strip()
+    if len(rest) < LITTLE or block.label in NOUNS or not tells(f"{block.label} this", reader.language):
+        return None
+    return block.head, block.end - len(reader.text[block.head : block.end].lstrip())
 
 
 def _head_cut(reader: Reader, block: Block) -> tuple[int, int] | None:
@@ -283,6 +303,8 @@ def _head_cut(reader: Reader, block: Block) -> tuple[int, int] | None:
         return lead.end(), lead.end() + len(reader.text[lead.end() : block.end]) - len(
             reader.text[lead.end() : block.end].lstrip()
         )
+    if found and (cut := _first_cut(reader, block, found[0])):
+        return cut
     if len(found) < 2 or BULLET.match(reader.text, *found[1]):
         return None
     if reader.text[found[-1][1] - 1] in ":：" and found[-1][1] - found[-1][0] <= SHORT:
@@ -292,6 +314,33 @@ def _head_cut(reader: Reader, block: Block) -> tuple[int, int] | None:
     if len(first) > 600 or not (first[-1] in ":：" or share_telling(reader, *found[0]) >= 0.5):
         return None
     return (found[0][1], found[1][0]) if share_telling(reader, found[1][0], block.end) < 0.5 else None
+
+
+def _first_cut(reader: Reader, block: Block, line: tuple[int, int]) -> tuple[int, int] | None:
+    """Where the first sentences of a long paragraph that tell or ask end, if the others do not tell."""
+    language = language_of(reader.text[block.start : block.end], reader.language)
+    spans = list(sentences(reader.text, *line, language))
+    texts = [reader.text[a:b] for a, b in spans]
+    count = next((i for i, text in enumerate(texts) if not (tells(text, language) or asks(text, language))), len(texts))
+    if not 0 < count < len(spans) or block.end - spans[count][0] < LITTLE:
+        return None
+    told = share_telling(reader, spans[count][0], block.end) < 0.34
+    return (spans[count - 1][1], spans[count][0]) if told else None
+
+
+def _last_cut(reader: Reader, block: Block) -> tuple[int, int] | None:
+    """Where the last sentence of a long paragraph begins, if it asks, or tells where the others do not."""
+    if block.kind != "para" or block.label or block.role:
+        return None
+    line = list(paragraph_lines(reader.text, block.head, block.end))[-1]
+    language = language_of(reader.text[block.start : block.end], reader.language)
+    spans = list(sentences(reader.text, *line, language))
+    start, end = spans[-1] if spans else (0, 0)
+    if len(spans) < 2 or spans[-2][1] - block.start < LITTLE or end - start > SHORT // 2:
+        return None
+    text = reader.text[start:end]
+    told = tells(text, language) and not share_telling(reader, block.start, spans[-2][1])
+    return (spans[-2][1], start) if told or asks(text, language) else None
 
 
 def _tail_cut(reader: Reader, block: Block) -> tuple[int, int] | None:

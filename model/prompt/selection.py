@@ -170,11 +170,17 @@ class _Offer(NamedTuple):
 
 
 def fill(
-    pieces: PieceSet, scores: Sequence[float], budget: int, kept: Iterable[int] = (), dropped: Iterable[int] = ()
+    pieces: PieceSet,
+    scores: Sequence[float],
+    budget: int,
+    kept: Iterable[int] = (),
+    dropped: Iterable[int] = (),
+    worse: float = math.inf,
 ) -> list[int]:
     """The pieces that a budget of tokens pays for, greedily by their scores.
 
-    What does not fit is passed over, and smaller ones may follow. A sentence or demonstration with a least share is
+    What does not fit is passed over, and smaller ones may follow, but none that scores worse by more than `worse`: it
+    would only fill the room. A sentence or demonstration with a least share is
     offered with as many of its best pieces as it needs, at their mean score; the others of it come after. Pieces that
     are kept already stay, whatever they cost, and dropped ones are not offered. Takes time n log n of the pieces.
 
@@ -190,11 +196,14 @@ def fill(
     gone = set(dropped)
     offers = _offers(pieces, scores, selection.kept, gone)
     heapq.heapify(offers)
-    while offers:
+    last = math.inf
+    while offers and offers[0].loss <= last:
         offer = heapq.heappop(offers)
         if selection.add_within(offer.pieces, budget):
             for more in offer.then:
                 heapq.heappush(offers, more)
+        else:
+            last = min(last, offer.loss + worse)
     return [p for p, is_kept in enumerate(selection.kept) if is_kept]
 
 

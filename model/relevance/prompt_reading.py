@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import regex
+
 from ..prompt import Prompt
 from ..prompt.cues import tells, waits
 from ..prompt.pieces import is_function, is_record
 from .features import QUESTION_MARKS
 
+_SUMMARY = regex.compile(
+    r"summar|tl;? ?dr|abstract|highlights|key points|zusammenfass|kurzfass|résumé|resum|riassunt|samenvatting|podsumow"
+    r"|özet|краткое|резюме|摘要|总结|總結|要約|まとめ|요약|ملخص|सारांश|สรุป",
+    regex.IGNORECASE,
+)
 LABEL = 40  # characters of what only waits for an answer: "Answer:"
 
 
@@ -104,8 +111,8 @@ def _asked(prompt: Prompt, part: int) -> list[str]:
     if not leaves:
         return [_part_text(prompt, part)]
     texts = [prompt.text[unit.start : unit.end].strip() for unit in leaves]
-    if len(texts) == 1 and waits(texts[0]) and len(texts[0]) <= LABEL:
-        return []
+    if len(texts) == 1 and waits(texts[0]) and len(texts[0]) <= LABEL and not tells(texts[0]):
+        return [texts[0].rstrip(":： ")] if _SUMMARY.search(texts[0]) else []
     several = [text for text in texts if text.endswith(QUESTION_MARKS)]
     return several if len(several) > 1 else [prompt.text[leaves[0].start : leaves[-1].end].strip()]
 

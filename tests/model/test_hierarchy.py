@@ -194,10 +194,12 @@ def test_guards_come_first_where_nobody_asks(question: str, ahead: float) -> Non
     predict.bonus = torch.zeros_like(predict.bonus)
     without = predict(states).units
     assert with_bonus is not None and without is not None
-    for u, unit in enumerate(parse(text).units):
-        expected = ahead if unit.guard else 0.0
-        torch.testing.assert_close(with_bonus[u] - without[u], torch.tensor(expected), atol=1e-4, rtol=0)
-    assert any(unit.guard for unit in parse(text).units)
+    guards = [u for u, unit in enumerate(parse(text).units) if unit.guard]
+    (guard,) = guards
+    gained = {u: float(with_bonus[u] - without[u]) for u, unit in enumerate(parse(text).units) if unit.leaf}
+    if not ahead:
+        assert not any(gained.values())
+    assert gained.pop(guard) >= max(gained.values()) + ahead / 4
 
 
 def test_units_of_a_long_conversation_are_judged_with_their_neighbours() -> None:
@@ -306,3 +308,38 @@ def test_a_function_too_long_for_the_budget_is_read_and_decided_by_its_lines() -
     short = Compressor.load().compress(code, 0.5)
     assert short.request.pieces.thin and 0.3 < short.retention <= 0.5
     assert set(short.text.splitlines()) <= set(code.splitlines())
+
+
+# --- orders and wishes -------------------------------------------------------------------------------------
+
+NEWS = """The town of Fossum voted on Tuesday to close its last open-air swimming pool after 62 years. The council \
+said repairs would cost 4.1 million kroner, more than twice the yearly budget for sports. "Nobody wants this," said \
+mayor Liv Dahl. About two hundred people stood outside of the town hall with towels and rubber ducks. Some sang. The \
+pool was built in 1963 by volunteers of the paper mill. It lost 38,000 litres of water a day through cracks last \
+summer. A group of parents has offered to raise a third of the money by spring. Another pool lies in Brevik."""
+
+
+@pytest.mark.parametrize("text", [f"Summarise this.\n\n{NEWS}", f"{NEWS}\n\nTL;DR:", NEWS])
+def test_of_a_text_as_a_whole_the_first_sentences_lead(text: str) -> None:
+    short = Compressor.load().compress(text, 0.45)
+    assert "voted on Tuesday" in short.text and "Some sang" not in short.text
+
+
+def test_what_the_asker_has_said_counts_in_a_conversation() -> None:
+    talk = """User: We plan a trip to Lisbon in May with two kids.
+Assistant: How lovely! May is a great time to go there.
+User: My wife does not eat fish, and our budget is 3,000 euros.
+Assistant: Noted. Tram 28 is famous, but the 24 is quieter.
+User: Please make a plan for three days."""
+    short = Compressor.load().compress(talk, 0.7)
+    assert "My wife does not eat fish" in short.text and "How lovely" not in short.text
+
+
+def test_demonstrations_do_not_win_against_the_document_that_answers() -> None:
+    text = "\n\n".join(
+        ["Answer as the examples do.", "# Examples", "Q: When do you open?\nA: At 8.", "Q: Do you sell pumps?\nA: Yes."]
+        + ["# Faults", "- Askoy: the fibre is cut, repaired at 15:00.", "- Voss: slow because of an upgrade."]
+        + ["Q: When is Askoy repaired?\nA:"]
+    )
+    short = Compressor.load().compress(text, 0.75)
+    assert "repaired at 15:00" in short.text
