@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gradio as gr
 
+from app.answering.agreement import LEAST
 from app.answering.fields import answerer_fields
 from app.components.forms import Form
 from app.components.scripted import table_component
 from app.explore.check_events import CheckEvents
-from app.explore.checking import LEAST, MOST_QUESTIONS
+from app.explore.checking import MOST_QUESTIONS
 from app.studio import Studio
 
 _AT_ONCE = 4  # checks at the same time
