@@ -86,6 +86,7 @@ function showSide(side, { piece, name, sent, error, figures, agrees }) {
   if (sent !== undefined) find('details').hidden = false;
   if (error !== undefined) put(find('.dm-error'), error);
   if (figures !== undefined) put(find('.dc-figures'), figures);
+  if (figures !== undefined && !find('.dc-answer').firstChild) find('.dc-answer').classList.add('is-empty');
   if (agrees === undefined) return;
   put(find('.dc-agrees'), agrees ? '✓ as the full prompt' : '✕ not as the full prompt');
   find('.dc-agrees').classList.toggle('is-other', !agrees);
