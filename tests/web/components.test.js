@@ -68,7 +68,7 @@ const RESULT = {
 };
 
 test.each([
-  ['better', 'promote', [{ before: 'a b', after: HOSTILE, person: 'b' }]],
+  ['better', 'promote', [{ before: 'a b', after: HOSTILE, person: 'b', wrong: [0.5, 0.25] }]],
   ['worse', 'keep', []],
   ['same', 'keep', []],
   ['few', 'keep', []],
