@@ -53,13 +53,19 @@ def judge(held: Sequence[HeldOut]) -> Judgement:
     gains = np.array([fmean(each) for each in by_prompt.values()])
     picks = np.random.default_rng(0).integers(0, len(gains), (_RESAMPLES, len(gains)))
     low, high = np.percentile(gains[picks].mean(1), (2.5, 97.5))
-    change = f"people change {abs(gains.mean()):.1%} {'fewer' if gains.mean() > 0 else 'more'} of the words"
-    said = f"{change} (fewer by {low:.1%} to {high:.1%}, 95 % interval over {len(gains)} held-out prompts)."
+    said = (
+        f"people change {_more_or_less(gains.mean())} of the words (95 % interval over {len(gains)} held-out prompts: "
+        f"{_more_or_less(low)} to {_more_or_less(high)})."
+    )
     if low > 0:
         return Judgement("better", f"Better: {said}")
     if high < 0:
         return Judgement("worse", f"Worse: {said} Keep the old one.")
     return Judgement("same", f"No difference that can be told: {said} Keep the old one, or correct more prompts.")
+
+
+def _more_or_less(gain: float) -> str:
+    return f"{abs(gain):.1%} {'fewer' if gain > 0 else 'more'}"
 
 
 def judgement_of(held: Sequence[HeldOut]) -> dict[str, Any]:
