@@ -18,55 +18,65 @@ _KINDS = {  # what the prompts of a task are made of
     "gsm8k": "worked maths problems",
     "agnews": "labelled news",
 }
+_SAID = {  # measures that can be said in words
+    "answer kept": "the answer is still there",
+    "benefit kept": "as helpful as the whole",
+    "acc. cal.": "right answers",
+    "acc. raw": "right answers",
+}
 _NOT_COMPARED = ("full", "zero", OWN)
-_COLUMNS = ("Prompts*", "Left#", "What it is still worth", "Ahead of", "Behind", "Cannot be told from")
+_COLUMNS = ("Prompts*", "What is left is still worth", "Ahead of", "Behind", "No difference can be told")
 _NOWHERE = "no other way is better for certain"
+
+
+Lengths = Mapping[str, Sequence[float]]  # method -> the shares of the prompt at which that holds
 
 
 @dataclass(frozen=True)
 class Glance:
-    """A run at one length.
+    """A run.
 
     Attributes:
-        kind: what its prompts are made of.
-        left: the share of them that was asked for.
-        worth: what they are still worth, in words.
-        ahead, behind, even: other methods at the same length.
+        kind: what its prompts are made of, and who reads them.
+        lengths: the shares of them that were asked for.
+        worth: what they are still worth at these lengths, in words.
+        ahead, behind, even: where DiffuMask is ahead of another method, behind it, or cannot be told from it.
     """
 
     kind: str
-    left: float
+    lengths: tuple[float, ...]
     worth: str
-    ahead: tuple[str, ...]
-    behind: tuple[str, ...]
-    even: tuple[str, ...]
+    ahead: Lengths
+    behind: Lengths
+    even: Lengths
 
 
 def glances(report: Mapping[str, Any]) -> list[Glance]:
-    """Every run in which DiffuMask was measured, at each length."""
-    return [
-        _glance(run, row)
-        for run in report["runs"]
-        for row in run["rows"]
-        if row["method"] == OWN and row["retention"] is not None
-    ]
+    """Every run in which DiffuMask was measured."""
+    return [_glance(run, rows) for run in report["runs"] if (rows := own_rows(run))]
 
 
-def _glance(run: Mapping[str, Any], row: Mapping[str, Any]) -> Glance:
-    found: dict[str, list[str]] = {"ahead": [], "behind": [], "even": []}
-    for name, (_, low, high) in _against(run, row):
-        if low is None or high is None or low <= 0 <= high:
-            found["even"].append(name)
-        else:  # the other less DiffuMask; of a likelihood's negative, less is better
-            found["ahead" if (low > 0) == lower_is_better(run) else "behind"].append(name)
-    return Glance(
-        kind_of(run),
-        row["retention"],
-        worth(run, row),
-        tuple(found["ahead"]),
-        tuple(found["behind"]),
-        tuple(found["even"]),
-    )
+def own_rows(run: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """DiffuMask's, a row a length."""
+    return [row for row in run["rows"] if row["method"] == OWN and row["retention"] is not None]
+
+
+def _glance(run: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Glance:
+    found: dict[str, dict[str, list[float]]] = {"ahead": {}, "behind": {}, "even": {}}
+    for row in rows:
+        for name, difference in _against(run, row):
+            place = _place(difference, lower_is_better(run))
+            found[place].setdefault(name, []).append(row["retention"])
+    lengths = tuple(row["retention"] for row in rows)
+    return Glance(kind_of(run), lengths, worth(run, rows), **found)
+
+
+def _place(difference: Sequence[float | None], lower: bool) -> str:
+    """Where DiffuMask stands, from what another method has more than it; lower: less is better."""
+    _, low, high = difference
+    if low is None or high is None or low <= 0 <= high:
+        return "even"
+    return "ahead" if (low > 0) == lower else "behind"
 
 
 def _against(run: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[float | None]]]:
@@ -78,11 +88,7 @@ def _against(run: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[tuple[s
         if other["retention"] == row["retention"] and (measured := other["differences"].get(OWN)):
             yield name, measured
         if other["retention"] is None and (measured := row["differences"].get(base)):
-            mean, low, high = measured
-            yield (
-                f"{name} at {other['tokens_kept']:.0%}",
-                (-mean, None if high is None else -high, -low if low else low),
-            )
+            yield f"{name} at {other['tokens_kept']:.0%}", _mirrored(measured)
 
 
 def _mirrored(difference: Sequence[float | None]) -> tuple[float | None, float | None, float | None]:
@@ -113,19 +119,16 @@ def _plain(run: Mapping[str, Any]) -> str:
     return f"{documents} {kind}".strip() if task == "nq" else kind
 
 
-def worth(run: Mapping[str, Any], row: Mapping[str, Any]) -> str:
-    """What is left at this length, in words; "" where nothing that can be said in words was measured."""
-    measures = row["measures"]
-    whole: Mapping[str, Any] = next((each["measures"] for each in run["rows"] if each["method"] == "full"), {})
-    if kept := measures.get("answer kept"):
-        return f"the answer to {_hundred(kept)} of 100 questions is still there"
-    if kept := measures.get("benefit kept"):
-        return f"{kept[0]:.0%} of what the whole prompt helps"
-    right = next((name for name in ("acc. cal.", "acc. raw") if measures.get(name)), "")
-    if not right:
-        return ""
-    full = f", {_hundred(whole[right])} with the whole" if whole.get(right) else ""
-    return f"{_hundred(measures[right])} of 100 answers are right{full}"
+def worth(run: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+    """What is left at each length, in words; "" where nothing that can be said in words was measured."""
+    for measure, said in _SAID.items():
+        kept = [(row["retention"], row["measures"].get(measure)) for row in rows]
+        if all(value for _, value in kept):
+            shares = _listed([f"{_hundred(value)}% at {length:.0%}" for length, value in kept])
+            whole: Any = next((row["measures"].get(measure) for row in run["rows"] if row["method"] == "full"), None)
+            full = f"; {_hundred(whole)}% with the whole" if whole and measure.startswith("acc") else ""
+            return f"{said}: {shares}{full}"
+    return ""
 
 
 def _hundred(value: Sequence[float]) -> str:
@@ -151,7 +154,7 @@ def opening(report: Mapping[str, Any]) -> str:
 
 def _said(run: Mapping[str, Any]) -> str:
     """A run at its second length, as part of the sentence; "" where it measured no share of anything."""
-    rows = [row for row in run["rows"] if row["method"] == OWN and row["retention"] is not None]
+    rows = own_rows(run)
     if not rows:
         return ""
     row = rows[min(1, len(rows) - 1)]
@@ -173,7 +176,7 @@ def _listed(parts: Sequence[str]) -> str:
 def story(report: Mapping[str, Any]) -> str:
     """The sentence, a table of all runs, and what one has to know of them."""
     rows = [
-        ("", (each.kind, f"{each.left:.0%}", each.worth, *map(_or_none, (each.ahead, each.behind, each.even))))
+        ("", (each.kind, each.worth, *(_where(each, found) for found in (each.ahead, each.behind, each.even))))
         for each in glances(report)
     ]
     notes = [run["note"] for run in report["runs"] if run.get("note")]
@@ -194,5 +197,10 @@ def _noted(report: Mapping[str, Any], note: str) -> str:
     return f"{kinds[0].upper()}{kinds[1:]}: {note[0].lower()}{note[1:]}"
 
 
-def _or_none(names: Sequence[str]) -> str:
-    return ", ".join(names) or "–"
+def _where(glance: Glance, found: Lengths) -> str:
+    """Methods, each with the lengths at which that holds, where it does not at all."""
+    said = []
+    for name, lengths in found.items():
+        some = _listed([f"{length:.0%}" for length in lengths])
+        said.append(name if len(lengths) == len(glance.lengths) else f"{name} (at {some})")
+    return ", ".join(said) or "–"
