@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any
@@ -150,6 +150,7 @@ class ComparePage(Changes):
     left: Change[str] = UNCHANGED
     right: Change[str] = UNCHANGED
     votes: Change[str] = UNCHANGED
+    pairs: Change[str] = UNCHANGED
     file: Change[str] = UNCHANGED
     exported: Change[str] = UNCHANGED
 
@@ -241,7 +242,7 @@ class CompareEvents:
         """Save a vote, and reveal what was hidden."""
         comparison = self.comparisons.get(request.comparison)
         self.comparisons.vote(comparison, request.event.winner, request.name)
-        return ComparePage(answers=comparison.lines, votes=self._votes())
+        return replace(self._votes(), answers=comparison.lines)
 
     @reads(ComparisonRequest, refused=lambda error: ComparePage(unmasked=gr.update(visible=False), left="", right=""))
     def play(self, request: ComparisonRequest) -> ComparePage:
@@ -253,14 +254,17 @@ class CompareEvents:
     @reads(VotesRequest, refused=lambda error: ComparePage(votes=table.message(error, "error")))
     def show_votes(self, request: VotesRequest) -> ComparePage:
         """Show how the methods stand."""
-        return ComparePage(votes=self._votes())
+        return self._votes()
 
-    def _votes(self) -> str:
+    def _votes(self) -> ComparePage:
+        """Everybody's votes as standings; pair by pair, with the models' names, those that the visitor may see."""
         try:
             store = self.studio.store
-            return view.standings_table(rank_arms(store.arena()), store.vote_summary())
+            return ComparePage(
+                votes=view.standings_table(rank_arms(store.arena())), pairs=view.pairs_table(store.vote_summary())
+            )
         except USER_ERRORS as error:
-            return table.message(error, "error")
+            return ComparePage(votes=table.message(error, "error"))
 
     @reads(VotesRequest, refused=lambda error: ComparePage(exported=table.message(error, "error")))
     def export(self, request: VotesRequest) -> Iterator[ComparePage]:

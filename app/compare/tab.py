@@ -42,6 +42,8 @@ def compare_tab(studio: Studio, page: gr.Blocks, tab: gr.Tab, name: gr.Textbox) 
         left, right = (token_canvas(empty=_UNMASKED, elem_id=f"unmasked-{side}") for side in ("left", "right"))
     with gr.Accordion("Standings of the arena", open=True, elem_id="votes"):
         votes = table_component(elem_id="votes-sheet")
+        with gr.Accordion("Pair by pair", open=False, elem_id="pairs"):
+            pairs = table_component(elem_id="pairs-sheet")
         with gr.Row(elem_classes="dm-exports"):
             export = gr.Button("Download all votes (JSONL)", size="sm", min_width=220, scale=0, elem_id="votes-export")
             file = gr.DownloadButton("Download", visible="hidden", elem_id="votes-file")
@@ -61,6 +63,7 @@ def compare_tab(studio: Studio, page: gr.Blocks, tab: gr.Tab, name: gr.Textbox) 
         right=right,
         name=name,
         votes=votes,
+        pairs=pairs,
         file=file,
         exported=exported,
         kept_key=gr.State(None, time_to_live=_KEY_SECONDS),
@@ -80,11 +83,11 @@ def _wire_comparison(form: Form, events: CompareEvents) -> None:
     finished = form.on(written.then, events.finish, ["run", "cancel"], queue=False)
     form.on(finished.then, events.play, played)
     form.on(form["cancel"].click, events.cancel, queue=False)
-    voted = form.on(form["answers"].vote, events.vote, ["answers", "votes"])
+    voted = form.on(form["answers"].vote, events.vote, ["answers", "votes", "pairs"])
     form.on(voted.then, events.play, played)
 
 
 def _wire_votes(form: Form, events: CompareEvents, tab: gr.Tab, export: gr.Button) -> None:
-    form.on(tab.select, events.show_votes, ["votes"])
+    form.on(tab.select, events.show_votes, ["votes", "pairs"])
     written = form.on(export.click, events.export, ["file", "exported"])
     written.success(None, None, None, js=_DOWNLOAD, **PRIVATE)

@@ -114,23 +114,24 @@ def _way_row(at: int, sides: Sequence[ComparedSide], agreed: Sequence[bool], pri
 # --- the arena ---------------------------------------------------------------------------------------------
 
 
-def standings_table(arms: Sequence[RankedArm], pairs: Sequence[Standing]) -> str:
-    """How all methods stand, and below it each pair. arms: everybody's votes; pairs: those that the visitor may see."""
+def standings_table(arms: Sequence[RankedArm]) -> str:
+    """How all methods stand."""
     if not arms:
         return table.message(_NO_VOTES, "empty")
-    blocks = [
+    return table.content(
         table.paragraph(_leader(arms), "heading"),
         table.rows("Standings", _RANK_COLUMNS, [("", _rank_row(arm)) for arm in arms]),
         table.paragraph(_RANKED, "quiet"),
-    ]
-    if pairs:
-        rows = [("", _pair_row(standing)) for standing in pairs]
-        blocks += [
-            table.paragraph("Pair by pair", "heading"),
-            table.rows("Blind votes", _PAIR_COLUMNS, rows),
-            table.paragraph("Share of the votes that name a winner, with its 95 % interval (Wilson).", "quiet"),
-        ]
-    return table.content(*blocks)
+    )
+
+
+def pairs_table(pairs: Sequence[Standing]) -> str:
+    """Who won how often against whom, with each model."""
+    if not pairs:
+        return table.message(_NO_VOTES, "empty")
+    rows = [("", _pair_row(standing)) for standing in pairs]
+    note = "Share of the votes that name a winner, with its 95 % interval (Wilson)."
+    return table.content(table.rows("Pair by pair", _PAIR_COLUMNS, rows), table.paragraph(note, "quiet"))
 
 
 def _leader(arms: Sequence[RankedArm]) -> str:
@@ -158,7 +159,7 @@ def _pair_row(standing: Standing) -> tuple[str, ...]:
 
 
 def _share(standing: Standing) -> str:
-    if standing.share is None:
-        return "–"
+    if standing.share is None or standing.decided < LEAST_VOTES:
+        return "too few to tell"
     low, high = standing.interval
     return f"{standing.share:.0%} [{low:.0%}, {high:.0%}]"

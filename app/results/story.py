@@ -198,7 +198,7 @@ def _noted(report: Mapping[str, Any], note: str) -> str:
 
 
 def _where(glance: Glance, found: Lengths) -> str:
-    """Methods, each with the lengths at which that holds, where it does not at all."""
+    """Methods, each with the lengths at which that holds unless it holds at all of them."""
     said = []
     for name, lengths in found.items():
         some = _listed([f"{length:.0%}" for length in lengths])

@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 
 GREY = "#8895a7"
 GRID = "rgba(136,149,167,.2)"
-# Okabe and Ito's colours, which the colour-blind can tell apart, with an olive for their black, which the dark theme hides;
+# Okabe and Ito's colours, which the colour-blind can tell apart, but olive instead of black, which the dark theme hides;
 # shapes tell the rest.
 STYLES = {
     "diffumask": ("DiffuMask", "#0072B2", "circle", "solid"),
