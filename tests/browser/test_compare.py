@@ -46,16 +46,16 @@ def test_three_arms_beside_the_full_prompt_over_several_questions(page: Any) -> 
     page.locator("#compare").press("Enter")
     page.wait_for_selector('#board .dc[data-state="done"]')
     names = ["Full prompt", "DiffuMask 35 %", "Random words 35 %", "Cut off 35 %"]
-    assert page.locator("#board .dc-side h4").all_inner_texts() == names * 5
+    assert page.locator("#board .dc-side h3").all_inner_texts() == names * 5
     assert page.locator("#board .dc-agrees:visible").count() == 15
     summary = page.inner_text("#compare-summary")
     assert "smollm2 is a small model on this server, a weak judge" in summary
-    assert "DiffuMask 35 %" in page.inner_text("#compare-summary h3") and "95 % interval" in summary
+    assert "DiffuMask 35 %" in page.inner_text("#compare-summary h2") and "95 % interval" in summary
     assert page.locator("#compare-summary tbody tr").count() == 4
     assert not page.locator("#board .dc-vote").is_visible(), "answers with names are not voted on"
     page.fill("#compare-questions textarea", QUESTION)
     page.click("#compare")
-    page.locator("#compare-summary h3", has_text="too few to tell").wait_for()
+    page.locator("#compare-summary h2", has_text="too few to tell").wait_for()
 
 
 def test_a_vote_in_the_arena_reaches_the_standings_which_tell_once_there_are_enough(
@@ -64,7 +64,7 @@ def test_a_vote_in_the_arena_reaches_the_standings_which_tell_once_there_are_eno
     for _ in range(LEAST_VOTES - 1):
         store.vote(ballot("DiffuMask 35 %", "Cut off 35 %"))
     open_tab(page)
-    wait_for_text(page, "#votes-sheet h3", f"{LEAST_VOTES - 1} votes: too few to tell.")
+    wait_for_text(page, "#votes-sheet h2", f"{LEAST_VOTES - 1} votes: too few to tell.")
     page.get_by_text("Blind arena", exact=True).click()
     for method in ("DiffuMask", "Cut off"):
         page.locator("#contestants").get_by_label(method, exact=True).wait_for()
@@ -74,7 +74,7 @@ def test_a_vote_in_the_arena_reaches_the_standings_which_tell_once_there_are_eno
     page.wait_for_function("() => document.querySelector('#compare').textContent.includes('Draw a pair')")
     page.locator("#compare").press("Enter")
     page.wait_for_selector('#board .dc[data-state="done"]')
-    assert page.locator("#board h4").all_inner_texts() == ["Left", "Right"]
+    assert page.locator("#board h3").all_inner_texts() == ["Left", "Right"]
     board = page.inner_text("#board")
     assert "DiffuMask" not in board and "Cut off" not in board and "tokens sent" not in board
     answers = page.locator("#board .dc-answer").all_inner_texts()
@@ -82,14 +82,14 @@ def test_a_vote_in_the_arena_reaches_the_standings_which_tell_once_there_are_eno
     page.wait_for_selector('#board .dc[data-state="voted"]')
     (vote,) = [vote for vote in store.votes().votes if vote.target == "smollm2"]
     assert vote.winner == "right" and vote.blind and vote.annotator.startswith("guest-")
-    assert page.locator("#board h4").all_inner_texts() == [f"Left: {vote.left.name}", f"Right: {vote.right.name}"]
+    assert page.locator("#board h3").all_inner_texts() == [f"Left: {vote.left.name}", f"Right: {vote.right.name}"]
     assert {vote.left.name, vote.right.name} == {"DiffuMask 35 %", "Cut off 35 %"}
     assert answers == page.locator("#board .dc-answer").all_inner_texts()
     for at, side in enumerate((vote.left, vote.right)):
         page.locator("#board summary").nth(at).click()
         assert page.locator("#board pre").nth(at).text_content() == side.text
     assert " against " in page.inner_text("#board .dc-gain")
-    wait_for_text(page, "#votes-sheet h3", f"{LEAST_VOTES} votes: DiffuMask 35 %")
+    wait_for_text(page, "#votes-sheet h2", f"{LEAST_VOTES} votes: DiffuMask 35 %")
     first = page.locator("#votes-sheet tbody tr").first.inner_text()
     assert first.startswith("DiffuMask 35 %") and "too few" not in first
     with page.expect_download() as caught:

@@ -44,7 +44,7 @@ def test_two_masks_are_settled_by_a_third_person(page: Any, store: Store) -> Non
     page.reload()
     page.wait_for_selector("#run")
     open_it(page, rejected)
-    wait_for_text(page, "#review-people h3", "2 people corrected this prompt")
+    wait_for_text(page, "#review-people h2", "2 people corrected this prompt")
     assert "95 % interval" in page.inner_text("#review-people") and "Cem" not in page.inner_text("#review-people")
     disputed = page.locator("#review-people tbody tr").all_inner_texts()
     assert len(disputed) == 2 and not any("Never pay" in row for row in disputed)
@@ -65,4 +65,4 @@ def test_two_masks_are_settled_by_a_third_person(page: Any, store: Store) -> Non
     assert {entry.annotator for entry in store.find(limit=10).entries} == {"Ann", "Bob", "Cem", "Rex"}
 
     open_it(page, first)
-    wait_for_text(page, "#review-people h3", "3 people corrected this prompt")
+    wait_for_text(page, "#review-people h2", "3 people corrected this prompt")

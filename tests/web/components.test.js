@@ -52,13 +52,13 @@ test('each question of a comparison has a row of sides, and it is said which agr
   ];
   page.send(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
   const rounds = [...page.element.querySelectorAll('.dc-round')];
-  expect(rounds.map((round) => round.querySelector('h3').textContent)).toEqual(['One?', 'The prompt as it is']);
+  expect(rounds.map((round) => round.querySelector('h2').textContent)).toEqual(['One?', 'The prompt as it is']);
   const sides = [...rounds[1].querySelectorAll('.dc-side')];
   expect(sides.map((side) => side.querySelector('.dc-agrees').textContent)).toEqual(
     ['', '✓ as the full prompt', '✕ not as the full prompt'],
   );
-  expect(sides[2].querySelector('h4').textContent).toBe(HOSTILE);
-  expect(sides[2].getAttribute('aria-label')).toBe(HOSTILE);
+  expect(sides[2].querySelector('h3').textContent).toBe(HOSTILE);
+  expect(sides[2].getAttribute('aria-label')).toBe(`Question 2: ${HOSTILE}`);
   expect(page.find('.dc-vote').hidden).toBe(true);
 });
 

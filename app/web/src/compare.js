@@ -38,28 +38,29 @@ function begin(page, { blind, questions, sides }) {
   find('.dm-empty').hidden = true;
   find('.dc-vote').hidden = find('.dc-gain').hidden = true;
   showError(find('.dc-error'), '');
-  const rounds = questions.map((question) => makeRound(question, sides, blind));
+  const rounds = questions.map((question, at) => makeRound(question, at + 1, sides, blind));
   page.sides = rounds.map((round) => [...round.querySelectorAll('.dc-side')]);
   find('.dc-rounds').replaceChildren(...rounds);
 }
 
-function makeRound(question, count, blind) {
+function makeRound(question, number, count, blind) {
   const round = make('section', 'dc-round');
-  const title = make('h3', 'dc-question', question || 'The prompt as it is');
+  const title = make('h2', 'dc-question', question || 'The prompt as it is');
   const sides = make('div', 'dc-sides');
   title.dir = 'auto';
   sides.style.setProperty('--sides', count);
-  for (let at = 0; at < count; at += 1) sides.append(makeSide(blind ? PLACES[at] : ''));
+  for (let at = 0; at < count; at += 1) sides.append(makeSide(number, blind ? PLACES[at] : ''));
   round.append(title, sides);
   return round;
 }
 
-function makeSide(place) {
+function makeSide(number, place) {
   const side = make('article', 'dc-side');
+  side.dataset.question = number;
   const answer = make('div', 'dc-answer');
   const details = make('details');
   const sent = make('pre', 'dm-out');
-  const parts = [make('h4'), make('p', 'dc-agrees'), answer, make('p', 'dm-error'), make('p', 'dc-figures'), details];
+  const parts = [make('h3'), make('p', 'dc-agrees'), answer, make('p', 'dm-error'), make('p', 'dc-figures'), details];
   answer.tabIndex = sent.tabIndex = 0;
   answer.dir = sent.dir = 'auto';
   answer.setAttribute('role', 'region');
@@ -72,8 +73,8 @@ function makeSide(place) {
 
 function nameSide(side, title, answer, name) {
   title.textContent = name;
-  side.setAttribute('aria-label', name);
-  answer.setAttribute('aria-label', `Answer: ${name}`);
+  side.setAttribute('aria-label', `Question ${side.dataset.question}: ${name}`);
+  answer.setAttribute('aria-label', `Answer to question ${side.dataset.question}: ${name}`);
 }
 
 // What is new of one side: a piece of its answer, its name, the prompt that was sent, a failure, its figures, whether
@@ -93,7 +94,7 @@ function showSide(side, { piece, name, sent, error, figures, agrees }) {
 }
 
 function reveal(side, name) {
-  const [title, answer] = ['h4', '.dc-answer'].map(finder(side));
+  const [title, answer] = ['h3', '.dc-answer'].map(finder(side));
   const place = title.textContent;
   nameSide(side, title, answer, PLACES.includes(place) ? `${place}: ${name}` : name);
 }

@@ -15,8 +15,8 @@ import plotly.graph_objects as go
 
 GREY = "#8895a7"
 GRID = "rgba(136,149,167,.2)"
-# Okabe and Ito's colours, which the colour-blind can tell apart, but olive instead of black, which the dark theme hides;
-# shapes tell the rest.
+# Okabe and Ito's colours, which the colour-blind can tell apart; olive instead of black, which the dark theme hides.
+# Shapes tell the rest.
 STYLES = {
     "diffumask": ("DiffuMask", "#0072B2", "circle", "solid"),
     "exact": ("DiffuMask, exact", "#0072B2", "circle-open", "dash"),
