@@ -10,7 +10,7 @@ from annotations.standings import wilson
 from model.evaluation.metrics.answers import normalised, token_f1
 from model.evaluation.metrics.words import words
 
-LEAST = 5  # answers before anything is said about all of them
+LEAST_ANSWERS = 5  # answers before anything is said about all of them
 _ALIKE = 0.6  # F1 from which on two answers are the same
 
 
@@ -35,7 +35,7 @@ def share_with_interval(agreed: int, answers: int) -> str:
     >>> share_with_interval(2, 3), share_with_interval(8, 10)
     ('too few to tell', '80%, 95 % interval 49% to 94%')
     """
-    if answers < LEAST:
+    if answers < LEAST_ANSWERS:
         return "too few to tell"
     low, high = wilson(agreed, answers)
     return f"{agreed / answers:.0%}, 95 % interval {low:.0%} to {high:.0%}"

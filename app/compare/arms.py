@@ -12,7 +12,7 @@ BM25, DENSE = "Sentences by BM25", "Sentences by likeness"
 LLMLINGUA, LLMLINGUA2 = "LLMLingua", "LLMLingua-2"
 HUMAN, NONE = "A person's mask", "No context"
 SIZED = (DIFFUMASK, DENSE, BM25, LLMLINGUA, LLMLINGUA2, RANDOM, FIRST)  # those that take a retention
-METHODS = (FULL, *SIZED, HUMAN, NONE)
+ARM_METHODS = (FULL, *SIZED, HUMAN, NONE)
 READ_THE_QUESTION = (DIFFUMASK, DENSE, BM25)  # each question gets a prompt of its own
 LEFT_OUT = "Leave out"
 
@@ -39,7 +39,7 @@ def offered(settings: Settings) -> tuple[str, ...]:
     """The methods that work here: the LLMLinguas where their package is, LLMLingua-2 also needs a model."""
     package = find_spec("llmlingua") is not None
     missing = {LLMLINGUA: not package, LLMLINGUA2: not package or settings.llmlingua2 is None}
-    return tuple(method for method in METHODS if not missing.get(method))
+    return tuple(method for method in ARM_METHODS if not missing.get(method))
 
 
 def triples(methods: tuple[str, ...]) -> dict[str, tuple[Arm, ...]]:

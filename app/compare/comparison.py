@@ -29,7 +29,7 @@ from typing import Any
 from app.answering.agreement import agree
 from app.answering.judge import Judge
 from app.compare.sides import ComparedSide, Prices
-from app.compare.view import figures, gain, summary
+from app.compare.view import comparison_summary, figures, gain
 from app.components.canvas_lines import document_line, end_line, step_line
 from model.llm.endpoint import Endpoint
 from model.llm.writers import Writer
@@ -151,7 +151,7 @@ class Comparison:
 
     def summary(self) -> str:
         """What is said of all questions; "" in the arena."""
-        return "" if self.blind else summary(self.ways(), self.judge.text, self.prices)
+        return "" if self.blind else comparison_summary(self.ways(), self.judge.text, self.prices)
 
     # --- the end -------------------------------------------------------------------------------------------
 

@@ -25,20 +25,20 @@ from model.llm.writers import Writer
 from model.prompt import parse
 from model.prompt.limits import MAX_CHARACTERS
 
-MOST_QUESTIONS = 20
+MOST_COMPARED = 20
 QUESTION_LIMIT = 4000  # characters
 _REMEMBERED = 64  # comparisons, of all visitors
 _GONE = "This comparison is no longer known here: press Compare again."
 _EMPTY = "The prompt is empty: give demonstrations or a text that a question can be about."
 _TOO_LONG = f"At most {MAX_CHARACTERS:,} characters of prompt are compared: shorten it."
-_TOO_MANY = f"Ask at most {MOST_QUESTIONS} questions of {QUESTION_LIMIT:,} characters, with an empty line between them."
+_TOO_MANY = f"Ask at most {MOST_COMPARED} questions of {QUESTION_LIMIT:,} characters, with an empty line between them."
 _FEW_CONTESTANTS = "Tick at least two ways, so that a pair can be drawn."
 
 
-def questions_of(text: str) -> tuple[str, ...]:
+def split_questions(text: str) -> tuple[str, ...]:
     """The questions, which have empty lines between them; ("",) where there is none. Raises InputError for too many.
 
-    >>> questions_of("Message: Where is it?\\nTeam:\\n\\nMessage: Thanks!\\nTeam:\\n")
+    >>> split_questions("Message: Where is it?\\nTeam:\\n\\nMessage: Thanks!\\nTeam:\\n")
     ('Message: Where is it?\\nTeam:', 'Message: Thanks!\\nTeam:')
     """
     asked: list[list[str]] = [[]]
@@ -48,7 +48,7 @@ def questions_of(text: str) -> tuple[str, ...]:
         elif asked[-1]:
             asked.append([])
     questions = tuple(dict.fromkeys("\n".join(lines) for lines in asked if lines)) or ("",)
-    if len(questions) > MOST_QUESTIONS or max(map(len, questions)) > QUESTION_LIMIT:
+    if len(questions) > MOST_COMPARED or max(map(len, questions)) > QUESTION_LIMIT:
         raise InputError(_TOO_MANY)
     return questions
 

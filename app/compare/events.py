@@ -19,9 +19,9 @@ from annotations.ranking import rank_arms
 from app.answering.answerer import Answerer, EndpointKey
 from app.answering.judge import Judge
 from app.compare import view
-from app.compare.arms import LEFT_OUT, METHODS, Arm
+from app.compare.arms import ARM_METHODS, LEFT_OUT, Arm
 from app.compare.comparison import Comparison, refusal_line
-from app.compare.comparisons import Comparisons, against_the_full_prompt, drawn_pair, questions_of
+from app.compare.comparisons import Comparisons, against_the_full_prompt, drawn_pair, split_questions
 from app.compare.sides import Prices
 from app.components import table
 from app.components.forms import (
@@ -46,7 +46,7 @@ SIDE_BY_SIDE, ARENA = MODES = ("Side by side", "Blind arena")
 
 
 def _known(method: str) -> str:
-    if method not in (*METHODS, LEFT_OUT):
+    if method not in (*ARM_METHODS, LEFT_OUT):
         raise ValueError(method)
     return method
 
@@ -108,7 +108,7 @@ class CompareRequest(Answerer, PricesRequest, ArmsRequest):
 
     def asked(self) -> tuple[str, ...]:
         """All questions; in the arena one of them, by chance. Raises InputError."""
-        questions = questions_of(self.questions)
+        questions = split_questions(self.questions)
         return (secrets.choice(questions),) if self.blind else questions
 
 

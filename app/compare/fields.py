@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 
 from app.compare.arms import FULL, HUMAN, LEFT_OUT, NONE, SIZED, triples
-from app.compare.comparisons import MOST_QUESTIONS
+from app.compare.comparisons import MOST_COMPARED
 from app.compare.events import ARENA, MODES, SIDE_BY_SIDE
 from app.compare.sides import Prices
 from app.components.forms import INSTANT
@@ -41,7 +41,7 @@ def prompt_fields() -> dict[str, Any]:
         questions = gr.Textbox(
             first[1],
             label="Questions",
-            info=f"Each follows the prompt, whole; an empty line between two, at most {MOST_QUESTIONS}",
+            info=f"Each follows the prompt, whole; an empty line between two, at most {MOST_COMPARED}",
             elem_id="compare-questions",
             scale=2,
             **shape,

@@ -7,10 +7,12 @@ from statistics import fmean
 
 from annotations.ranking import LEAST_VOTES, RankedArm
 from annotations.standings import Standing
-from app.answering.agreement import LEAST, share_with_interval
+from app.answering.agreement import LEAST_ANSWERS, share_with_interval
 from app.compare.sides import ComparedSide, Prices
 from app.components import table
 from app.components.words import plural
+
+Way = tuple[Sequence[ComparedSide], Sequence[bool]]  # finished sides, and whether each agrees with the full prompt's
 
 _PAIR_COLUMNS = ("Pair*", "Model", "First wins#", "Second wins#", "Equal#", "Both bad#", "Votes#", "First wins, 95 %#")
 _RANK_COLUMNS = ("Method*", "Wins against an average other#", "95 % interval#", "Won#", "Lost#", "Equal#", "Votes#")
@@ -69,11 +71,8 @@ def dollars(amount: float) -> str:
 # --- all questions of a comparison -------------------------------------------------------------------------
 
 
-def summary(ways: Sequence[tuple[Sequence[ComparedSide], Sequence[bool]]], judge: str, prices: Prices) -> str:
-    """What all answers say of each way: (its finished sides, whether each answer agrees with the full prompt's).
-
-    The full prompt comes first. "" where nothing has been answered.
-    """
+def comparison_summary(ways: Sequence[Way], judge: str, prices: Prices) -> str:
+    """What all answers say of each way, the full prompt first; "" where nothing has been answered."""
     if not ways or not ways[0][0]:
         return table.content()
     rows = [("", _way_row(i, sides, agreed, prices)) for i, (sides, agreed) in enumerate(ways) if sides]
@@ -84,14 +83,14 @@ def summary(ways: Sequence[tuple[Sequence[ComparedSide], Sequence[bool]]], judge
     )
 
 
-def _said(ways: Sequence[tuple[Sequence[ComparedSide], Sequence[bool]]]) -> str:
+def _said(ways: Sequence[Way]) -> str:
     """The first way beside the full prompt, as a sentence."""
     (full, _), (sides, agreed) = ways[0], ways[1]
     if not sides or not agreed:
         return "The full prompt is the reference: each answer is held against its own."
     shorter = 1 - fmean(side.sent for side in sides) / max(fmean(side.sent for side in full), 1)
     tokens = f"with {shorter:.0%} fewer tokens" if shorter > 0 else "with no fewer tokens"
-    few = f": too few to tell, ask at least {LEAST} questions" if len(agreed) < LEAST else ""
+    few = f": too few to tell, ask at least {LEAST_ANSWERS} questions" if len(agreed) < LEAST_ANSWERS else ""
     told = few or f" ({share_with_interval(sum(agreed), len(agreed))})"
     return f"{sides[0].arm.name} {tokens} answers {sum(agreed)} of {plural(len(agreed), 'question')} alike{told}."
 

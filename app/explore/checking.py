@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 
-from app.answering.agreement import LEAST, agree, share_with_interval
+from app.answering.agreement import LEAST_ANSWERS, agree, share_with_interval
 from app.answering.judge import Judge
 from app.answering.side_by_side import AnswerEvent, AnswerPiece, answer_side_by_side
 from app.components import table
@@ -103,8 +103,8 @@ def _headline(pairs: Sequence[AnswerPair], total: int, stopped: bool) -> str:
     if not told:
         return f"{ended}No answers to compare."
     share = f"{ended}{sum(told)} of {plural(len(told), 'answer')} agree"
-    if len(told) < LEAST:
-        return f"{share}: too few to tell. Ask at least {LEAST} questions."
+    if len(told) < LEAST_ANSWERS:
+        return f"{share}: too few to tell. Ask at least {LEAST_ANSWERS} questions."
     return f"{share} ({share_with_interval(sum(told), len(told))})."
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.answering.agreement import LEAST, agree
+from app.answering.agreement import LEAST_ANSWERS, agree
 from app.answering.answerer import HERE, THERE
 from app.answering.judge import Judge
 from app.components.forms import Visitor
@@ -96,9 +96,9 @@ def test_answers_agree_where_they_say_the_same(full: str, short: str, same: bool
 
 
 def test_little_is_not_said_to_be_much() -> None:
-    few = [AnswerPair("?", "yes", "yes")] * (LEAST - 1)
+    few = [AnswerPair("?", "yes", "yes")] * (LEAST_ANSWERS - 1)
     assert "too few to tell" in json.loads(check_table(few, len(few), Judge("m", "")))[0]["text"]
-    assert "interval" in json.loads(check_table([*few, few[0]], LEAST, Judge("m", "")))[0]["text"]
+    assert "interval" in json.loads(check_table([*few, few[0]], LEAST_ANSWERS, Judge("m", "")))[0]["text"]
     assert questions_of(" a \n\na\nb") == ["a", "b"] and questions_of(" ") == [""]
     with pytest.raises(InputError):
         questions_of("x" * 3000)

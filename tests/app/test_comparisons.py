@@ -32,7 +32,7 @@ from app.compare.arms import (
     triples,
 )  # fmt: skip
 from app.compare.comparison import Comparison
-from app.compare.comparisons import Comparisons, questions_of
+from app.compare.comparisons import Comparisons, split_questions
 from app.compare.events import ARENA, SIDE_BY_SIDE, ArmsRequest
 from app.compare.shortening import Shortening
 from app.compare.sides import ComparedSide, Prices
@@ -102,11 +102,11 @@ def test_the_arena_draws_any_two_in_any_order() -> None:
 
 
 def test_questions_have_empty_lines_between_them() -> None:
-    assert questions_of(f"\n{QUESTION}\n \n\n{OTHER}\n\n{QUESTION}") == (QUESTION, OTHER)
-    assert questions_of(" \n") == ("",)
+    assert split_questions(f"\n{QUESTION}\n \n\n{OTHER}\n\n{QUESTION}") == (QUESTION, OTHER)
+    assert split_questions(" \n") == ("",)
     for many in ("?\n\n".join(map(str, range(22))), "x" * 5000):
         with pytest.raises(InputError, match="at most 20 questions"):
-            questions_of(many)
+            split_questions(many)
 
 
 def test_what_works_here_is_offered() -> None:
@@ -144,7 +144,7 @@ def test_each_arm_sends_what_its_name_says(comparing: Studio, store: Store) -> N
 @pytest.mark.parametrize("percent", [20, 35, 70, 100])
 def test_diffumask_reads_the_question_which_takes_nothing_from_the_prompt(comparing: Studio, percent: int) -> None:
     context, questions = example_questions()["Harbour"]
-    for question in (*questions_of(questions)[:2], "Who? " * 40):
+    for question in (*split_questions(questions)[:2], "Who? " * 40):
         left = Shortening(comparing).shorten(Arm(DIFFUMASK, percent), context, question).text
         assert "Who?" not in left and left.startswith("Answer the question using only the documents below.")
         assert len(parse(left)) <= percent / 100 * len(parse(context))
