@@ -14,6 +14,7 @@ from annotations.ranking import LEAST_VOTES
 from annotations.store import Store
 from app.studio import Studio
 from app.ui import launch
+from tests.support.accessibility import serious_faults
 from tests.support.browsing import needs_chromium, wait_for_text
 from tests.support.comparing import CONTEXT, QUESTION
 from tests.support.fake_endpoint import KEY, FakeEndpoint
@@ -53,6 +54,7 @@ def test_three_arms_beside_the_full_prompt_over_several_questions(page: Any) -> 
     assert "DiffuMask 35 %" in page.inner_text("#compare-summary h2") and "95 % interval" in summary
     assert page.locator("#compare-summary tbody tr").count() == 4
     assert not page.locator("#board .dc-vote").is_visible(), "answers with names are not voted on"
+    assert not serious_faults(page)
     page.fill("#compare-questions textarea", QUESTION)
     page.click("#compare")
     page.locator("#compare-summary h2", has_text="too few to tell").wait_for()
@@ -77,6 +79,7 @@ def test_a_vote_in_the_arena_reaches_the_standings_which_tell_once_there_are_eno
     assert page.locator("#board h3").all_inner_texts() == ["Left", "Right"]
     board = page.inner_text("#board")
     assert "DiffuMask" not in board and "Cut off" not in board and "tokens sent" not in board
+    assert not serious_faults(page)
     answers = page.locator("#board .dc-answer").all_inner_texts()
     page.locator('#board [data-winner="right"]').press("Enter")
     page.wait_for_selector('#board .dc[data-state="voted"]')

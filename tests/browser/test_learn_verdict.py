@@ -24,6 +24,7 @@ from model.denoiser.checkpoint import save_checkpoint
 from model.training.finetune import FinetuneConfig, FineTuned, finetune
 from model.training.fit import FitConfig
 from model.training.holdout import is_held_out
+from tests.support.accessibility import serious_faults
 from tests.support.browsing import needs_chromium
 from tests.support.tiny import calm_checkpoint
 
@@ -96,6 +97,7 @@ def test_too_few_to_tell_then_enough_and_the_texts_side_by_side(page: Any, studi
     assert rows.count() == 2 and rows.first.locator("pre").count() == 3 and rows.first.is_visible()
     before, after, person = rows.first.locator("pre").all_inner_texts()
     assert before != after and person.replace(" ", "").isdigit()
+    assert not serious_faults(page)
     assert page.inner_text("#learn-job [data-act=promote]") == "Promote the new model"
     assert "answers everybody" in page.inner_text("#learn-job .dl-means")
     page.locator("#learn-job [data-act=promote]").press("Enter")

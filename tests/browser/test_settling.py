@@ -7,6 +7,7 @@ from typing import Any
 from annotations.results import Filter
 from annotations.store import Store
 from model.prompt import parse
+from tests.support.accessibility import serious_faults
 from tests.support.browsing import needs_chromium, states, wait_for_text
 from tests.support.saving import fields
 
@@ -48,6 +49,7 @@ def test_two_masks_are_settled_by_a_third_person(page: Any, store: Store) -> Non
     assert "95 % interval" in page.inner_text("#review-people") and "Cem" not in page.inner_text("#review-people")
     disputed = page.locator("#review-people tbody tr").all_inner_texts()
     assert len(disputed) == 2 and not any("Never pay" in row for row in disputed)
+    assert not serious_faults(page)
     page.fill("#reviewer input, #reviewer textarea", "Rex")
     page.locator("#settle").press("Enter")
     page.wait_for_selector('#correct-canvas .dm[data-state="done"]')
