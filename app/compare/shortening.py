@@ -41,6 +41,8 @@ from model.prompt import parse
 from model.record import CorrectionRecord
 
 LLMLINGUA_LIMIT = 20_000  # characters: it takes seconds for a thousand words
+_LOADED_ON_USE = (DIFFUMASK, DENSE, LLMLINGUA, LLMLINGUA2)
+_FIRST_USE = ("The office opens at nine. Nobody pays in cash.", "When does it open?")
 _NO_MASK = "Nobody has corrected this very prompt yet: submit it in the Correct tab, or compare something else."
 _NO_ENCODER = "The served model has no sentence encoder: compare something else."
 _NO_MODEL = "LLMLingua-2 needs a model: name its folder in DIFFUMASK_LLMLINGUA2."
@@ -59,6 +61,7 @@ class Shortening:
 
     def __init__(self, studio: Studio):
         self.studio = studio
+        self._loaded: set[str] = set()
         self._lingua = threading.Lock()  # its package is not made for several threads
         self._methods: dict[str, Callable[[str, float], str]] = {
             FULL: lambda context, share: context,
@@ -72,13 +75,21 @@ class Shortening:
 
     def shorten(self, arm: Arm, context: str, question: str) -> Shortened:
         """What an arm leaves of the context. Raises InputError or StoreError."""
-        began = time.perf_counter()
+        if arm.method in (LLMLINGUA, LLMLINGUA2) and len(context) > LLMLINGUA_LIMIT:
+            raise InputError(f"The LLMLinguas get at most {LLMLINGUA_LIMIT:,} characters here: shorten the prompt.")
+        if arm.method in _LOADED_ON_USE and arm.method not in self._loaded:
+            self._timed(arm, *_FIRST_USE)  # so that loading a model is not counted as shortening
+            self._loaded.add(arm.method)
+        return self._timed(arm, context, question)
+
+    def _timed(self, arm: Arm, context: str, question: str) -> Shortened:
+        began, share = time.perf_counter(), arm.percent / 100
         if arm.method == DIFFUMASK:
-            return self._denoised(context, question, arm.percent / 100)
+            return self._denoised(context, question, share)
         if arm.method in READ_THE_QUESTION:
-            text = self._best_sentences(arm.method, context, question, arm.percent / 100)
+            text = self._best_sentences(arm.method, context, question, share)
         else:
-            text = self._methods[arm.method](context, arm.percent / 100)
+            text = self._methods[arm.method](context, share)
         return Shortened(text, time.perf_counter() - began)
 
     def _denoised(self, context: str, question: str, share: float) -> Shortened:
@@ -112,8 +123,6 @@ class Shortening:
         """One of the package's methods, loaded on first use."""
 
         def shorten(context: str, share: float) -> str:
-            if len(context) > LLMLINGUA_LIMIT:
-                raise InputError(f"The LLMLinguas get at most {LLMLINGUA_LIMIT:,} characters here: shorten the prompt.")
             with self._lingua:
                 return make()(context, share)
 
