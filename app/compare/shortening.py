@@ -42,7 +42,11 @@ from model.record import CorrectionRecord
 
 LLMLINGUA_LIMIT = 20_000  # characters: it takes seconds for a thousand words
 _LOADED_ON_USE = (DIFFUMASK, DENSE, LLMLINGUA, LLMLINGUA2)
-_FIRST_USE = ("The office opens at nine. Nobody pays in cash.", "When does it open?")
+_FIRST_USE = (  # a prompt that all networks have to read, and a question
+    "Document 1: Office. It opens at nine. Nobody pays in cash. It rained all day long.\n\n"
+    "Document 2: Berths. A berth costs 22 euros. Dogs are kept on a lead. Ann left the firm in May.",
+    "Question: When does it open?\nAnswer:",
+)
 _NO_MASK = "Nobody has corrected this very prompt yet: submit it in the Correct tab, or compare something else."
 _NO_ENCODER = "The served model has no sentence encoder: compare something else."
 _NO_MODEL = "LLMLingua-2 needs a model: name its folder in DIFFUMASK_LLMLINGUA2."
