@@ -34,7 +34,7 @@ def example_prompts() -> dict[str, ExamplePrompt]:
 
 @cache
 def example_questions() -> dict[str, tuple[str, str]]:
-    """Title, prompt and question for Compare; the files have a line --- between the two."""
+    """Title, prompt and questions for Compare; the files have a line --- between the two."""
     return {title: _in_two(_read(_FOLDER / "compare" / file)) for title, file in _QUESTIONS.items()}
 
 

@@ -30,6 +30,7 @@ class Settings:
         `annotations.store.engine.data_dir()`.
         targets: LLMs that may answer prompts here, by name or folder, besides smollm2 and gemma3
             (DIFFUMASK_TARGETS, separated like PATH).
+        llmlingua2: folder of a token classifier for LLMLingua-2, which is compared with then (DIFFUMASK_LLMLINGUA2).
         endpoints: which addresses visitors may let this machine call for answers (DIFFUMASK_ENDPOINTS): "any";
             "local": for visitors at this very machine any, for others public ones; "public"; "off". Not set: local
             when the studio serves one person on localhost; off when it serves strangers, unless hosts are named.
@@ -46,6 +47,7 @@ class Settings:
     targets: tuple[str, ...] = ()
     endpoints: str = "public"
     sync: str = ""
+    llmlingua2: Path | None = None
     hosting: Hosting = Hosting()
 
     def __post_init__(self) -> None:
@@ -71,6 +73,7 @@ class Settings:
         checkpoint = environ.get("DIFFUMASK_CHECKPOINT")
         tokenizers = environ.get("DIFFUMASK_TOKENIZERS", "").split(os.pathsep)
         targets = environ.get("DIFFUMASK_TARGETS", "").split(os.pathsep)
+        llmlingua2 = environ.get("DIFFUMASK_LLMLINGUA2")
         hosting = Hosting.from_env(environ)
         return cls(
             Path(checkpoint) if checkpoint else None,
@@ -79,6 +82,7 @@ class Settings:
             targets=tuple(name for name in targets if name),
             endpoints=_endpoints(environ, hosting),
             sync=environ.get("DIFFUMASK_SYNC", "").strip(),
+            llmlingua2=Path(llmlingua2).expanduser() if llmlingua2 else None,
             hosting=hosting,
         )
 

@@ -109,4 +109,4 @@ def theme() -> gr.themes.Base:
 
 
 def _css() -> str:
-    return "".join(map(read_web, ("page.css", "canvas.css", "table.css", "learn.css", "compare.css")))
+    return "".join(map(read_web, ("page.css", "canvas.css", "table.css", "learn.css", "compare.css", "results.css")))

@@ -26,6 +26,7 @@ RevisionKey = tuple[str, int]  # id and revision of a correction
 
 IMPORTED_REVISIONS = 10_000  # a larger number is made up, and would leave none for a reviewer
 _BATCH = 50  # corrections read at a time
+_KEYS = 500  # keys looked up at a time
 
 _r, _p, _c, _u = columns(R), columns(P), columns(C), columns(UseRow)
 _other = columns(R, "other")
@@ -191,6 +192,17 @@ class Corrections(Sessions):
             query = select(_r.correction_id, _r.revision).join(P).where(*where)
             query = query.order_by(_r.created_at, _r.correction_id, _r.revision)
             return [(id, revision) for id, revision in session.execute(query)]
+
+    def prompts_of(self, keys: Iterable[RevisionKey]) -> dict[RevisionKey, str]:
+        """The SHA-256 of the prompt of each revision that is there."""
+        wanted, found = list(keys), dict[RevisionKey, str]()
+        for at in range(0, len(wanted), _KEYS):
+            query = select(_r.correction_id, _r.revision, _r.prompt_sha256).where(
+                tuple_(_r.correction_id, _r.revision).in_(wanted[at : at + _KEYS]), sees_revision(self._viewer)
+            )
+            with self._read() as session:
+                found |= {(id, revision): sha256 for id, revision, sha256 in session.execute(query)}
+        return found
 
     def fetch(self, keys: Iterable[RevisionKey]) -> Iterator[CorrectionRecord]:
         """The corrections with these keys, a few at a time. Those that are gone, as a draft may be, are left out."""

@@ -73,6 +73,14 @@ class Votes(Sessions):
         with self._read() as session:
             return standings((row[0], row[1], row[2], row[3], row[4]) for row in session.execute(query))
 
+    def arena(self) -> list[Standing]:
+        """How each pair of arms stands after everybody's blind votes, whatever the target: names and counts, nothing
+        that anybody wrote."""
+        pair = (_v.left_name, _v.right_name, _v.winner)
+        query = select(*pair, func.count()).where(_v.blind).group_by(*pair)
+        with self._read() as session:
+            return standings(("", row[0], row[1], row[2], row[3]) for row in session.execute(query))
+
 
 def _by(annotator: str | None) -> list[ColumnElement[bool]]:
     if not annotator:

@@ -21,6 +21,7 @@ from app.hosting.learning import SHARE, capped, verdict
 from app.hosting.mode import Hosting
 from model.errors import InputError
 from model.record import CorrectionRecord
+from model.training.holdout import held_out_prompts, is_held_out
 
 if TYPE_CHECKING:
     from model.training.finetune import FineTuned
@@ -28,7 +29,12 @@ if TYPE_CHECKING:
 RUNNING, CANCELLING, DONE, CANCELLED, FAILED = "running", "cancelling", "done", "cancelled", "failed"
 CHECKPOINTS_FOLDER = "checkpoints"  # in the data folder
 _SCRATCH = ".making-"
+HELD_OUT = 0.2  # share of the prompts that are measured on, never learnt from
 _NOTHING = "There is nothing to learn from: correct some prompts first, or choose more corrections."
+_ONLY_MEASURED = (
+    "There is nothing to learn from: at least one corrected prompt is only measured on, and one in "
+    f"{round(1 / HELD_OUT)} of many. Correct more prompts."
+)
 _TOO_FEW = (
     "There is too little to learn from: only accepted contributions count, and nobody's may be more than "
     f"{SHARE:.0%} of them."
@@ -43,14 +49,14 @@ class Lesson:
     Attributes:
         statuses: of the corrections.
         unused: only those that neither the served checkpoint nor its ancestors learned from.
-        held_out: share of the prompts to measure on, not learned from.
+        held_out: share of the prompts to measure on, never learned from, see `model.training.holdout`.
         epochs: at the most.
-        seed: decides which prompts are held out, and the noise.
+        seed: decides the noise.
     """
 
     statuses: tuple[str, ...] = TO_LEARN
     unused: bool = True
-    held_out: float = 0.2
+    held_out: float = HELD_OUT
     epochs: int = 12
     seed: int = 0
 
@@ -102,7 +108,8 @@ class FineTuning:
             return self._job
 
     def choose(self, lesson: Lesson) -> list[RevisionKey]:
-        """Id and revision of the corrections that a lesson is made of. Raises StoreError, RecordError, InputError."""
+        """Id and revision of the corrections that a lesson is made of, those to measure on included: they are never
+        used up. Raises StoreError, RecordError, InputError."""
         if not lesson.statuses:
             return []
         unused_by = self._served.compressor.checkpoint.id if lesson.unused else ""
@@ -113,6 +120,15 @@ class FineTuning:
         admins = {admin.partition(":")[2] or admin for admin in self._hosting.admins}
         named = ((record.id, record.revision, record.annotator) for record in store.fetch(given))
         return capped([((id, n), who) for id, n, who in named if who.partition(":")[2] not in admins])
+
+    def split(self, keys: Sequence[RevisionKey], share: float) -> tuple[list[RevisionKey], list[RevisionKey]]:
+        """Those to learn from, and those to measure on: nothing is learnt where all are prompts to measure on."""
+        prompts = self._open_store().prompts_of(keys)
+        apart = {sha256 for sha256 in prompts.values() if is_held_out(sha256, share)}
+        if apart != set(prompts.values()):
+            apart = held_out_prompts(prompts.values(), share)
+        learnt = [key for key in keys if prompts.get(key) not in apart]
+        return learnt, [key for key in keys if prompts.get(key) in apart]
 
     @property
     def _hosting(self) -> Hosting:
@@ -137,6 +153,8 @@ class FineTuning:
         keys = self.choose(lesson)
         if not keys:
             raise InputError(_TOO_FEW if self._hosting.hosted else _NOTHING)
+        if not self.split(keys, lesson.held_out)[0]:
+            raise InputError(_ONLY_MEASURED)
         with self._lock:
             if self._job is not None and self._job.alive:
                 raise InputError("Fine-tuning is running already; wait for it or cancel it.")
@@ -195,7 +213,7 @@ class FineTuning:
                 out.rename(final)
         path = f"{CHECKPOINTS_FOLDER}/{result.checkpoint}"
         metrics = {**_metrics(result), **self._verdict(folder, final)}
-        store.add_checkpoint(result.checkpoint, path, parent, metrics, used=keys)
+        store.add_checkpoint(result.checkpoint, path, parent, metrics, used=self.split(keys, lesson.held_out)[0])
         return replace(result, folder=final)
 
     def _progress(self, step: int, total: int, loss: float) -> None:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any
 
 import gradio as gr
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from annotations.errors import ExportError
 from annotations.files.export import export_votes
 from annotations.files.scratch import temporary_folder
+from annotations.ranking import rank_arms
 from app.answering.answerer import Answerer, EndpointKey
+from app.answering.judge import Judge
 from app.compare import view
-from app.compare.arms import SHORTENINGS, Arm
+from app.compare.arms import ARM_METHODS, LEFT_OUT, Arm
 from app.compare.comparison import Comparison, refusal_line
-from app.compare.comparisons import Comparisons
+from app.compare.comparisons import Comparisons, against_the_full_prompt, drawn_pair, split_questions
 from app.compare.sides import Prices
 from app.components import table
 from app.components.forms import (
@@ -30,20 +33,20 @@ from app.components.forms import (
     PersonName,
     Request,
     Text,
-    Tick,
     reads,
     refused_as,
 )
 from app.components.words import plural
 from app.studio import Studio
-from model.errors import InputError
-from model.fields import NAME_LIMIT
 
 _KEY_KEPT = "Kept for this address until you leave the page"
 
 
+SIDE_BY_SIDE, ARENA = MODES = ("Side by side", "Blind arena")
+
+
 def _known(method: str) -> str:
-    if method not in SHORTENINGS:
+    if method not in (*ARM_METHODS, LEFT_OUT):
         raise ValueError(method)
     return method
 
@@ -55,20 +58,34 @@ _Price = Annotated[Number, Field(ge=0, le=1e6), refused_as("Each price is a numb
 
 
 class ArmsRequest(Request):
-    """The two ways to shorten the prompt."""
+    """The ways to shorten the prompt: three beside the full prompt, or those among which the arena draws a pair."""
 
+    mode: Text
     first_method: _Method
     first_percent: _Percent
     second_method: _Method
     second_percent: _Percent
+    third_method: _Method
+    third_percent: _Percent
+    contestants: Annotated[tuple[_Method, ...], BeforeValidator(tuple)]
+    percent: _Percent
 
-    def arms(self) -> tuple[Arm, Arm]:
-        """Raises InputError when both are the same."""
-        first = Arm(self.first_method, round(self.first_percent))
-        second = Arm(self.second_method, round(self.second_percent))
-        if first.name == second.name:
-            raise InputError("Both sides are the same: choose two different ones.")
-        return first, second
+    @property
+    def blind(self) -> bool:
+        """Whether it is a round of the arena."""
+        return self.mode == ARENA
+
+    def arms(self) -> tuple[Arm, ...]:
+        """In the order in which they are shown. Raises InputError when they make no comparison."""
+        if self.blind:
+            return drawn_pair([Arm(method, round(self.percent)) for method in self.contestants])
+        chosen = (
+            (self.first_method, self.first_percent),
+            (self.second_method, self.second_percent),
+            (self.third_method, self.third_percent),
+        )
+        arms = [Arm(method, round(percent)) for method, percent in chosen if method != LEFT_OUT]
+        return against_the_full_prompt(arms)
 
 
 class PricesRequest(Request):
@@ -84,11 +101,15 @@ class PricesRequest(Request):
 
 
 class CompareRequest(Answerer, PricesRequest, ArmsRequest):
-    """Shorten this prompt in two ways."""
+    """Shorten this prompt in several ways, and ask these questions."""
 
     context: Text
-    question: Text
-    blind: Tick
+    questions: Text
+
+    def asked(self) -> tuple[str, ...]:
+        """All questions; in the arena one of them, by chance. Raises InputError."""
+        questions = split_questions(self.questions)
+        return (secrets.choice(questions),) if self.blind else questions
 
 
 class ComparisonRequest(Request):
@@ -119,6 +140,7 @@ class ComparePage(Changes):
     """What the tab shows and remembers; `unmasked` is the row in which a diffusion LLM's answers are played."""
 
     answers: Change[str] = UNCHANGED
+    summary: Change[str] = UNCHANGED
     comparison: Change[str] = UNCHANGED
     key: Change[Any] = UNCHANGED
     kept_key: Change[EndpointKey | None] = UNCHANGED
@@ -128,6 +150,7 @@ class ComparePage(Changes):
     left: Change[str] = UNCHANGED
     right: Change[str] = UNCHANGED
     votes: Change[str] = UNCHANGED
+    pairs: Change[str] = UNCHANGED
     file: Change[str] = UNCHANGED
     exported: Change[str] = UNCHANGED
 
@@ -154,27 +177,28 @@ class CompareEvents:
 
     @reads(CompareRequest, refused=_refused)
     def shorten(self, request: CompareRequest) -> Iterator[ComparePage]:
-        """Compare was pressed: make the two prompts."""
+        """Compare was pressed: make the prompts."""
         arms = request.arms()
         comparison, kept_key = self._comparison(request)
-        self.comparisons.begin(comparison)
+        self.comparisons.begin(comparison, arms)
         yield ComparePage(
             answers=comparison.add(say="Shortening the prompt …"),
+            summary=table.content(),
             comparison=comparison.id,
             key=gr.update(value="", placeholder=_KEY_KEPT if kept_key else ""),
             kept_key=kept_key,
             run=gr.update(interactive=False),
             cancel=gr.update(interactive=True),
         )
-        self.comparisons.shorten(comparison, arms)
-        yield ComparePage(answers=comparison.lines)
+        for _ in self.comparisons.shorten(comparison, arms):
+            yield ComparePage(answers=comparison.lines)
 
     def _comparison(self, request: CompareRequest) -> tuple[Comparison, EndpointKey | None]:
         writer, kept_key = request.allowed_writer(self.studio.settings, self.studio.local_targets)
         comparison = Comparison(
             context=request.context,
-            question=request.question,
-            target=(writer if isinstance(writer, str) else writer.name)[:NAME_LIMIT],
+            questions=request.asked(),
+            judge=Judge.of(writer),
             blind=request.blind,
             prices=request.prices(),
             writer=writer,
@@ -192,14 +216,19 @@ class CompareEvents:
         comparison = self.comparisons.get(request.comparison)
         try:
             for changed in self.comparisons.write(comparison):
-                yield ComparePage(answers=comparison.lines) if changed else ComparePage()
+                yield self._shown(comparison) if changed else ComparePage()
         except USER_ERRORS as error:
             comparison.add(error=str(error))
             yield ComparePage(answers=comparison.add(end=""))
 
+    def _shown(self, comparison: Comparison) -> ComparePage:
+        if comparison.blind:
+            return ComparePage(answers=comparison.lines)
+        return ComparePage(answers=comparison.lines, summary=comparison.summary())
+
     @reads(ComparisonRequest, refused=_refused)
     def finish(self, request: ComparisonRequest) -> ComparePage:
-        """Both answers have come, or it was cancelled."""
+        """All answers have come, or it was cancelled."""
         return _ready()
 
     @reads(ComparisonRequest, refused=lambda error: ComparePage())  # it has ended long ago
@@ -213,7 +242,7 @@ class CompareEvents:
         """Save a vote, and reveal what was hidden."""
         comparison = self.comparisons.get(request.comparison)
         self.comparisons.vote(comparison, request.event.winner, request.name)
-        return ComparePage(answers=comparison.lines, votes=self._votes())
+        return replace(self._votes(), answers=comparison.lines)
 
     @reads(ComparisonRequest, refused=lambda error: ComparePage(unmasked=gr.update(visible=False), left="", right=""))
     def play(self, request: ComparisonRequest) -> ComparePage:
@@ -224,14 +253,18 @@ class CompareEvents:
 
     @reads(VotesRequest, refused=lambda error: ComparePage(votes=table.message(error, "error")))
     def show_votes(self, request: VotesRequest) -> ComparePage:
-        """Show who wins how often."""
-        return ComparePage(votes=self._votes())
+        """Show how the methods stand."""
+        return self._votes()
 
-    def _votes(self) -> str:
+    def _votes(self) -> ComparePage:
+        """Everybody's votes as standings; pair by pair, with the models' names, those that the visitor may see."""
         try:
-            return view.votes_table(self.studio.store.vote_summary())
+            store = self.studio.store
+            return ComparePage(
+                votes=view.standings_table(rank_arms(store.arena())), pairs=view.pairs_table(store.vote_summary())
+            )
         except USER_ERRORS as error:
-            return table.message(error, "error")
+            return ComparePage(votes=table.message(error, "error"))
 
     @reads(VotesRequest, refused=lambda error: ComparePage(exported=table.message(error, "error")))
     def export(self, request: VotesRequest) -> Iterator[ComparePage]:
@@ -241,5 +274,5 @@ class CompareEvents:
             count = export_votes(self.studio.store.all_votes(), path)
             if not count:
                 raise ExportError("There are no votes yet, so there is nothing to download.")
-            message = f"{plural(count, 'vote')} in {path.name}, open ones included."
+            message = f"{plural(count, 'vote')} in {path.name}."
             yield ComparePage(file=str(path), exported=table.message(message, "ok"))

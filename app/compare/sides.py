@@ -1,4 +1,4 @@
-"""One of the two prompts that are compared: what was sent, what was answered, when, and what it costs."""
+"""One of the prompts that are compared: what was sent, what was answered, when, and what it costs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Prices:
 
 @dataclass
 class ComparedSide:
-    """One of the two: what was sent, what came, and when (seconds).
+    """What was sent, what came, and when (seconds).
 
     Attributes:
         arm: how the prompt was shortened.

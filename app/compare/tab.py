@@ -1,12 +1,13 @@
-"""Layout and wiring of the Compare tab: one prompt, shortened in two ways, answered side by side; blind votes."""
+"""Layout and wiring of the Compare tab: one prompt, shortened in several ways, answered side by side; the arena."""
 
 from __future__ import annotations
 
 import gradio as gr
 
 from app.answering.fields import answerer_fields
+from app.compare.arms import offered
 from app.compare.events import CompareEvents
-from app.compare.fields import arm_fields, price_fields, prompt_fields
+from app.compare.fields import arena_fields, arm_fields, mode_field, price_fields, prompt_fields
 from app.components.canvas import token_canvas
 from app.components.forms import MODEL_QUEUE, PRIVATE, Form
 from app.components.scripted import scripted, table_component
@@ -20,20 +21,29 @@ _DOWNLOAD = "() => setTimeout(() => document.querySelector('#votes-file').click(
 
 def compare_tab(studio: Studio, page: gr.Blocks, tab: gr.Tab, name: gr.Textbox) -> None:
     """Lay the tab out, inside it, and wire it. name: the box with the visitor's name in the Correct tab."""
-    events = CompareEvents(studio)
-    prompt, arms = prompt_fields(), arm_fields()
+    events, methods = CompareEvents(studio), offered(studio.settings)
+    prompt = prompt_fields()
+    run = gr.Button("Compare", variant="primary", elem_id="compare", scale=2, min_width=110, render=False)
+    three, arena = gr.Column(render=False), gr.Column(visible=False, render=False)
+    mode = mode_field(run, three, arena)
+    mode.render()
+    with three.render():
+        arms = arm_fields(methods)
+    with arena.render():
+        arms |= arena_fields(methods)
     with gr.Row(equal_height=True, elem_classes="dm-controls"):
-        run = gr.Button("Compare", variant="primary", elem_id="compare", scale=2, min_width=110)
+        run.render()
         cancel = gr.Button("Cancel", interactive=False, elem_id="compare-cancel", scale=1, min_width=90)
-        hint = "Who is left is drawn by chance and hidden, as are times, until you vote"
-        blind = gr.Checkbox(False, label="Blind", info=hint, elem_id="blind", scale=3, min_width=240)
     with gr.Accordion("Who answers, and what it costs", open=False, elem_id="who"):
         answerer, prices = answerer_fields(studio.local_targets), price_fields(page)
+    summary = table_component(elem_id="compare-summary")
     answers = scripted("compare", elem_id="board")
     with gr.Row(visible=False, elem_id="unmasked") as unmasked:
         left, right = (token_canvas(empty=_UNMASKED, elem_id=f"unmasked-{side}") for side in ("left", "right"))
-    with gr.Accordion("Votes", open=True, elem_id="votes"):
+    with gr.Accordion("Standings of the arena", open=True, elem_id="votes"):
         votes = table_component(elem_id="votes-sheet")
+        with gr.Accordion("Pair by pair", open=False, elem_id="pairs"):
+            pairs = table_component(elem_id="pairs-sheet")
         with gr.Row(elem_classes="dm-exports"):
             export = gr.Button("Download all votes (JSONL)", size="sm", min_width=220, scale=0, elem_id="votes-export")
             file = gr.DownloadButton("Download", visible="hidden", elem_id="votes-file")
@@ -45,13 +55,15 @@ def compare_tab(studio: Studio, page: gr.Blocks, tab: gr.Tab, name: gr.Textbox) 
         **prices,
         run=run,
         cancel=cancel,
-        blind=blind,
+        mode=mode,
+        summary=summary,
         answers=answers,
         unmasked=unmasked,
         left=left,
         right=right,
         name=name,
         votes=votes,
+        pairs=pairs,
         file=file,
         exported=exported,
         kept_key=gr.State(None, time_to_live=_KEY_SECONDS),
@@ -62,18 +74,20 @@ def compare_tab(studio: Studio, page: gr.Blocks, tab: gr.Tab, name: gr.Textbox) 
 
 
 def _wire_comparison(form: Form, events: CompareEvents) -> None:
-    begun = ["answers", "comparison", "key", "kept_key", "run", "cancel"]
+    begun = ["answers", "summary", "comparison", "key", "kept_key", "run", "cancel"]
     played = ["unmasked", "left", "right"]
     shortened = form.on(form["run"].click, events.shorten, begun, concurrency_id=MODEL_QUEUE)
-    written = form.on(shortened.then, events.write, ["answers"], concurrency_id="compare", concurrency_limit=_AT_ONCE)
+    written = form.on(
+        shortened.then, events.write, ["answers", "summary"], concurrency_id="compare", concurrency_limit=_AT_ONCE
+    )
     finished = form.on(written.then, events.finish, ["run", "cancel"], queue=False)
     form.on(finished.then, events.play, played)
     form.on(form["cancel"].click, events.cancel, queue=False)
-    voted = form.on(form["answers"].vote, events.vote, ["answers", "votes"])
+    voted = form.on(form["answers"].vote, events.vote, ["answers", "votes", "pairs"])
     form.on(voted.then, events.play, played)
 
 
 def _wire_votes(form: Form, events: CompareEvents, tab: gr.Tab, export: gr.Button) -> None:
-    form.on(tab.select, events.show_votes, ["votes"])
+    form.on(tab.select, events.show_votes, ["votes", "pairs"])
     written = form.on(export.click, events.export, ["file", "exported"])
     written.success(None, None, None, js=_DOWNLOAD, **PRIVATE)

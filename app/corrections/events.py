@@ -232,11 +232,12 @@ class CorrectionsEvents:
         )
 
     def _of_all(self, correction: CorrectionRecord) -> list[CorrectionRecord]:
-        """This correction, and what others made of the same prompt, as it is now."""
+        """This correction, unless it was rejected, and what others made of the same prompt, as it is now."""
         store = self.studio.store
         search = Filter(TO_LEARN, text=correction.prompt.strip()[:SEARCH_LIMIT])
         same = [each for each in store.find(search, limit=_MOST_FOUND).entries if _is_other(each, correction)]
-        return [correction, *store.fetch((each.id, each.revision) for each in same)]
+        others = list(store.fetch((each.id, each.revision) for each in same))
+        return [correction, *others] if correction.status in TO_LEARN or not others else others
 
     def _review(self, status: str, request: ReviewRequest) -> CorrectionsPage:
         store, name = self.studio.store, request.reviewer

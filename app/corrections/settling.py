@@ -145,7 +145,8 @@ def _row(shared: SharedPrompt, unit: int, people: int) -> list[str]:
     text = shared.prompt.text[tokens[first].start : tokens[last - 1].end]
     kept = [_said(mask.count("1", first, last), size) for mask in shared.masks[:people]]
     votes = sum(units[unit] == "1" for units in shared.units())
-    return [shorten(text, 120), *kept, f"{'keep' if 2 * votes >= len(shared.masks) else 'drop'} ({votes} keep)"]
+    majority = "keep" if 2 * votes >= len(shared.masks) else "drop"
+    return [shorten(text, 120), *kept, f"{majority} ({votes} of {len(shared.masks)} keep it)"]
 
 
 def _said(kept: int, size: int) -> str:

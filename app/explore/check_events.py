@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 
 from app.answering.answerer import Answerer, EndpointKey
+from app.answering.judge import Judge
 from app.components import table
 from app.components.forms import UNCHANGED, Change, Changes, Request, Text, reads
 from app.explore.checking import AnswerPair, check, check_table, questions_of
@@ -20,7 +21,6 @@ from model.errors import InputError
 from model.llm.endpoint import Endpoint
 from model.llm.load import local_writer
 from model.llm.writers import Writer
-from model.pretrained import WHEELS
 
 _REMEMBERED = 64  # checks, of all visitors
 _NO_RUN = "Run a prompt first: its full and its short form are what is asked."
@@ -71,16 +71,16 @@ class CheckEvents:
         made, kept_key = request.allowed_writer(self.studio.settings, self.studio.local_targets)
         id, stop = self._begin()
         box = gr.update(value="", placeholder="Kept for this address until you leave the page" if kept_key else "")
-        judge, weak = (made, made in WHEELS) if isinstance(made, str) else (made.name, False)
-        yield CheckPage(answers=table.message(f"Loading {judge} …"), check=id, key=box, kept_key=kept_key)
+        judge = Judge.of(made)
+        yield CheckPage(answers=table.message(f"Loading {judge.name} …"), check=id, key=box, kept_key=kept_key)
         new_writer = self._writers(made, request.chat)
         pairs: list[AnswerPair] = []
-        yield CheckPage(answers=check_table(pairs, len(questions), judge, weak))
+        yield CheckPage(answers=check_table(pairs, len(questions), judge))
         prompts = (result.prompt.text, result.text)
         for some in check(new_writer, prompts, questions, int(request.limit), self.studio.answering, stop):
             pairs = some or pairs
-            yield CheckPage(answers=check_table(pairs, len(questions), judge, weak)) if some else CheckPage()
-        yield CheckPage(answers=check_table(pairs, len(questions), judge, weak, stop.is_set()))
+            yield CheckPage(answers=check_table(pairs, len(questions), judge)) if some else CheckPage()
+        yield CheckPage(answers=check_table(pairs, len(questions), judge, stop.is_set()))
 
     def _writers(self, made: Endpoint | str, chat: bool) -> Callable[[], Writer]:
         """What gives a writer for each question: a model here, which is loaded now, or the endpoint anew."""

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import gradio as gr
 
+from app.answering.agreement import LEAST_ANSWERS
 from app.answering.fields import answerer_fields
 from app.components.forms import Form
 from app.components.scripted import table_component
 from app.explore.check_events import CheckEvents
-from app.explore.checking import LEAST, MOST_QUESTIONS
+from app.explore.checking import MOST_QUESTIONS
 from app.studio import Studio
 
 _AT_ONCE = 4  # checks at the same time
 _KEY_SECONDS = 3600  # a key is forgotten after
 _ABOUT = (
     "A language model answers the full and the short prompt of the last run, with each question behind them; "
-    f"from {LEAST} questions on it is said how far the answers agree."
+    f"from {LEAST_ANSWERS} questions on it is said how far the answers agree."
 )
 
 

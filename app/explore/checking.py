@@ -1,7 +1,6 @@
 """Whether a language model answers the short prompt as it answers the full one: questions, answers, how far they agree.
 
-Two answers agree where one says all words of the other, or most words are the same (F1 of 0.6), and no number of one
-contradicts the other. The full prompt's answer is the reference, right or wrong.
+The full prompt's answer is the reference, right or wrong.
 """
 
 from __future__ import annotations
@@ -12,22 +11,18 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 
-from annotations.standings import wilson
+from app.answering.agreement import LEAST_ANSWERS, agree, share_with_interval
+from app.answering.judge import Judge
 from app.answering.side_by_side import AnswerEvent, AnswerPiece, answer_side_by_side
 from app.components import table
 from app.components.words import plural, shorten
 from model.errors import InputError
-from model.evaluation.metrics.answers import normalised, token_f1
-from model.evaluation.metrics.words import words
 from model.llm.writers import Writer
 
 MOST_QUESTIONS = 20
 QUESTION_LIMIT = 2000  # characters
-LEAST = 5  # answers before anything is said about all of them
-_ALIKE = 0.6  # F1 from which on two answers are the same
 _SHOWN = 600  # characters of an answer
 _COLUMNS = ("Question*", "Full prompt*", "Short prompt*", "Agree")
-_WEAK = "is a small model on this server, a weak judge: it may fail on both prompts alike. An endpoint judges better."
 
 
 @dataclass(frozen=True)
@@ -43,19 +38,6 @@ class AnswerPair:
     def agree(self) -> bool | None:
         """None: it cannot be said."""
         return None if self.error else agree(self.full, self.short)
-
-
-def agree(full: str, short: str) -> bool:
-    """Whether two answers say the same, as far as words can tell.
-
-    >>> agree("It is 30 euros.", "30 euros"), agree("It is 30 euros.", "It is 40 euros.")
-    (True, False)
-    """
-    first, second = (set(words(normalised(text))) for text in (full, short))
-    numbers, others = ({word for word in said if any(map(str.isdigit, word))} for said in (first, second))
-    if not (numbers <= others or others <= numbers):
-        return False
-    return first <= second or second <= first or token_f1(short, [full]) >= _ALIKE
 
 
 def questions_of(text: str) -> list[str]:
@@ -105,11 +87,9 @@ def _until(stop: threading.Event, answering: Iterable[list[AnswerEvent]]) -> Ite
         yield [*heard, None]
 
 
-def check_table(pairs: Sequence[AnswerPair], total: int, judge: str, weak: bool, stopped: bool = False) -> str:
-    """What the page shows of it. judge: who answers; weak: whether it can hardly be relied on."""
-    blocks = [table.paragraph(_headline(pairs, total, stopped), "heading")]
-    if weak:
-        blocks.append(table.paragraph(f"{judge} {_WEAK}", "quiet"))
+def check_table(pairs: Sequence[AnswerPair], total: int, judge: Judge, stopped: bool = False) -> str:
+    """What the page shows of it. judge: who answers."""
+    blocks = [table.paragraph(_headline(pairs, total, stopped), "heading"), table.paragraph(judge.text, "quiet")]
     if pairs:
         blocks.append(table.rows("Answers to both prompts", _COLUMNS, [("", _row(pair)) for pair in pairs]))
     return table.content(*blocks)
@@ -123,10 +103,9 @@ def _headline(pairs: Sequence[AnswerPair], total: int, stopped: bool) -> str:
     if not told:
         return f"{ended}No answers to compare."
     share = f"{ended}{sum(told)} of {plural(len(told), 'answer')} agree"
-    if len(told) < LEAST:
-        return f"{share}: too few to tell. Ask at least {LEAST} questions."
-    low, high = wilson(sum(told), len(told))
-    return f"{share} ({sum(told) / len(told):.0%}, 95 % interval {low:.0%} to {high:.0%})."
+    if len(told) < LEAST_ANSWERS:
+        return f"{share}: too few to tell. Ask at least {LEAST_ANSWERS} questions."
+    return f"{share} ({share_with_interval(sum(told), len(told))})."
 
 
 def _row(pair: AnswerPair) -> tuple[str, ...]:

@@ -10,13 +10,12 @@ from pydantic import AfterValidator, Field
 
 from annotations.errors import StoreError
 from annotations.results import TO_LEARN
-from app.background.finetuning import Lesson
+from app.background.finetuning import HELD_OUT, Lesson
 from app.components.forms import (
     UNCHANGED,
     USER_ERRORS,
     Change,
     Changes,
-    Number,
     Request,
     TextList,
     Tick,
@@ -32,8 +31,8 @@ from model.errors import InputError
 POLL = 0.7  # seconds between two looks at a running job
 MAX_EPOCHS = 100
 _NAMES = {"accepted": "accepted", "submitted": "submitted, not reviewed yet"}
-_EMPTY = "A setting is empty: give share, epochs and seed a number, the seed a whole one."
-_RANGE = refused_as(f"Hold out 10 to 50 %, in 1 to {MAX_EPOCHS} epochs.")
+_EMPTY = "A setting is empty: give epochs and seed a whole number."
+_RANGE = refused_as(f"Learn in 1 to {MAX_EPOCHS} epochs.")
 
 
 def _known(statuses: tuple[str, ...]) -> tuple[str, ...]:
@@ -48,15 +47,14 @@ class LessonRequest(Request):
 
 
 class StartRequest(LessonRequest):
-    """Fine-tune with these settings; held_out is in percent."""
+    """Fine-tune with these settings."""
 
-    held_out: Annotated[Number, refused_as(_EMPTY), Field(ge=10, le=50), _RANGE]
     epochs: Annotated[WholeNumber, refused_as(_EMPTY), Field(ge=1, le=MAX_EPOCHS), _RANGE]
     seed: Annotated[WholeNumber, Field(ge=0), refused_as(_EMPTY)]
 
     def lesson(self) -> Lesson:
         """What to learn from, and how."""
-        return Lesson(self.statuses, self.unused, self.held_out / 100, self.epochs, self.seed)
+        return Lesson(self.statuses, self.unused, epochs=self.epochs, seed=self.seed)
 
 
 class ServeRequest(LessonRequest):
@@ -138,7 +136,7 @@ class LearnEvents:
     def serve(self, request: ServeRequest) -> LearnPage:
         """Promote a checkpoint."""
         try:
-            gr.Info(f"Checkpoint {self.studio.promote(request.event.id)} is served now.")
+            gr.Info(f"Promoted: everybody is served checkpoint {self.studio.promote(request.event.id)} now.")
         except USER_ERRORS as error:
             gr.Warning(str(error))
         return self._everything(request)
@@ -177,13 +175,13 @@ class LearnEvents:
     def _count(self, request: LessonRequest) -> str:
         """How many corrections are chosen, in words."""
         try:
-            chosen, every = (
-                len(self.studio.finetuning.choose(Lesson(request.statuses, unused)))
-                for unused in (request.unused, False)
-            )
+            finetuning = self.studio.finetuning
+            chosen, every = (finetuning.choose(Lesson(request.statuses, unused)) for unused in (request.unused, False))
+            learnt, held = finetuning.split(chosen, HELD_OUT)
             others = [(status, n) for status, n in self.studio.store.stats().statuses.items()]
             others = [(status, n) for status, n in others if status not in request.statuses]
-            return view.counts_text(chosen, [("learned already", every - chosen), *others])
+            left_out = [("learned already", len(every) - len(chosen)), *others]
+            return view.counts_text(len(learnt), len(held), left_out)
         except USER_ERRORS as error:
             return str(error)
 

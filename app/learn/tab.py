@@ -7,11 +7,17 @@ from functools import partial
 import gradio as gr
 
 from annotations.results import TO_LEARN
+from app.background.finetuning import HELD_OUT
 from app.components.forms import Form
 from app.components.scripted import scripted
 from app.learn.events import MAX_EPOCHS, POLL, LearnEvents, status_choices
+from app.learn.judgement import LEAST
 from app.studio import Studio
 
+_HELD_OUT = (
+    f"One corrected prompt in {round(1 / HELD_OUT)} is never learned from but measured on, always the same ones: its "
+    f"text decides. Whether a model got better is said from {LEAST} of them on."
+)
 _EVERYTHING = ["job", "start", "cancel", "timer", "statuses", "count", "loss", "checkpoints"]
 
 
@@ -24,13 +30,11 @@ def learn_tab(studio: Studio, tab: gr.Tab) -> None:
             unused = gr.Checkbox(True, label="Leave out what the served model has learned from already")
             count = gr.Markdown(elem_id="learn-count")
             with gr.Accordion("Settings", open=False):
-                held_out = gr.Slider(
-                    10, 50, 20, step=5, label="Hold out (% of prompts)", info="Measured on, not learned from"
-                )
                 epochs = gr.Slider(
                     1, MAX_EPOCHS, 12, step=1, label="Epochs at the most", info="Stops early when it gets no better"
                 )
                 seed = gr.Number(0, label="Seed", precision=0, minimum=0)
+            gr.Markdown(_HELD_OUT, elem_id="learn-holdout")
             with gr.Row():
                 start = gr.Button("Fine-tune", variant="primary", elem_id="fine-tune")
                 cancel = gr.Button("Cancel", visible=False, elem_id="cancel")
@@ -40,7 +44,6 @@ def learn_tab(studio: Studio, tab: gr.Tab) -> None:
     form = Form(
         statuses=statuses,
         unused=unused,
-        held_out=held_out,
         epochs=epochs,
         seed=seed,
         count=count,

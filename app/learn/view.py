@@ -13,6 +13,7 @@ from annotations.results import CheckpointEntry
 from app.background.finetuning import FineTuningJob
 from app.background.served import SHIPPED_PATH
 from app.components.charts import DROPPED_COLOUR, KEPT_COLOUR, low_chart
+from app.components.words import plural
 from app.learn.judgement import judgement_of
 from model.training.fit import Epoch
 
@@ -69,15 +70,15 @@ def _lineage(id: str, parents: dict[str, str | None]) -> list[str]:
     return line
 
 
-def counts_text(chosen: int, left_out: Collection[tuple[str, int]]) -> str:
-    """How much there is to learn from, in words.
+def counts_text(learnt: int, held: int, left_out: Collection[tuple[str, int]]) -> str:
+    """How much there is to learn from, and to measure on, in words.
 
-    >>> counts_text(1, [("draft", 2), ("rejected", 0)])
-    '**1 correction** to learn from. Left out: 2 draft.'
+    >>> counts_text(1, 2, [("draft", 2), ("rejected", 0)])
+    '**1 correction** to learn from, 2 held out to measure on. Left out: 2 draft.'
     """
-    amount = "1 correction" if chosen == 1 else f"{chosen:,} corrections"
     rest = ", ".join(f"{count:,} {name}" for name, count in left_out if count)
-    return f"**{amount}** to learn from." + (f" Left out: {rest}." if rest else "")
+    measured = f", {held:,} held out to measure on" if held else ""
+    return f"**{plural(learnt, 'correction')}** to learn from{measured}." + (f" Left out: {rest}." if rest else "")
 
 
 def loss_curve(epochs: Sequence[Epoch]) -> go.Figure:

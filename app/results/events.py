@@ -10,6 +10,7 @@ import gradio as gr
 from app.components import table
 from app.components.forms import UNCHANGED, Change, Changes, Request, reads
 from app.results import view
+from app.results.story import story
 from app.settings import Settings
 from model.evaluation.report import curves
 
@@ -25,7 +26,7 @@ class ResultsRequest(Request):
 class ResultsPage(Changes):
     """What the tab shows."""
 
-    headline: Change[str] = UNCHANGED
+    story: Change[str] = UNCHANGED
     run: Change[Any] = UNCHANGED
     measure: Change[Any] = UNCHANGED
     curve: Change[Any] = UNCHANGED
@@ -35,7 +36,7 @@ class ResultsPage(Changes):
 
 def _in_place_of_figures(error: Exception) -> ResultsPage:
     hidden, said = gr.update(visible=False), table.message(error, "error")
-    return ResultsPage(headline=said, run=hidden, measure=hidden, curve=hidden, matrix=hidden, numbers="")
+    return ResultsPage(story=said, run=hidden, measure=hidden, curve=hidden, matrix=hidden, numbers="")
 
 
 class ResultsEvents:
@@ -55,7 +56,7 @@ class ResultsEvents:
         measure = request.measure if request.measure in measures else measures[0]
         matrix = curves.matrix(report)
         return ResultsPage(
-            headline=table.message(said, "heading") if (said := view.headline(run)) else "",
+            story=story(report),
             run=gr.update(choices=names, value=names[at], visible=True),
             measure=gr.update(choices=measures, value=measure, visible=True),
             curve=gr.update(value=curves.curve(run, measure), visible=True),

@@ -27,8 +27,8 @@ def add(commands: Commands) -> None:
     flag("--epochs", type=count, metavar="N", help="passes over the corrections at the most")
     flag("--rate", type=float, metavar="R", help="peak learning rate")
     flag("--validation", type=float, default=0.2, metavar="R",
-         help="share of the prompts held out to measure with (default 0.2, at least one)")  # fmt: skip
-    flag("--seed", type=int, default=0, metavar="N", help="of the noise and of what is held out (default 0)")
+         help="share of the prompts, told by their text, to measure with (default 0.2, at least one)")  # fmt: skip
+    flag("--seed", type=int, default=0, metavar="N", help="of the noise (default 0)")
     flag("--json", action="store_true", help="print the result as a JSON record")
     parser.set_defaults(run=run)
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import random
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -35,6 +34,7 @@ from .batches import Item
 from .corrected_units import CorrectedUnits, fit_corrected_units
 from .corrections import CorrectedPrompt, read_corrections
 from .fit import Epoch, FitConfig, FitProgress, fit
+from .holdout import held_out_prompts
 
 TOUCHED = 3.0  # how much a token that the person decided counts against one left alone
 RETENTIONS = (0.2, 0.35, 0.5, 0.7)  # at which each correction is learnt, besides its own
@@ -49,8 +49,9 @@ class FinetuneConfig:
         corrections: JSONL file, see `model.training.corrections`.
         out: folder of the new checkpoint; must not exist.
         parent: checkpoint to go on from; None: the shipped one.
-        validation: share of the prompts that is held out, at least one and never all.
-        seed: decides which prompts are held out, and the noise.
+        validation: share of the prompts that is held out, at least one and never all. The text of a prompt decides
+            whether it is one of them, see `model.training.holdout`.
+        seed: decides the noise.
         resumable: keep a state file beside `out`, so that the same run goes on where it was interrupted. Otherwise
             nothing is left of a run that did not finish.
         fit: how to optimise; its seed is replaced by `seed`.
@@ -76,6 +77,7 @@ class HeldOut:
     Attributes:
         before, after: share of its tokens that the person would have to change.
         person, text_before, text_after: the prompt as the person left it, and as the two models shorten it.
+        sha256: of the prompt, which several people may have corrected.
     """
 
     before: float
@@ -83,6 +85,7 @@ class HeldOut:
     person: str
     text_before: str
     text_after: str
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -265,16 +268,14 @@ def hold_out(
 
     Raises InputError when fewer than two prompts were corrected.
     """
-    prompts = sorted({c.sha256 for c in corrections})
-    random.Random(config.seed).shuffle(prompts)
+    prompts = {c.sha256 for c in corrections}
     if len(prompts) < 2:
         many = f"{len(corrections)} corrections of one prompt" if prompts else "no submitted or accepted correction"
         raise InputError(
             f"{config.corrections} holds {many}; learning needs corrections of at least 2 prompts, because one of "
             "them is held out to measure it"
         )
-    count = min(max(1, round(config.validation * len(prompts))), len(prompts) - 1)
-    apart = set(prompts[:count])
+    apart = held_out_prompts(prompts, config.validation)
     return [c for c in corrections if c.sha256 not in apart], [c for c in corrections if c.sha256 in apart]
 
 
@@ -327,8 +328,9 @@ def _wrong(corrections: Sequence[CorrectedPrompt], masks: Sequence[Mask]) -> flo
 
 
 def _held_out(correction: CorrectedPrompt, before: Mask, after: Mask) -> HeldOut:
-    person, *made = (correction.prompt.render(mask) for mask in (correction.keep, before, after))
-    return HeldOut(_wrong([correction], [before]), _wrong([correction], [after]), person, *made)
+    person, old, new = (correction.prompt.render(mask) for mask in (correction.keep, before, after))
+    was, now = (_wrong([correction], [mask]) for mask in (before, after))
+    return HeldOut(was, now, person, old, new, correction.sha256)
 
 
 def _mask(compressor: Compressor, correction: CorrectedPrompt, retention: float, pins: Mapping[int, bool]) -> Mask:

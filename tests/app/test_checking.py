@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from app.answering.agreement import LEAST_ANSWERS, agree
 from app.answering.answerer import HERE, THERE
+from app.answering.judge import Judge
 from app.components.forms import Visitor
 from app.explore.check_events import CheckEvents
-from app.explore.checking import LEAST, AnswerPair, agree, check_table, questions_of
+from app.explore.checking import AnswerPair, check_table, questions_of
 from app.studio import Studio
 from model.compress import CompressRequest
 from model.errors import InputError
@@ -40,7 +42,8 @@ def test_every_question_goes_behind_both_prompts(comparing: Studio, server: Fake
     sent = [body["messages"][-1]["content"] for _, _, body in server.seen[before:]]
     short = comparing.run("run").result().text  # type: ignore[union-attr]
     assert sorted(sent) == sorted(f"{prompt}\n\n{each}" for prompt in (PROMPT, short) for each in questions)
-    headline, table = shown(page)
+    headline, judge, table = shown(page)
+    assert "strong judge" in judge["text"]
     assert len(table["rows"]) == 5 and KEY not in page.answers
     assert headline["text"] == "0 of 5 answers agree (0%, 95 % interval 0% to 43%).", "it answers with the length"
 
@@ -53,7 +56,7 @@ def test_a_model_here_is_named_as_a_weak_judge(comparing: Studio, asked: Any) ->
 
 def test_an_endpoint_that_fails_is_said_in_its_row(comparing: Studio, asked: Any) -> None:
     *_, page = CheckEvents(comparing).ask({**asked, "model": "bad-key", "questions": "Who?"})
-    headline, table = shown(page)
+    headline, _, table = shown(page)
     assert "refuses the key" in table["rows"][0][1][1] and headline["text"] == "No answers to compare."
 
 
@@ -85,6 +88,7 @@ def test_what_cannot_be_asked_is_refused(comparing: Studio, asked: Any, changed:
         ("The harbour opens in April.", "Nobody knows.", False),
         ("北京", "北京。", True),
         ("Yes.", "No.", False),
+        ("Yes.", "", False),
     ],
 )
 def test_answers_agree_where_they_say_the_same(full: str, short: str, same: bool) -> None:
@@ -92,9 +96,9 @@ def test_answers_agree_where_they_say_the_same(full: str, short: str, same: bool
 
 
 def test_little_is_not_said_to_be_much() -> None:
-    few = [AnswerPair("?", "yes", "yes")] * (LEAST - 1)
-    assert "too few to tell" in json.loads(check_table(few, len(few), "m", False))[0]["text"]
-    assert "interval" in json.loads(check_table([*few, few[0]], LEAST, "m", False))[0]["text"]
+    few = [AnswerPair("?", "yes", "yes")] * (LEAST_ANSWERS - 1)
+    assert "too few to tell" in json.loads(check_table(few, len(few), Judge("m", "")))[0]["text"]
+    assert "interval" in json.loads(check_table([*few, few[0]], LEAST_ANSWERS, Judge("m", "")))[0]["text"]
     assert questions_of(" a \n\na\nb") == ["a", "b"] and questions_of(" ") == [""]
     with pytest.raises(InputError):
         questions_of("x" * 3000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,35 +12,57 @@ import pytest
 
 from annotations.store import Store
 from app.answering.answerer import THERE, Answerer, EndpointKey
+from app.answering.judge import Judge
 from app.answering.side_by_side import AnswerEnd, AnswerEvent, AnswerPiece, answer_side_by_side
 from app.compare import view
-from app.compare.arms import BM25, DENSE, DIFFUMASK, FIRST, FULL, HUMAN, NONE, RANDOM, Arm
+from app.compare.arms import (
+    BM25,
+    DENSE,
+    DIFFUMASK,
+    FIRST,
+    FULL,
+    HUMAN,
+    LEFT_OUT,
+    LLMLINGUA,
+    LLMLINGUA2,
+    NONE,
+    RANDOM,
+    Arm,
+    offered,
+    triples,
+)  # fmt: skip
 from app.compare.comparison import Comparison
-from app.compare.comparisons import Comparisons
-from app.compare.events import ArmsRequest
+from app.compare.comparisons import Comparisons, split_questions
+from app.compare.events import ARENA, SIDE_BY_SIDE, ArmsRequest
+from app.compare.shortening import Shortening
 from app.compare.sides import ComparedSide, Prices
 from app.components.forms import Visitor
+from app.examples import example_questions
+from app.settings import Settings
 from app.studio import Studio
 from model.errors import InputError
 from model.evaluation.methods.baselines import first_tokens
 from model.llm.endpoint import Endpoint
-from model.llm.load import load_target, local_writer
+from model.llm.load import load_target
 from model.llm.writers import Pieces, Usage
 from model.prompt import parse
 from tests.support.comparing import CONTEXT, QUESTION
 from tests.support.fake_endpoint import KEY, FakeEndpoint
 from tests.support.saving import fields
+from tests.support.scripted import ScriptedCompressor
+from tests.support.tiny_classifier import write_classifier
 from tests.support.tiny_diffusion import trained_weights, write_llada
 
-PAIR = (Arm(FULL), Arm(DIFFUMASK))
+ARMS = (Arm(FULL), Arm(DIFFUMASK))
+OTHER = "Message: thank you!\nTeam:"
 
 
-def begun(comparisons: Comparisons, writer: Any, arms: Any = PAIR, blind: bool = False, **more: Any) -> Comparison:
-    comparison = Comparison(
-        more.get("context", CONTEXT), more.get("question", QUESTION), "a model", blind, Prices(), writer
-    )
-    comparisons.begin(comparison)
-    comparisons.shorten(comparison, arms)
+def begun(comparisons: Comparisons, writer: Any, arms: Any = ARMS, blind: bool = False, **more: Any) -> Comparison:
+    questions = more.get("questions", (QUESTION,))
+    judge = Judge("a model", "judges")
+    comparison = Comparison(more.get("context", CONTEXT), questions, judge, blind, Prices(), writer)
+    comparisons.begin(comparison, arms)
+    list(comparisons.shorten(comparison, arms))
     return comparison
 
 
@@ -50,34 +73,59 @@ def lines(comparison: Comparison) -> list[dict[str, Any]]:
 # --- what is compared --------------------------------------------------------------------------------------
 
 
-def read_arms(*values: Any) -> tuple[Arm, Arm]:
-    names = ("first_method", "first_percent", "second_method", "second_percent")
-    return ArmsRequest.read(dict(zip(names, values, strict=True))).arms()
+def read_arms(*values: Any, **arena: Any) -> tuple[Arm, ...]:
+    names = [f"{place}_{field}" for place in ("first", "second", "third") for field in ("method", "percent")]
+    sent = {"mode": SIDE_BY_SIDE, "contestants": [], "percent": 35, **arena}
+    return ArmsRequest.read({**dict(zip(names, values, strict=True)), **sent}).arms()
 
 
-def test_arms_are_read_and_two_of_the_same_make_no_comparison() -> None:
-    assert read_arms(FULL, 35, DIFFUMASK, 20.0) == (Arm(FULL), Arm(DIFFUMASK, 20))
-    assert [arm.name for arm in read_arms(RANDOM, 7, NONE, 7)] == ["Random words 7 %", "No context"]
-    for bad in ((FULL, 35, FULL, 20), (DIFFUMASK, 35, DIFFUMASK, 35.2)):
+def test_arms_stand_beside_the_full_prompt_and_two_of_the_same_make_no_comparison() -> None:
+    rest = (LEFT_OUT, 35)
+    assert read_arms(DIFFUMASK, 20.0, *rest, NONE, 7) == (Arm(FULL), Arm(DIFFUMASK, 20), Arm(NONE, 7))
+    assert [arm.name for arm in read_arms(RANDOM, 7, *rest, *rest)] == ["Full prompt", "Random words 7 %"]
+    for bad in ((DIFFUMASK, 35, DIFFUMASK, 35.2), (FULL, 35, *rest)):
         with pytest.raises(InputError, match="the same"):
-            read_arms(*bad)
-    for odd in ((FULL, 35, "x", 20), (FULL, None, DIFFUMASK, 35), (FULL, 35, DIFFUMASK, 0), (FULL, 35, DIFFUMASK, "9")):
+            read_arms(*bad, *rest)
+    with pytest.raises(InputError, match="at least one"):
+        read_arms(*rest, *rest, *rest)
+    for odd in (("x", 35), (DIFFUMASK, None), (DIFFUMASK, 0), (DIFFUMASK, "9")):
         with pytest.raises(InputError, match="1 to 100 %"):
-            read_arms(*odd)
+            read_arms(*odd, *rest, *rest)
+
+
+def test_the_arena_draws_any_two_in_any_order() -> None:
+    contestants = {"mode": ARENA, "contestants": [FULL, DIFFUMASK, BM25]}
+    drawn = {read_arms(*(LEFT_OUT, 35) * 3, **contestants) for _ in range(200)}
+    assert len(drawn) == 6 and all(len(set(pair)) == 2 for pair in drawn)
+    with pytest.raises(InputError, match="at least two"):
+        read_arms(*(LEFT_OUT, 35) * 3, mode=ARENA, contestants=[FULL])
+
+
+def test_questions_have_empty_lines_between_them() -> None:
+    assert split_questions(f"\n{QUESTION}\n \n\n{OTHER}\n\n{QUESTION}") == (QUESTION, OTHER)
+    assert split_questions(" \n") == ("",)
+    for many in ("?\n\n".join(map(str, range(22))), "x" * 5000):
+        with pytest.raises(InputError, match="at most 20 questions"):
+            split_questions(many)
+
+
+def test_what_works_here_is_offered() -> None:
+    assert LLMLINGUA2 not in offered(Settings()) and {FULL, DIFFUMASK, DENSE, BM25} < set(offered(Settings()))
+    for methods in (offered(Settings()), (FULL, DIFFUMASK)):
+        for arms in triples(methods).values():
+            assert len(arms) == 3 and {arm.method for arm in arms} <= {*methods, LEFT_OUT}
 
 
 def test_each_arm_sends_what_its_name_says(comparing: Studio, store: Store) -> None:
     comparisons = Comparisons(comparing)
 
-    def sent(arm: Arm, **more: Any) -> str:
-        return begun(comparisons, None, (arm, Arm(FULL)), **more).sides[0].text
+    def sent(arm: Arm, question: str = QUESTION, **more: Any) -> str:
+        made = begun(comparisons, None, (Arm(FULL), arm), questions=(question,), **more)
+        return made.rounds[0].sides[1].text
 
     assert sent(Arm(NONE)) == QUESTION
-    assert begun(comparisons, None).sides[0].text == f"{CONTEXT}\n\n{QUESTION}"
+    assert begun(comparisons, None).rounds[0].sides[0].text == f"{CONTEXT}\n\n{QUESTION}"
     assert sent(Arm(FIRST, 40)) == f"{first_tokens(CONTEXT, 0.4)}\n\n{QUESTION}"
-    short = comparing.compressor.compress(CONTEXT, 0.35).text
-    assert sent(Arm(DIFFUMASK, 35)) == f"{short}\n\n{QUESTION}" != sent(Arm(DIFFUMASK, 100))
-    assert sent(Arm(DIFFUMASK, 35), question=" ") == short
     with pytest.raises(InputError, match="Nobody has corrected this very prompt"):
         sent(Arm(HUMAN))
     n = len(parse(CONTEXT))
@@ -93,6 +141,24 @@ def test_each_arm_sends_what_its_name_says(comparing: Studio, store: Store) -> N
         sent(Arm(FULL), context=" ")
 
 
+@pytest.mark.parametrize("percent", [20, 35, 70, 100])
+def test_diffumask_reads_the_question_which_takes_nothing_from_the_prompt(comparing: Studio, percent: int) -> None:
+    context, questions = example_questions()["Harbour"]
+    for question in (*split_questions(questions)[:2], "Who? " * 40):
+        left = Shortening(comparing).shorten(Arm(DIFFUMASK, percent), context, question).text
+        assert "Who?" not in left and left.startswith("Answer the question using only the documents below.")
+        assert len(parse(left)) <= percent / 100 * len(parse(context))
+        assert (left == context) == (percent == 100)
+
+
+def test_llmlingua_gets_no_prompt_that_takes_it_minutes(comparing: Studio) -> None:
+    for method in (LLMLINGUA, LLMLINGUA2):
+        with pytest.raises(InputError, match="at most 20,000 characters"):
+            Shortening(comparing).shorten(Arm(method), "word " * 5000, "Who?")
+    with pytest.raises(InputError, match="DIFFUMASK_LLMLINGUA2"):
+        Shortening(comparing).shorten(Arm(LLMLINGUA2), CONTEXT, "Who?")
+
+
 def test_gain_and_cost_include_compressing() -> None:
     prices = Prices(tokens_in=10, tokens_out=100, hour=36)  # a cent for a second
     long, short = ComparedSide(Arm(FULL), "a b c d"), ComparedSide(Arm(DIFFUMASK), "a", compressing=0.5)
@@ -105,10 +171,10 @@ def test_gain_and_cost_include_compressing() -> None:
     for part in ("DiffuMask 35 % against Full prompt", "600 tokens fewer (60%)", "word 0.50 s later"):
         assert part in said
     assert "answer 0.50 s sooner" in said and "$1.00 less per 1,000 calls" in said
-    assert ("1.50 s", "in all, 10 tokens answered") in view.tiles(short, prices)
+    assert "0.50 s of it compressing; 10 answered in 1.50 s" in view.figures(short)
     unsaid = ComparedSide(Arm(FULL), "four", answer="two")
     unsaid.finish(1.0, Usage(), "", len)
-    assert view.tiles(unsaid, prices)[0] == ("≈ 4", "tokens sent"), "the endpoint did not count"
+    assert view.figures(unsaid).startswith("≈ 4 tokens sent"), "the endpoint did not count"
 
 
 # --- answering ---------------------------------------------------------------------------------------------
@@ -175,7 +241,7 @@ def test_visitors_at_the_same_time_do_not_mix(comparing: Studio, server: FakeEnd
     comparisons = Comparisons(comparing)
     endpoints = [Endpoint(server.url, "good", KEY, True) for _ in range(6)]
     begun_all = [
-        begun(comparisons, endpoint, question="?" * n, blind=n % 2 == 0)
+        begun(comparisons, endpoint, questions=("?" * n,), blind=n % 2 == 0)
         for n, endpoint in enumerate(endpoints, start=1)
     ]
     threads = [threading.Thread(target=lambda made=made: list(comparisons.write(made))) for made in begun_all]
@@ -184,27 +250,43 @@ def test_visitors_at_the_same_time_do_not_mix(comparing: Studio, server: FakeEnd
     for thread in threads:
         thread.join(60)
     for comparison in begun_all:
-        assert [side.answer for side in comparison.sides] == [
-            f"Hello \ufffd<b> to {len(side.text)}" for side in comparison.sides
-        ]
+        sides = comparison.rounds[0].sides
+        assert [side.answer for side in sides] == [f"Hello \ufffd<b> to {len(side.text)}" for side in sides]
         assert comparison.writer is None and KEY not in repr(comparison), "the key is not kept with the comparison"
-        comparisons.vote(comparison, "equal", f"visitor {len(comparison.question)}")
         assert comparisons.get(comparison.id) is comparison
     with pytest.raises(InputError, match="press Compare again"):
         comparisons.get("0" * 32)
 
 
-def test_a_blind_comparison_tells_nothing_before_the_vote(
-    comparing: Studio, store: Store, server: FakeEndpoint
+def test_every_question_is_answered_from_every_prompt_and_held_against_the_full_one(
+    comparing: Studio, server: FakeEndpoint
 ) -> None:
-    comparisons, lefts = Comparisons(comparing), set()
-    for _ in range(40):
-        lefts.add(begun(comparisons, None, blind=True).sides[0].arm)
-    assert lefts == {Arm(FULL), Arm(DIFFUMASK)}, "either may be left"
+    questions = tuple(f"Message: {noun}?\nTeam:" for noun in ("lid", "bill", "menu", "box", "tide"))
+    comparisons = Comparisons(comparing)
+    arms = (Arm(FULL), Arm(DIFFUMASK, 100), Arm(FIRST, 40), Arm(NONE))
+    comparison = begun(comparisons, Endpoint(server.url, "good", "", True), arms, questions=questions)
+    few = [json.loads(comparison.summary()) for _ in comparisons.write(comparison)]
+    assert any("too few to tell" in blocks[0]["text"] for blocks in few if blocks)
+    heading, judge, shown = json.loads(comparison.summary())
+    assert judge["text"] == "a model judges"
+    assert "DiffuMask 100 %" in heading["text"] and "5 of 5 questions alike (100%" in heading["text"]
+    names, alike = ([row[1][at] for row in shown["rows"]] for at in (0, 1))
+    assert names == [arm.name for arm in arms] and alike[0] == "the reference"
+    assert alike[2].startswith("0 of 5: 0%, 95 % interval"), "the endpoint answers with the prompt's length"
+    said = [(line["round"], line["side"], line["agrees"]) for line in lines(comparison) if "agrees" in line]
+    assert sorted(said) == [(at, side, side == 1) for at in range(5) for side in (1, 2, 3)]
+    assert lines(comparison)[-1] == {"end": ""}
+    with pytest.raises(InputError, match="press Compare again"):  # only the arena is voted on
+        comparisons.vote(comparison, "left", "Ann")
+
+
+def test_the_arena_tells_nothing_before_the_vote(comparing: Studio, store: Store, server: FakeEndpoint) -> None:
+    comparisons = Comparisons(comparing)
     comparison = begun(comparisons, Endpoint(server.url, "good", "", True), blind=True)
     for _ in comparisons.write(comparison):
         shown = lines(comparison)
-        assert all(set(line) <= {"round", "blind", "say", "side", "piece", "ask"} for line in shown)
+        told = {"comparison", "blind", "questions", "sides", "say", "round", "side", "piece", "ask"}
+        assert all(set(line) <= told for line in shown) and comparison.summary() == ""
         pieces = [line for line in shown if "piece" in line]
         assert len(pieces) in (0, 2), "both at the same time"
     assert shown[-1] == {"ask": True}
@@ -212,10 +294,13 @@ def test_a_blind_comparison_tells_nothing_before_the_vote(
     comparisons.vote(comparison, "left", "Ann")  # too late
     found = store.votes("Ann").votes
     assert [(vote.id, vote.winner, vote.blind) for vote in found] == [(comparison.id, "right", True)]
-    assert (found[0].left.name, found[0].left.text) == (comparison.sides[0].arm.name, comparison.sides[0].text)
+    left = comparison.rounds[0].sides[0]
+    assert (found[0].left.name, found[0].left.text) == (left.arm.name, left.text)
     names = {line["name"] for line in lines(comparison) if "name" in line}
     assert names == {"Full prompt", "DiffuMask 35 %"} and lines(comparison)[-1] == {"voted": "right"}
-    assert any("gain" in line for line in lines(comparison)) and sum("tiles" in line for line in lines(comparison)) == 2
+    assert (
+        any("gain" in line for line in lines(comparison)) and sum("figures" in line for line in lines(comparison)) == 2
+    )
 
 
 @pytest.mark.parametrize("blind", [False, True])
@@ -223,8 +308,9 @@ def test_a_diffusion_llms_answers_can_be_played_once_they_may_be_known(
     comparing: Studio, tmp_path: Path, blind: bool
 ) -> None:
     target = load_target(str(write_llada(tmp_path / "llada", trained_weights(), n_layers=1, n_kv_heads=4)))
-    comparisons = Comparisons(comparing)
-    comparison = begun(comparisons, local_writer(target, chat=False), blind=blind, context="a b c", question=" d")
+    studio = Studio(comparing.settings, ScriptedCompressor, lambda: comparing.store, load_target=lambda name: target)  # type: ignore[arg-type]
+    comparisons = Comparisons(studio)
+    comparison = begun(comparisons, "llada", blind=blind, context="a b c", questions=(" d",))
     comparison.limit = 8
     list(comparisons.write(comparison))
     if blind:
@@ -234,19 +320,21 @@ def test_a_diffusion_llms_answers_can_be_played_once_they_may_be_known(
         document, *steps, end = map(json.loads, comparison.played(side).splitlines())
         assert (
             "".join(map(str.__add__, document["gaps"], document["tokens"])).strip()
-            == comparison.sides[side].answer.strip()
+            == comparison.rounds[0].sides[side].answer.strip()
         )
         assert [step["step"] for step in steps] == list(range(1, document["steps"] + 1)) and end["end"]
 
 
-def test_cancel_keeps_what_came_and_asks_for_no_vote(comparing: Studio, server: FakeEndpoint) -> None:
+@pytest.mark.parametrize("blind", [False, True])
+def test_cancel_keeps_what_came_and_asks_for_no_vote(comparing: Studio, server: FakeEndpoint, blind: bool) -> None:
     comparisons = Comparisons(comparing)
-    comparison = begun(comparisons, Endpoint(server.url, "pausing", "", True))
+    endpoint = Endpoint(server.url, "pausing", "", True)
+    comparison = begun(comparisons, endpoint, blind=blind, questions=(QUESTION, OTHER)[: 2 - blind])
     for _ in comparisons.write(comparison):
         assert not comparison.asked
-        if all(side.answer for side in comparison.sides):
+        if all(side.answer for side in comparison.rounds[0].sides):
             comparison.stop.set()
-    assert "Cancelled" in lines(comparison)[-1]["end"] and comparison.sides[0].answer == "So far "
+    assert "Cancelled" in lines(comparison)[-1]["end"] and comparison.rounds[0].sides[0].answer == "So far "
     with pytest.raises(InputError, match="press Compare again"):
         comparisons.vote(comparison, "left", "Ann")
     server.go_on.set()
@@ -278,13 +366,22 @@ def test_a_key_goes_to_its_own_address_only() -> None:
         answerer("here", local="/etc").writer(("smollm2",), True, False)
 
 
+def test_llmlingua2_is_compared_with_where_a_model_is_named(comparing: Studio, tmp_path: Path) -> None:
+    pytest.importorskip("llmlingua")
+    named = replace(comparing.settings, llmlingua2=write_classifier(tmp_path))
+    assert LLMLINGUA2 in offered(named)
+    studio = Studio(named, ScriptedCompressor)  # type: ignore[arg-type]
+    short = Shortening(studio).shorten(Arm(LLMLINGUA2, 40), CONTEXT, "Who?")
+    assert 0 < len(parse(short.text)) < len(parse(CONTEXT)) and short.seconds > 0
+
+
 def test_sentences_are_taken_by_the_question(comparing: Studio) -> None:
     context = "Boats are blue and large. Pay at the office in cash. It rained all day long. Dogs are kept on a lead."
-    side = Comparisons(comparing)._side(Arm(BM25, 30), context, "Where do I pay in cash?")
-    assert side.text == "Pay at the office in cash.\n\nWhere do I pay in cash?"
+    shorten = Shortening(comparing).shorten
+    assert shorten(Arm(BM25, 30), context, "Where do I pay in cash?").text == "Pay at the office in cash."
     with pytest.raises(InputError, match="needs a question"):
-        Comparisons(comparing)._side(Arm(BM25, 30), context, " ")
+        shorten(Arm(BM25, 30), context, " ")
     with pytest.raises(InputError, match="no sentence encoder"):
-        Comparisons(comparing)._side(Arm(DENSE, 30), context, "Who?")
+        shorten(Arm(DENSE, 30), context, "Who?")
     encoded = Studio(comparing.settings)
-    assert "cash" in Comparisons(encoded)._side(Arm(DENSE, 30), context, "How do I pay?").text
+    assert "cash" in Shortening(encoded).shorten(Arm(DENSE, 30), context, "How do I pay?").text

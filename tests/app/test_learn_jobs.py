@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +24,7 @@ from model.compress import CompressRequest
 from model.errors import InputError
 from model.training.finetune import FineTuned
 from model.training.fit import Epoch
+from model.training.holdout import is_held_out
 from tests.support.saving import fields
 from tests.support.scripted import ScriptedCompressor
 
@@ -80,8 +83,14 @@ def studio(tmp_path: Path, store: Store, learner: Any = None, **settings: Any) -
     return Studio(Settings(data=tmp_path, **settings), load, lambda: store, learner)
 
 
+def learnable() -> Iterator[str]:
+    """Prompts that are never held out for their text."""
+    texts = (f"Prompt {uuid.uuid4().hex}." for _ in itertools.count())
+    return (text for text in texts if not is_held_out(hashlib.sha256(text.encode()).hexdigest(), 0.5))
+
+
 def correct(store: Store, count: int = 3) -> list[tuple[str, int]]:
-    saved = [store.submit(fields(f"Prompt {uuid.uuid4().hex}.")).correction for _ in range(count)]
+    saved = [store.submit(fields(text)).correction for text in itertools.islice(learnable(), count)]
     return [(one.id, one.revision) for one in saved]
 
 
@@ -118,14 +127,16 @@ def test_a_job_learns_what_was_chosen_and_its_checkpoint_is_registered(
     ((lines, parent, lesson),) = learner.seen
     assert len(lines) == 3 and parent is None and (lesson.held_out, lesson.epochs, lesson.seed) == (0.4, 3, 5)
     new = store.checkpoint("a" * 12)
-    assert (new.parent, new.path, new.corrections) == ("scripted", "checkpoints/" + "a" * 12, 3)
+    assert (new.parent, new.path, new.corrections) == ("scripted", "checkpoints/" + "a" * 12, 2)
     assert new.metrics["edit_rate_before"] == 0.5 and new.metrics["edit_rate_after"] == 0.25
-    assert set(store.used_by(new.id)) == set(keys)
+    learnt, held = made.finetuning.split(keys, 0.4)
+    assert set(store.used_by(new.id)) == set(learnt) and len(held) == 1
     assert job.result.folder == tmp_path / "checkpoints" / new.id and (job.result.folder / "id").is_file()
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == [new.id], "no scratch is left"
     assert made.compressor.checkpoint.id == "scripted", "nothing is promoted by itself"
     made.served.promote(new.id)
-    assert made.finetuning.choose(Lesson()) == [] and len(made.finetuning.choose(Lesson(unused=False))) == 3
+    assert made.finetuning.choose(Lesson()) == held, "what was measured on is not used up"
+    assert len(made.finetuning.choose(Lesson(unused=False))) == 3
     with pytest.raises(InputError, match="nothing to learn"):
         made.finetuning.start(Lesson())
     made.finetuning.dismiss()

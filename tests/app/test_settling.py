@@ -70,7 +70,7 @@ def test_what_is_shown_names_people_and_counts() -> None:
     assert blocks[2]["columns"] == ["In dispute*", "P0", "P1", "P2", "Majority"] or len(blocks[2]["columns"]) == 5
     cells = {row[1][0]: row[1][1:] for row in blocks[2]["rows"]}
     assert sorted(cells["It rained all day."][:3]) == ["drop", "keep", "keep"]
-    assert cells["It rained all day."][3] == "keep (2 keep)"
+    assert cells["It rained all day."][3] == "keep (2 of 3 keep it)"
     assert json.loads(settling_table(shared("blue"))) == []
 
 

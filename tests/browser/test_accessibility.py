@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
+from tests.support.accessibility import serious_faults
 from tests.support.browsing import correct, explore, needs_chromium, token
 
 pytestmark = needs_chromium
@@ -38,10 +38,3 @@ def test_axe_finds_no_serious_fault(page: Any, scheme: str) -> None:
         page.wait_for_selector(shown)
         faults[name] = serious_faults(page)
     assert not {name: found for name, found in faults.items() if found}
-
-
-def serious_faults(page: Any) -> list[tuple[str, str]]:
-    """The rule that is broken, and by what."""
-    faults = Axe().run(page).response["violations"]
-    serious = [fault for fault in faults if fault["impact"] in ("serious", "critical")]
-    return [(fault["id"], node["html"][:200]) for fault in serious for node in fault["nodes"]]

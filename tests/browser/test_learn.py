@@ -12,7 +12,7 @@ import gradio as gr
 import pytest
 
 from annotations.store import Store
-from app.background.finetuning import Lesson
+from app.background.finetuning import HELD_OUT, Lesson
 from app.opened import Opened
 from app.settings import Settings
 from app.studio import Studio
@@ -96,7 +96,9 @@ def served_row(page: Any) -> str:
 
 def test_a_job_outlives_the_page_keeps_nobody_waiting_and_is_cancelled(page: Any, studio: Studio, url: str) -> None:
     open_tab(page)
-    wait_for_text(page, "#learn-count", "4 corrections to learn from.")
+    learnt, held = studio.finetuning.split(studio.finetuning.choose(Lesson()), HELD_OUT)
+    said = f"{len(learnt)} corrections to learn from, {len(held)} held out to measure on."
+    wait_for_text(page, "#learn-count", said)
     go_on.clear()
     page.click("#fine-tune")
     wait_for_job(page, "running")
@@ -131,7 +133,8 @@ def test_learn_promote_see_the_new_mask_and_roll_back(page: Any, studio: Studio,
     assert f"{shipped}" in page.inner_text(f'#checkpoints tr[data-id="{new}"]')
     page.click("#learn-job [data-act=promote]")
     page.wait_for_selector(f'#checkpoints tr.is-served[data-id="{new}"]')
-    wait_for_text(page, "#learn-count", "0 corrections to learn from. Left out: 4 learned already.")
+    wait_for_text(page, "#learn-count", "0 corrections to learn from")
+    assert f"Left out: {job.result.train} learned already." in page.inner_text("#learn-count")
 
     page.reload()
     explore(page, PROMPT)

@@ -10,8 +10,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from tokenizers import decoders
-from transformers import BertForTokenClassification
 
 import model.evaluation.methods.baselines
 from model.errors import InputError
@@ -20,7 +18,7 @@ from model.evaluation.tasks.sources import QUERY, recorded, without_query
 from model.llm.causal import Target
 from model.pretrained import cache_dir
 from model.prompt import Prompt, parse
-from tests.support.tiny import tiny_bert, tiny_word_pieces
+from tests.support.tiny_classifier import write_classifier
 from tests.support.tiny_target import tiny_tokenizer
 
 TEXT = (
@@ -164,14 +162,7 @@ def test_longllmlingua_runs_and_leaves_its_question_out(tiny_target: Target, tmp
 @pytest.fixture
 def classifier(tmp_path: Path) -> Path:
     """The folder of a tiny BERT that classifies tokens."""
-    config = tiny_bert().config
-    config.num_labels = 2
-    torch.manual_seed(0)
-    BertForTokenClassification(config).save_pretrained(tmp_path)
-    tokenizer = tiny_word_pieces()
-    tokenizer.backend_tokenizer.decoder = decoders.WordPiece()
-    tokenizer.save_pretrained(tmp_path)
-    return tmp_path
+    return write_classifier(tmp_path)
 
 
 def test_llmlingua2_keeps_words_of_the_text(classifier: Path) -> None:

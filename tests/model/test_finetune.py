@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import model.training.finetune
 from model.cli import main
@@ -34,6 +36,7 @@ from model.training.finetune import (
     rehearsal,
 )
 from model.training.fit import FitConfig
+from model.training.holdout import held_out_prompts, is_held_out
 from tests.support.corrected import fields_for, read, write
 from tests.support.tiny import calm_checkpoint, tiny_checkpoint
 
@@ -66,20 +69,30 @@ def many(tmp_path: Path, prompts: int, annotators: int = 1) -> list[CorrectedPro
     return read(tmp_path, *found)
 
 
-@pytest.mark.parametrize(
-    ("prompts", "share", "held"), [(2, 0.2, 1), (3, 0.2, 1), (10, 0.2, 2), (10, 0.5, 5), (4, 0.99, 3)]
-)
-def test_a_prompt_is_wholly_learnt_or_wholly_held_out(tmp_path: Path, prompts: int, share: float, held: int) -> None:
+@pytest.mark.parametrize(("prompts", "share"), [(2, 0.2), (3, 0.2), (10, 0.2), (10, 0.5), (4, 0.99)])
+def test_a_prompt_is_wholly_learnt_or_wholly_held_out(tmp_path: Path, prompts: int, share: float) -> None:
     corrections = many(tmp_path, prompts, annotators=3)
-    chosen = set()
-    for seed in range(12):
-        config = FinetuneConfig(Path("c"), Path("o"), validation=share, seed=seed)
-        parts = hold_out(corrections, config)
-        assert [len(part) for part in parts] == [3 * (prompts - held), 3 * held]
-        assert not {c.sha256 for c in parts[0]} & {c.sha256 for c in parts[1]}
-        assert hold_out(corrections[::-1], config)[1] == parts[1][::-1]  # whatever the order of the file
-        chosen.add(frozenset(c.sha256 for c in parts[1]))
-    assert len(chosen) > 1
+    config = FinetuneConfig(Path("c"), Path("o"), validation=share)
+    parts = hold_out(corrections, config)
+    learnt, held = ({c.sha256 for c in part} for part in parts)
+    assert learnt and held and not learnt & held and len(parts[0]) + len(parts[1]) == 3 * prompts
+    assert hold_out(corrections, replace(config, seed=5)) == parts
+    assert hold_out(corrections[::-1], config)[1] == parts[1][::-1]  # whatever the order of the file
+
+
+@settings(deadline=None)
+@given(st.sets(st.integers(0, 16**64 - 1), min_size=2, max_size=60), st.floats(0.05, 0.5), st.floats(0.05, 0.5))
+def test_what_is_held_out_stays_so_whatever_else_is_corrected(numbers: set[int], share: float, other: float) -> None:
+    prompts = sorted(f"{number:064x}" for number in numbers)
+    held, below = held_out_prompts(prompts, share), {sha256 for sha256 in prompts if is_held_out(sha256, share)}
+    assert 0 < len(held) < len(prompts)
+    assert held == below or below in (set(), set(prompts)), "each prompt decides for itself"
+    assert below <= {sha256 for sha256 in prompts if is_held_out(sha256, max(share, other))}
+
+
+def test_about_the_asked_share_of_prompts_is_held_out() -> None:
+    prompts = [hashlib.sha256(str(i).encode()).hexdigest() for i in range(2000)]
+    assert len(held_out_prompts(prompts, 0.2)) == pytest.approx(400, abs=60)
 
 
 @pytest.mark.parametrize(("prompts", "message"), [(0, "no submitted or accepted"), (1, "3 corrections of one prompt")])
@@ -184,7 +197,8 @@ def test_a_rule_is_learnt_and_the_lineage_told(config: FinetuneConfig) -> None:
     made = finetune(config, lambda *call: calls.append(call))
     assert made.edit_rate_before > 0.25 and made.agreement_before < 0.75
     assert made.edit_rate_after < made.edit_rate_before / 2 and made.agreement_after > 0.8
-    assert (made.train, made.held_out, made.folder) == (7, 3, config.out)
+    learnt, held = hold_out(read_corrections(config.corrections)[0], config)
+    assert (made.train, made.held_out, made.folder) == (len(learnt), len(held), config.out)
     assert [e.index for e in made.epochs] == list(range(25))
     assert calls[-1][0] == calls[-1][1] and [c[0] for c in calls] == sorted({c[0] for c in calls})
     children = Compressor.load(config.out), Compressor.load(config.parent)
@@ -192,8 +206,7 @@ def test_a_rule_is_learnt_and_the_lineage_told(config: FinetuneConfig) -> None:
     assert (made.checkpoint, made.parent) == (child.id, parent.id) and child.id != parent.id
     assert child.meta["parent"] == parent.id and child.meta["base"] == "tiny" and child.meta["licence"] == "none"
     assert child.meta["data"] == made.data == hashlib.sha256(config.corrections.read_bytes()).hexdigest()
-    assert child.meta["corrections"] == {"train": 7, "held_out": 3}
-    held = hold_out(read_corrections(config.corrections)[0], config)[1]
+    assert child.meta["corrections"] == {"train": len(learnt), "held_out": len(held)}
     for name, measure in (("agreement", agreement_with_people), ("edit_rate", edit_rate)):
         after, before = (measure(compressor, held) for compressor in children)  # of what is on disk, to the token
         assert (getattr(made, f"{name}_before"), getattr(made, f"{name}_after")) == (before, after)
@@ -295,7 +308,7 @@ def test_the_command_line_learns_and_the_new_model_compresses(
     assert main(["finetune", *flags, "--epochs", "2", "--rate", "0.01", "--seed", "5", "--json"]) == 0
     out = json.loads(capsys.readouterr().out)
     assert out["checkpoint"] == load_checkpoint(config.out).id and out["folder"] == str(config.out)
-    assert len(out["epochs"]) == 2 and (out["train"], out["held_out"]) == (8, 2)
+    assert len(out["epochs"]) == 2 and out["train"] + out["held_out"] == 10
     assert load_checkpoint(config.out).meta["fit"]["seed"] == 5
     assert left(config) == ["mine"]
     prompt = config.out.with_name("prompt.txt")

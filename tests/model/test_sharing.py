@@ -78,7 +78,7 @@ def test_the_shipped_study_makes_a_card() -> None:
     meta = json.loads((SHIPPED / "meta.json").read_text())
     card = model_card(NAME, meta, (SHIPPED / "README.md").read_text(), report, SHIPPED)
     found = yaml.safe_load(card.split("---\n")[1])["model-index"][0]["results"]
-    assert {entry["dataset"]["type"] for entry in found} == {"agnews", "gsm8k"} and "Unit head" in card
+    assert {entry["dataset"]["type"] for entry in found} == {"nq", "agnews", "gsm8k"} and "Unit head" in card
 
 
 def test_pushing_again_changes_nothing_and_goes_on_after_a_lost_answer(hub: Hub, saved: Path) -> None:

@@ -30,12 +30,36 @@ test('a table shows hostile words as they are, and says which row was picked', (
 test('a comparison grows by pieces and asks for a vote', () => {
   const page = gradio('compare.html', {});
   createCompare(page.arguments);
-  const lines = [{ round: 'r' }, { side: 0, piece: ` ${HOSTILE}` }, { side: 0, piece: ' on' }, { ask: true }];
+  const lines = [
+    { comparison: 'c', blind: true, questions: [HOSTILE], sides: 2 },
+    { round: 0, side: 0, piece: ` ${HOSTILE}` }, { round: 0, side: 0, piece: ' on' }, { ask: true },
+  ];
   lines.forEach((_, at) => page.send(lines.slice(0, at + 1).map((line) => `${JSON.stringify(line)}\n`).join('')));
   expect(page.find('.dc-answer').textContent).toBe(`${HOSTILE} on`);
+  expect(page.find('.dc-question').textContent).toBe(HOSTILE);
   expect(page.find('.dc-vote').hidden).toBe(false);
   page.find('[data-winner=left]').click();
   expect(page.events).toEqual([['vote', { winner: 'left' }]]);
+});
+
+test('each question of a comparison has a row of sides, and it is said which agree', () => {
+  const page = gradio('compare.html', {});
+  createCompare(page.arguments);
+  const lines = [
+    { comparison: 'c', blind: false, questions: ['One?', ''], sides: 3 },
+    { round: 1, side: 2, name: HOSTILE, sent: 'short' }, { round: 1, side: 2, figures: 'fast' },
+    { round: 1, side: 1, agrees: true }, { round: 1, side: 2, agrees: false }, { end: '' },
+  ];
+  page.send(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  const rounds = [...page.element.querySelectorAll('.dc-round')];
+  expect(rounds.map((round) => round.querySelector('h2').textContent)).toEqual(['One?', 'The prompt as it is']);
+  const sides = [...rounds[1].querySelectorAll('.dc-side')];
+  expect(sides.map((side) => side.querySelector('.dc-agrees').textContent)).toEqual(
+    ['', '✓ as the full prompt', '✕ not as the full prompt'],
+  );
+  expect(sides[2].querySelector('h3').textContent).toBe(HOSTILE);
+  expect(sides[2].getAttribute('aria-label')).toBe(`Question 2: ${HOSTILE}`);
+  expect(page.find('.dc-vote').hidden).toBe(true);
 });
 
 const RESULT = {
@@ -44,7 +68,7 @@ const RESULT = {
 };
 
 test.each([
-  ['better', 'promote', [{ before: 'a b', after: HOSTILE, person: 'b' }]],
+  ['better', 'promote', [{ before: 'a b', after: HOSTILE, person: 'b', wrong: [0.5, 0.25] }]],
   ['worse', 'keep', []],
   ['same', 'keep', []],
   ['few', 'keep', []],

@@ -56,10 +56,10 @@ function buildName({ id, served, shipped, rolled_back }) {
 function buildServe(id, served, free) {
   const cell = make('td');
   if (served) return cell;
-  const button = makeButton('', 'Serve');
+  const button = makeButton('', 'Promote');
   button.dataset.id = id;
   button.disabled = !free;
-  button.setAttribute('aria-label', `Serve ${id}`);
+  button.setAttribute('aria-label', `Promote ${id}`);
   cell.append(button);
   return cell;
 }

@@ -2,6 +2,8 @@
 import { finder, make, makeTile } from './shared/dom.js';
 import { clock, counted, share } from './shared/format.js';
 
+const RESULT = ['.dm-tiles', '.dl-verdict', '.dl-texts', '.dl-same', '.dl-choice']; // shown once there is one
+
 export default function createLearn({ element, props, trigger, watch }) {
   const find = finder(element);
   element.addEventListener('click', (event) => {
@@ -22,7 +24,7 @@ function show(find, { job, note }) {
   find('.dl-idle').hidden = Boolean(job);
   if (!job) return;
   showProgress(find, job);
-  for (const part of ['.dm-tiles', '.dl-verdict', '.dl-texts', '.dl-choice']) find(part).hidden = !job.result;
+  for (const part of RESULT) find(part).hidden = !job.result;
   if (job.result) showResult(find, job.result);
 }
 
@@ -64,9 +66,11 @@ function showResult(find, result) {
   find('.dl-verdict').textContent = text;
   find('.dl-verdict').hidden = result.served;
   showTexts(find('.dl-texts'), texts);
+  find('.dl-same').hidden = Boolean(texts.length);
   promote.classList.toggle('dm-primary', better || result.served);
   promote.disabled = result.served;
-  promote.textContent = result.served ? 'The new checkpoint is served' : 'Serve the new checkpoint';
+  promote.textContent = result.served ? 'Promoted' : better ? 'Promote the new model' : 'Promote it all the same';
+  find('.dl-means').hidden = result.served;
   promote.dataset.id = result.checkpoint;
   keep.classList.toggle('dm-primary', !better && !result.served);
   keep.textContent = result.served ? 'Close' : 'Keep the old one';
@@ -75,9 +79,11 @@ function showResult(find, result) {
 // Held-out prompts as both models and the person leave them.
 function showTexts(box, texts) {
   box.hidden = !texts.length;
-  box.querySelector('div').replaceChildren(...texts.map(({ before, after, person }) => {
+  box.querySelector('div').replaceChildren(...texts.map(({ wrong, before, after, person }) => {
     const row = make('div', 'dl-row');
-    for (const [title, text] of [['Before', before], ['After', after], ['The person', person]]) {
+    const [was, now] = wrong.map((rate) => `a person changes ${share(rate)}`);
+    const columns = [[`Before: ${was}`, before], [`After: ${now}`, after], ['As the person left it', person]];
+    for (const [title, text] of columns) {
       const cell = make('div');
       const words = make('pre', '', text);
       words.dir = 'auto';

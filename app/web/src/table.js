@@ -36,7 +36,7 @@ function build(block, picked) {
 }
 
 function buildText({ kind, text }) {
-  const node = make(kind === 'heading' ? 'h3' : 'p', `sheet-${kind || 'text'}`, text);
+  const node = make(kind === 'heading' ? 'h2' : 'p', `sheet-${kind || 'text'}`, text);
   node.dir = 'auto';
   if (kind === 'error') node.setAttribute('role', 'alert');
   if (kind === 'ok') node.setAttribute('role', 'status');

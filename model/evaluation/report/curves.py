@@ -15,7 +15,8 @@ import plotly.graph_objects as go
 
 GREY = "#8895a7"
 GRID = "rgba(136,149,167,.2)"
-# Okabe and Ito's colours, which the colour-blind can tell apart; shapes tell the rest.
+# Okabe and Ito's colours, which the colour-blind can tell apart; olive instead of black, which the dark theme hides.
+# Shapes tell the rest.
 STYLES = {
     "diffumask": ("DiffuMask", "#0072B2", "circle", "solid"),
     "exact": ("DiffuMask, exact", "#0072B2", "circle-open", "dash"),
@@ -33,8 +34,8 @@ STYLES = {
     "selective-context": ("Selective-Context", "#CC79A7", "triangle-up", "dot"),
     "dense": ("dense sentences", "#F0E442", "hexagon", "solid"),
     "dense-smoothed": ("dense, smoothed", "#F0E442", "hexagon-open", "dot"),
-    "bm25": ("BM25 sentences", "#000000", "triangle-down", "solid"),
-    "bm25-smoothed": ("BM25, smoothed", "#000000", "triangle-down-open", "dot"),
+    "bm25": ("BM25 sentences", "#8C8C2E", "triangle-down", "solid"),
+    "bm25-smoothed": ("BM25, smoothed", "#8C8C2E", "triangle-down-open", "dot"),
     "first": ("cutting off", "#8895a7", "x", "dash"),
     "random": ("random tokens", "#8895a7", "cross", "dot"),
     "random-sentences": ("random sentences", "#8895a7", "cross-open", "dot"),
