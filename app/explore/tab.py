@@ -52,6 +52,7 @@ def explore_tab(studio: Studio, counter: gr.State) -> ExploreTab:
         run = gr.Button("Run", variant="primary", elem_id="run", scale=1, min_width=110)
         stop = gr.Button("Stop", elem_id="stop", scale=0, min_width=80)
         retention = retention_slider("retention", first.percent)
+        auto = gr.Button("Auto length", elem_id="auto", scale=0, min_width=120)
         correct_this = gr.Button("Correct this by hand", elem_id="correct-this", scale=1, min_width=150)
     with gr.Accordion("Settings", open=False, elem_id="settings"):
         settings = sampling_boxes()
@@ -87,6 +88,7 @@ def explore_tab(studio: Studio, counter: gr.State) -> ExploreTab:
     model: dict[str, Any] = {"concurrency_id": MODEL_QUEUE}
     runs = [
         form.on(run.click, events.run, shows, **model),
+        form.on(auto.click, events.find_length, [*shows, "retention"], **model),
         form.on(canvas.resample, events.resample, shows, trigger_mode="always_last", **model),
         form.on(canvas.fix, events.fix, [*shows, "by_hand"], **model),
         form.on(canvas.role, events.name_part, [*shows, "by_hand"], **model),
