@@ -264,10 +264,10 @@ class ExploreEvents:
     def open_file(self, request: FileRequest) -> Iterator[ExplorePage]:
         """A file was chosen: its text is the prompt."""
         if request.file:
-            text = read_file(request.file)
-            yield ExplorePage(text=text)
-            opened = request.model_copy(update={"text": text})
-            yield from self._explore(ExploreQuery.of(opened, opened.said), request.counter, quiet=False)
+            opened = request.model_copy(update={"text": read_file(request.file)})
+            asked = ExploreQuery.of(opened, opened.said)  # what cannot be shortened does not replace what is there
+            yield ExplorePage(text=opened.text)
+            yield from self._explore(asked, request.counter, quiet=False)
 
     @reads(RecallRequest, refused=_on_canvas)
     def recall(self, request: RecallRequest) -> Iterator[ExplorePage]:

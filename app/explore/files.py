@@ -10,7 +10,6 @@ from model.bounded import BoundedError, Bounds, bounded_lines
 from model.errors import InputError
 from model.prompt.limits import MAX_CHARACTERS
 
-FILE_KINDS = (".txt", ".md", ".json", ".jsonl", ".pdf")  # that the page's dialogue offers; any text will do
 TEXT_BYTES = 4 * MAX_CHARACTERS  # no character takes more in UTF-8
 PDF_BYTES = 20 * 2**20
 _PDF_BOUNDS = Bounds(seconds=20, memory=600 * 2**20, line=8 * MAX_CHARACTERS)
