@@ -63,7 +63,7 @@ class Studio:
         self.served = Served(settings, on_gpu(load), lambda: self.store)
         self.finetuning = FineTuning(self.served, lambda: self.store, learn)
         self.syncing = Syncing(lambda: self.store, settings.sync)
-        self.gauge = Gauge(self.served, lambda: self.store, lambda: self._waiting > 0)
+        self.gauge = Gauge(self.served, lambda: self.store, lambda: self.waiting > 0)
         self.counters = Counters(self.subwords, settings.tokenizers)
         self.targets = LoadedTargets(load_target)
         self.local_targets = tuple(dict.fromkeys((*WHEELS, *settings.targets)))  # what every visitor may choose
@@ -116,6 +116,12 @@ class Studio:
             if step is None:
                 return
             yield step
+
+    @property
+    def waiting(self) -> int:
+        """How many visitors' runs wait for the model now."""
+        with self._lock:
+            return self._waiting
 
     @contextmanager
     def _visited(self) -> Iterator[None]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import InstanceOf
 
 from app.components.canvas import LEAST_PERCENT
-from app.components.canvas_lines import all_lengths, end_line, error_line, step_line
+from app.components.canvas_lines import all_lengths, end_line, error_line, step_line, waiting_line
 from app.components.forms import UNCHANGED, Change, Changes, Request, Text, reads, refused_as
 from app.components.payloads import CounterChoice, PinMarks, RoleChoice
 from app.components.sampling import SamplingRequest
@@ -235,7 +235,9 @@ class ExploreEvents:
         """
         run_id = uuid.uuid4().hex
         lines = self.studio.document(run_id, asked.request, counter, quiet=quiet, **asked.about)
-        if not quiet:
+        if others := self.studio.waiting:
+            lines += waiting_line(others)
+        if others or not quiet:
             yield ExplorePage(canvas=lines)
         run = self.studio.start(asked.request)
         for step in self.studio.denoise(run):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -134,3 +136,28 @@ def test_a_file_that_cannot_be_shortened_leaves_the_prompt_alone(tab: ExploreEve
     path.write_text("word " * (MAX_CHARACTERS // 4), encoding="utf-8")
     (page,) = tab.open_file({"text": RULES, "retention": 50, **ASKED, "file": str(path)})
     assert "at most" in json.loads(page.canvas)["error"] and page.text is UNCHANGED
+
+
+class SlowCompressor(ScriptedCompressor):
+    """It answers once it may."""
+
+    may = threading.Event()
+
+    def predictor(self, *given: Any, **more: Any) -> Any:
+        assert self.may.wait(60)
+        return super().predictor(*given, **more)
+
+
+def test_others_who_wait_for_the_model_are_counted() -> None:
+    tab = ExploreEvents(Studio(Settings(), SlowCompressor))  # type: ignore[arg-type]
+    first = threading.Thread(target=run, args=(tab, RULES, 50))
+    first.start()
+    while not tab.studio.waiting:
+        time.sleep(0.01)
+    pages = tab.run({"text": RULES, "retention": 50, **ASKED})
+    assert json.loads(next(pages).canvas.splitlines()[-1]) == {"waiting": 1}
+    SlowCompressor.may.set()
+    *_, last = pages
+    first.join()
+    assert last.last_run and tab.studio.waiting == 0
+    assert "waiting" not in next(tab.run({"text": RULES, "retention": 50, **ASKED})).canvas
