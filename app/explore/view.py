@@ -67,9 +67,7 @@ def retention_per_shot(prompt: Prompt, trace: Trace) -> go.Figure:
     figure.add_bar(x=names, y=shares, name="kept", marker_color=KEPT_COLOUR, hovertemplate=hover)
     marker = {"symbol": "line-ew", "size": 22, "line": {"width": 3, "color": DROPPED_COLOUR}}
     hover = "own score %{y:.0%}<extra></extra>"
-    figure.add_scatter(
-        x=names, y=scores, name="the model's own score", mode="markers", marker=marker, hovertemplate=hover
-    )
+    figure.add_scatter(x=names, y=scores, name="own score", mode="markers", marker=marker, hovertemplate=hover)
     figure.update_yaxes(tickformat=".0%", range=[0, 1.02])
     return low_chart(figure, "What each part keeps")
 
