@@ -35,7 +35,7 @@ def _decoded(data: bytes, name: str) -> str:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
     elif b"\0" in data:
-        raise InputError(f"{name} is no text: give a .txt, .md, .json, .jsonl or .pdf file.")
+        raise InputError(f"{name} is no text: give a text, JSON or PDF file.")
     else:
         encoding = "utf-8-sig"
     try:
