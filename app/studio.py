@@ -32,7 +32,10 @@ from model.pretrained import WHEELS
 from model.prompt import Prompt
 
 _REMEMBERED = 64  # finished runs, for charts
-_WARM_UP = "Q: 1 + 1?\nA: 2\n\nQ: 2 + 2?\nA:"
+_WARM_UP = (  # read by the token denoiser, and by the encoder and the question reader
+    "Q: 1 + 1?\nA: 2\n\nQ: 2 + 2?\nA:",
+    "Answer from the notes.\n\nNotes: The office opens at 9. It rained.\n\nQuestion: When does it open?",
+)
 
 
 def _load_target(name: str) -> Target:
@@ -80,9 +83,10 @@ class Studio:
         return self.served.compressor
 
     def warm_up(self) -> None:
-        """Load the model and run it once, so that the first visitor does not wait. Never raises InputError."""
+        """Load all that the model is made of and run it, so that the first visitor does not wait. Never raises InputError."""
         try:
-            self.served.run(self.compressor.compress, _WARM_UP, steps=2)
+            for text in _WARM_UP:
+                self.served.run(self.compressor.compress, text, steps=2)
         except InputError:
             pass  # the visitor who presses Run sees the message
 

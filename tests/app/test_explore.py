@@ -161,3 +161,9 @@ def test_others_who_wait_for_the_model_are_counted() -> None:
     first.join()
     assert last.last_run and tab.studio.waiting == 0
     assert "waiting" not in next(tab.run({"text": RULES, "retention": 50, **ASKED})).canvas
+
+
+def test_what_a_first_run_needs_is_loaded_beforehand() -> None:
+    studio = Studio(Settings())
+    studio.warm_up()
+    assert {"encoder", "reader"} <= vars(studio.compressor).keys()
