@@ -83,7 +83,7 @@ class Studio:
         return self.served.compressor
 
     def warm_up(self) -> None:
-        """Load all that the model is made of and run it, so that the first visitor does not wait. Never raises InputError."""
+        """Load all of the model and run it, so that the first visitor does not wait. Never raises InputError."""
         try:
             for text in _WARM_UP:
                 self.served.run(self.compressor.compress, text, steps=2)
