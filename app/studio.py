@@ -32,7 +32,10 @@ from model.pretrained import WHEELS
 from model.prompt import Prompt
 
 _REMEMBERED = 64  # finished runs, for charts
-_WARM_UP = "Q: 1 + 1?\nA: 2\n\nQ: 2 + 2?\nA:"
+_WARM_UP = (  # read by the token denoiser, and by the encoder and the question reader
+    "Q: 1 + 1?\nA: 2\n\nQ: 2 + 2?\nA:",
+    "Answer from the notes.\n\nNotes: The office opens at 9. It rained.\n\nQuestion: When does it open?",
+)
 
 
 def _load_target(name: str) -> Target:
@@ -63,7 +66,7 @@ class Studio:
         self.served = Served(settings, on_gpu(load), lambda: self.store)
         self.finetuning = FineTuning(self.served, lambda: self.store, learn)
         self.syncing = Syncing(lambda: self.store, settings.sync)
-        self.gauge = Gauge(self.served, lambda: self.store, lambda: self._waiting > 0)
+        self.gauge = Gauge(self.served, lambda: self.store, lambda: self.waiting > 0)
         self.counters = Counters(self.subwords, settings.tokenizers)
         self.targets = LoadedTargets(load_target)
         self.local_targets = tuple(dict.fromkeys((*WHEELS, *settings.targets)))  # what every visitor may choose
@@ -80,9 +83,10 @@ class Studio:
         return self.served.compressor
 
     def warm_up(self) -> None:
-        """Load the model and run it once, so that the first visitor does not wait. Never raises InputError."""
+        """Load all of the model and run it, so that the first visitor does not wait. Never raises InputError."""
         try:
-            self.served.run(self.compressor.compress, _WARM_UP, steps=2)
+            for text in _WARM_UP:
+                self.served.run(self.compressor.compress, text, steps=2)
         except InputError:
             pass  # the visitor who presses Run sees the message
 
@@ -116,6 +120,12 @@ class Studio:
             if step is None:
                 return
             yield step
+
+    @property
+    def waiting(self) -> int:
+        """How many visitors' runs wait for the model now."""
+        with self._lock:
+            return self._waiting
 
     @contextmanager
     def _visited(self) -> Iterator[None]:

@@ -1,7 +1,8 @@
 """How fast the token canvas is in a real browser: `python -m benchmarks.canvas`, from the root of the repository.
 
-4,000 tokens, 32 steps, headless Chromium, a scripted model (the page is measured, not the model). Needs chromium and
-playwright. Prints one line for each figure and exits with 1 when one misses its limit.
+4,000 tokens, 32 steps, headless Chromium, a scripted model (the page is measured, not the model); then 30,000 tokens,
+from Run to the frame that shows them, and scrolled. Needs chromium and playwright. Prints one line for each figure and
+exits with 1 when one misses its limit.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import math
 import statistics
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from annotations.store import open_store
@@ -19,8 +21,10 @@ from benchmarks.visitor import verdict, visit
 from model.prompt import parse
 from tests.support.scripted import ScriptedCompressor
 
-TOKENS = 4_000
+TOKENS, MANY = 4_000, 30_000
+OPENED = 3  # times that many tokens are opened
 
+DONE = '#explore-canvas .dm[data-state="done"]:not([data-running])'
 # Each returns milliseconds; a frame is painted once the task after the next animation frame runs.
 PAINTED = "const painted = () => new Promise(r => requestAnimationFrame(() => setTimeout(r, 0)));"
 CLICKS = (
@@ -57,6 +61,30 @@ DRAGS = (
     return times;
   }"""
 )
+OPENS = (
+    "async () => {"
+    + PAINTED
+    + """
+    const start = performance.now();
+    document.querySelector('#run').click();
+    const first = document.querySelector('#explore-canvas .dm-scroll').firstChild;
+    while (document.querySelector('#explore-canvas .dm-scroll').firstChild === first) await painted();
+    await painted();
+    return performance.now() - start;
+  }"""
+)
+SCROLLS = """async () => {
+    const box = document.querySelector('#explore-canvas .dm-scroll');
+    const frames = [];
+    let last = await new Promise(requestAnimationFrame);
+    for (let i = 0; i <= 100; i++) {
+      box.scrollTop = (i / 100) * box.scrollHeight;
+      const now = await new Promise(requestAnimationFrame);
+      frames.push(now - last);
+      last = now;
+    }
+    return frames;
+  }"""
 FRAMES = """async () => {
     const dm = document.querySelector('#explore-canvas .dm');
     dm.querySelector('[data-act=play]').click();
@@ -71,44 +99,53 @@ FRAMES = """async () => {
   }"""
 
 
+Row = tuple[str, float, float, str]  # what was measured: name, value, limit, unit
+
+
 def main() -> int:
     studio = Studio(Settings(), load=ScriptedCompressor, open_store=lambda: open_store("sqlite://"))  # type: ignore
     with visit(studio) as page:
-        return report(page, long_prompt())
+        return verdict([*edited(page), *opened(page)])
 
 
-def report(page: Any, text: str) -> int:
-    """Measure and print; 1 when a limit is missed."""
+def edited(page: Any) -> Iterator[Row]:
+    """TOKENS tokens: played, slid, and corrected."""
     page.click("#settings button")
     page.get_by_label("Steps", exact=False).first.fill("32")
-    page.fill("#prompt textarea", text)
+    page.fill("#prompt textarea", long_prompt(TOKENS))
     page.click("#run")
-    page.wait_for_selector('#explore-canvas .dm[data-state="done"]')
-    count = page.locator("#explore-canvas .dm-scroll .t").count()
-    frames = page.evaluate(FRAMES)
+    page.wait_for_selector(DONE)
+    print(f"{TOKENS:,} tokens, {page.locator('#explore-canvas .dm-scrub').get_attribute('max')} steps")
+    yield "playing 32 steps, longest frame", max(page.evaluate(FRAMES)), 50.0, "ms"
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
-    drags = page.evaluate(DRAGS)
-    asked = len(requests)
+    yield "slider drag to painted, median", statistics.median(page.evaluate(DRAGS)), 50.0, "ms"
+    yield "requests while the slider was dragged", float(len(requests)), 0.0, ""
     page.click("#correct-this")
     page.wait_for_selector('#correct-canvas .dm[data-state="done"]')
-    clicks = page.evaluate(CLICKS)
-    rows = [
-        ("click to painted, median", statistics.median(clicks), 50.0, "ms"),
-        ("playing 32 steps, longest frame", max(frames), 100.0, "ms"),
-        ("slider drag to painted, median", statistics.median(drags), 50.0, "ms"),
-        ("requests while the slider was dragged", float(asked), 0.0, ""),
-    ]
-    steps = page.locator("#explore-canvas .dm-scrub").get_attribute("max")
-    print(f"{count} tokens, {steps} steps, {len(frames)} frames")
-    return verdict(rows)
+    yield "click to painted, median", statistics.median(page.evaluate(CLICKS)), 50.0, "ms"
 
 
-def long_prompt() -> str:
-    """The examples over and over, cut to TOKENS tokens."""
+def opened(page: Any) -> Iterator[Row]:
+    """MANY tokens: opened, and scrolled."""
+    page.reload()
+    page.wait_for_selector("#run")
+    text, times = long_prompt(MANY), []
+    for i in range(OPENED):
+        page.fill("#prompt textarea", f"Number {i}.\n\n{text}")
+        times.append(page.evaluate(OPENS))
+        page.wait_for_selector(DONE)
+    yield f"{MANY:,} tokens, Run to painted, median", statistics.median(times), 2000.0, "ms"
+    frames = page.evaluate(SCROLLS)
+    yield f"{MANY:,} tokens, scrolled, median frame", statistics.median(frames), 50.0, "ms"
+    yield f"{MANY:,} tokens, scrolled, longest frame", max(frames), 250.0, "ms"
+
+
+def long_prompt(tokens: int) -> str:
+    """The examples over and over, cut to so many tokens."""
     text = "\n\n".join(example.text for example in example_prompts().values())
-    prompt = parse("\n\n".join([text] * math.ceil(TOKENS / len(parse(text)))))
-    return prompt.text[: prompt.tokens[TOKENS - 1].end]
+    prompt = parse("\n\n".join([text] * math.ceil(tokens / len(parse(text)))))
+    return prompt.text[: prompt.tokens[tokens - 1].end]
 
 
 if __name__ == "__main__":

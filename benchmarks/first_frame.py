@@ -23,7 +23,7 @@ from model.evaluation.timing.bench import few_shot
 
 TOKENS = 400  # about 300 words
 SLIDER_TOKENS = 512
-FIRST, LAST, SLIDER = 1000.0, 2000.0, 300.0  # limits in ms, the first two for 300 words
+FIRST, LAST, SLIDER = 500.0, 2000.0, 300.0  # limits in ms, the first two for 300 words
 RUN = """async () => {
     const dm = document.querySelector('#explore-canvas .dm');
     const frame = () => new Promise(requestAnimationFrame);

@@ -63,7 +63,9 @@ def main() -> None:
     chromium = shutil.which(os.environ.get("CHROMIUM", "chromium"))
     with tempfile.TemporaryDirectory() as data, sync_playwright() as engine:
         os.environ["DIFFUMASK_DATA"] = data
-        _, url, _ = launch(Studio(Settings()), prevent_thread_lock=True, quiet=True)
+        studio = Studio(Settings())
+        studio.warm_up()  # or the first run's time is that of loading the model
+        _, url, _ = launch(studio, prevent_thread_lock=True, quiet=True)
         browser = engine.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": SIZE[0], "height": SIZE[1]})
         page.set_default_timeout(PATIENCE)

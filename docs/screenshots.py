@@ -38,7 +38,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as data:
         os.environ["DIFFUMASK_DATA"] = data
         os.environ.pop("DIFFUMASK_DATABASE_URL", None)
-        _, url, _ = launch(Studio(Settings()), prevent_thread_lock=True, quiet=True)
+        studio = Studio(Settings())
+        studio.warm_up()  # or the first run's time is that of loading the model
+        _, url, _ = launch(studio, prevent_thread_lock=True, quiet=True)
         with sync_playwright() as engine:
             browser = engine.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
             figures(browser, out)

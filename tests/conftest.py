@@ -7,7 +7,7 @@ import torch
 from hypothesis import settings
 
 from model.llm.causal import Target
-from tests.support.browsing import browser, page, store, url  # noqa: F401  (fixtures)
+from tests.support.browsing import browser, page, phone, store, url  # noqa: F401  (fixtures)
 from tests.support.comparing import comparing, server  # noqa: F401  (fixtures)
 from tests.support.exported import hostile  # noqa: F401  (a fixture)
 from tests.support.hub_stand_in import hub  # noqa: F401  (a fixture)

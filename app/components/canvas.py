@@ -14,6 +14,8 @@ import gradio as gr
 
 from app.web import read_web, script
 
+LEAST_PERCENT = 5  # of the retention slider
+
 
 def token_canvas(
     *,
@@ -62,4 +64,4 @@ def token_canvas(
 def retention_slider(elem_id: str, percent: int = 50) -> gr.Slider:
     """In percent; without Gradio's reset button, which the canvas would not hear of."""
     shown: dict[str, Any] = {"elem_id": elem_id, "scale": 4, "min_width": 260, "buttons": []}
-    return gr.Slider(5, 100, percent, step=1, label="Keep at most (% of tokens)", **shown)
+    return gr.Slider(LEAST_PERCENT, 100, percent, step=1, label="Keep at most (% of tokens)", **shown)

@@ -114,6 +114,11 @@ def masks_line(model: str, human: str, pins: Mapping[int, bool], **more: Any) ->
     return _line({"model": model, "human": human, "pins": pin_marks(pins, len(human)), **more})
 
 
+def waiting_line(others: int) -> str:
+    """So many other visitors are waiting for the model, too."""
+    return _line({"waiting": others})
+
+
 def error_line(message: str) -> str:
     """A refusal, shown above the canvas; what the canvas shows stays."""
     return _line({"error": message, "at": uuid.uuid4().hex})  # the same message twice is still news

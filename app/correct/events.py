@@ -34,6 +34,10 @@ from model.errors import InputError
 from model.record import CorrectionRecord
 
 _CLOSED = "The server was started anew since this prompt was opened: press Open; your draft will be there."
+_ELSEWHERE = (
+    "This prompt is being corrected in another window, whose draft is kept; the edits here are not. Submit them, or "
+    "press Open to go on with the draft."
+)
 _IN_HAND = "This is your next prompt already: submit it, or skip it."
 
 
@@ -65,9 +69,22 @@ class RedenoiseRequest(OpenedRequest):
 
 
 class DraftRequest(OpenedRequest):
-    """Keep what the person has done so far."""
+    """Keep what the person has done so far.
+
+    Attributes:
+        kept: of what this window has open, its id and when its draft was made ("" = there is none). None: not known.
+    """
 
     event: CheckedEdits
+    kept: tuple[str, str] | None
+
+    def may_replace(self, draft: CorrectionRecord | None, opened: Opened) -> bool:
+        """Whether a draft is this window's own."""
+        if draft is None:
+            return True
+        if self.kept is None or self.kept[0] != opened.id:
+            return draft.id == opened.id
+        return draft.created_at == self.kept[1]
 
 
 class SubmitRequest(OpenedRequest, PeopleRequest):
@@ -113,6 +130,7 @@ class CorrectPage(Changes):
     counter: Change[str] = UNCHANGED
     progress: Change[str] = UNCHANGED
     opened: Change[Opened] = UNCHANGED
+    kept: Change[tuple[str, str]] = UNCHANGED
     next_text: Change[str] = UNCHANGED
     current: Change[str] = UNCHANGED
 
@@ -198,7 +216,9 @@ class CorrectEvents:
         opened = opened_again(stored, name)
         document = self.studio.document(uuid.uuid4().hex, opened.without_rules, counter, correction=opened.id)
         canvas = view.stored_edits(document, stored, message)
-        return CorrectPage(canvas=canvas, opened=opened, retention=round(100 * stored.retention))
+        return CorrectPage(
+            canvas=canvas, opened=opened, retention=round(100 * stored.retention), kept=(opened.id, stored.created_at)
+        )
 
     def _propose(self, asked: CompressRequest, opened: Opened | None, name: str, counter: str) -> Iterator[CorrectPage]:
         """The model's mask; opened: what is open already and is denoised again."""
@@ -208,8 +228,19 @@ class CorrectEvents:
         run = self.studio.start(asked)
         lines += "".join(map(step_line, self.studio.denoise(run)))
         lines += end_line(run.trace, run.seconds, run.checkpoint, verdict=verdict_panel(run.result()))
+        if opened:
+            yield CorrectPage(canvas=lines, opened=opened)
+            return
         first = Opened(id, replace(asked, pins={}), run.trace.keep, run.checkpoint, name)
-        yield CorrectPage(canvas=lines, opened=opened or first)
+        yield CorrectPage(canvas=lines, opened=first, kept=(id, self._drafted(name, asked.prompt.text)))
+
+    def _drafted(self, name: str, text: str) -> str:
+        """When the person's draft of a prompt was made, which a new proposal takes the place of; "" = there is none."""
+        try:
+            draft = self.studio.store.draft(name, prompt_sha256(text))
+        except USER_ERRORS:
+            return ""
+        return draft.created_at if draft else ""
 
     def _opened(self, opened: Opened | None, name: str, edits: Edits) -> Opened:
         """What is open; after a restart of the server, from the person's draft of it. InputError if there is none."""
@@ -259,8 +290,11 @@ class CorrectEvents:
         edits = request.event
         opened = self._opened(request.opened, request.name, edits)
         mask, pins = edits.masks(len(opened.model_mask))
-        self.studio.save_draft(opened, mask, pins, request.name, edits.note, edits.seconds)
-        return CorrectPage(canvas=drafted_line("Draft kept."))
+        draft = self.studio.store.draft(request.name, prompt_sha256(opened.request.prompt.text))
+        if not request.may_replace(draft, opened):
+            return CorrectPage(canvas=drafted_line(_ELSEWHERE))
+        saved = self.studio.save_draft(opened, mask, pins, request.name, edits.note, edits.seconds)
+        return CorrectPage(canvas=drafted_line("Draft kept."), kept=(opened.id, saved.correction.created_at))
 
     def _offer(self, name: str) -> str:
         newest = self._newest(name)

@@ -75,12 +75,13 @@ def correct_tab(
         progress=progress,
         people=adding.people,
         opened=gr.State(None),
+        kept=gr.State(None),
         next_text=gr.State(""),
         current=gr.State(""),
     )
 
     def open_after(event: Any) -> Any:
-        return form.on(event, events.open, ["canvas", "opened", "retention"], concurrency_id=MODEL_QUEUE)
+        return form.on(event, events.open, ["canvas", "opened", "retention", "kept"], concurrency_id=MODEL_QUEUE)
 
     open_after(button.click)
     _wire_canvas(form, events)
@@ -92,9 +93,9 @@ def correct_tab(
 
 def _wire_canvas(form: Form, events: CorrectEvents) -> None:
     canvas = form["canvas"]
-    shows = ["canvas", "opened", "retention"]
+    shows = ["canvas", "opened", "retention", "kept"]
     form.on(canvas.redenoise, events.redenoise, shows, concurrency_id=MODEL_QUEUE)
-    form.on(canvas.draft, events.keep_draft, ["canvas"], trigger_mode="always_last")
+    form.on(canvas.draft, events.keep_draft, ["canvas", "kept"], trigger_mode="always_last")
     form.on(canvas.restore, events.restore, [*shows, "text"])
     form.on(canvas.discard, events.discard, ["canvas"])
     form.on(canvas.count, events.count, ["canvas", "counter"])
@@ -108,7 +109,7 @@ def _wire_queue(form: Form, events: CorrectEvents, take: gr.Button, skip: gr.But
         form.on(take.click, events.take, shows),
         form.on(skip.click, events.skip, shows),
     ):
-        opened = ["canvas", "opened", "retention", "text"]
+        opened = ["canvas", "opened", "retention", "kept", "text"]
         form.on(happened.then, events.open_next, opened, concurrency_id=MODEL_QUEUE)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,7 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import InstanceOf
 
-from app.components.canvas_lines import all_lengths, end_line, error_line, step_line
+from app.components.canvas import LEAST_PERCENT
+from app.components.canvas_lines import all_lengths, end_line, error_line, step_line, waiting_line
 from app.components.forms import UNCHANGED, Change, Changes, Request, Text, reads, refused_as
 from app.components.payloads import CounterChoice, PinMarks, RoleChoice
 from app.components.sampling import SamplingRequest
@@ -23,7 +25,7 @@ from app.explore.snippets import snippets
 from app.explore.structure import with_role
 from app.explore.why import why_units
 from app.studio import Studio
-from model.compress import CompressRequest
+from model.compress import AUTO, CompressRequest
 
 _STOPPED = "Stopped. What was decided until then is shown; press Run to start again."
 _NO_SETUP = refused_as("This link or this run holds settings that there are not: set them by hand.")
@@ -129,6 +131,13 @@ class ExploreQuery:
         setup = settings_of(page) | said_of(said, len(pasted.prompt))
         return cls(pasted, said, replace(request, pins=said.pins), setup)
 
+    def percent(self, share: float) -> int:
+        """The least length on the slider that is a share of the tokens; of messages, what is protected counts less."""
+        if self.pasted.chat is None:
+            return max(LEAST_PERCENT, math.ceil(100 * share - 1e-6))
+        talk = self.pasted.chat.talk
+        return next((p for p in range(LEAST_PERCENT, 100) if talk.share(p / 100) >= share - 1e-6), 100)
+
     @property
     def about(self) -> dict[str, Any]:
         """What the browser gets besides the prompt: the setup, and the messages that the prompt was made of."""
@@ -185,6 +194,17 @@ class ExploreEvents:
         yield from self._explore(ExploreQuery.of(request, request.said), request.counter, quiet=False)
 
     @reads(ExploreRequest, refused=_on_canvas)
+    def find_length(self, request: ExploreRequest) -> Iterator[ExplorePage]:
+        """As short as the model is sure of: put the slider there, and run."""
+        asked = ExploreQuery.of(request, request.said)
+        compressor = self.studio.compressor
+        found = self.studio.served.run(compressor.with_length, replace(asked.request, retention=AUTO))
+        percent = asked.percent(found.config.retention)
+        yield ExplorePage(retention=percent)
+        request = request.model_copy(update={"retention": percent})
+        yield from self._explore(ExploreQuery.of(request, request.said), request.counter, quiet=False)
+
+    @reads(ExploreRequest, refused=_on_canvas)
     def resample(self, request: ExploreRequest) -> Iterator[ExplorePage]:
         """The slider was let go: decide again, without playing it."""
         yield from self._explore(ExploreQuery.of(request, request.said), request.counter, quiet=True)
@@ -215,7 +235,9 @@ class ExploreEvents:
         """
         run_id = uuid.uuid4().hex
         lines = self.studio.document(run_id, asked.request, counter, quiet=quiet, **asked.about)
-        if not quiet:
+        if others := self.studio.waiting:
+            lines += waiting_line(others)
+        if others or not quiet:
             yield ExplorePage(canvas=lines)
         run = self.studio.start(asked.request)
         for step in self.studio.denoise(run):
@@ -244,10 +266,10 @@ class ExploreEvents:
     def open_file(self, request: FileRequest) -> Iterator[ExplorePage]:
         """A file was chosen: its text is the prompt."""
         if request.file:
-            text = read_file(request.file)
-            yield ExplorePage(text=text)
-            opened = request.model_copy(update={"text": text})
-            yield from self._explore(ExploreQuery.of(opened, opened.said), request.counter, quiet=False)
+            opened = request.model_copy(update={"text": read_file(request.file)})
+            asked = ExploreQuery.of(opened, opened.said)  # what cannot be shortened does not replace what is there
+            yield ExplorePage(text=opened.text)
+            yield from self._explore(asked, request.counter, quiet=False)
 
     @reads(RecallRequest, refused=_on_canvas)
     def recall(self, request: RecallRequest) -> Iterator[ExplorePage]:

@@ -10,7 +10,6 @@ from model.bounded import BoundedError, Bounds, bounded_lines
 from model.errors import InputError
 from model.prompt.limits import MAX_CHARACTERS
 
-FILE_KINDS = (".txt", ".md", ".json", ".jsonl", ".pdf")  # that the page's dialogue offers; any text will do
 TEXT_BYTES = 4 * MAX_CHARACTERS  # no character takes more in UTF-8
 PDF_BYTES = 20 * 2**20
 _PDF_BOUNDS = Bounds(seconds=20, memory=600 * 2**20, line=8 * MAX_CHARACTERS)
@@ -36,7 +35,7 @@ def _decoded(data: bytes, name: str) -> str:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
     elif b"\0" in data:
-        raise InputError(f"{name} is no text: give a .txt, .md, .json, .jsonl or .pdf file.")
+        raise InputError(f"{name} is no text: give a text, JSON or PDF file.")
     else:
         encoding = "utf-8-sig"
     try:

@@ -131,6 +131,8 @@ def read_chat(text: str, protect: Sequence[str] = PROTECTED) -> Chat | None:
         return Chat(Conversation.of(value, protect))
     if isinstance(value, dict) and _are_messages(value.get("messages")):
         return _of_request(value, protect)
+    if _are_messages([value]) and value["role"] in ("system", "user", "assistant"):
+        raise InputError("This is a single chat message: paste the list that it belongs to, or its text alone.")
     return None
 
 

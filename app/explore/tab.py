@@ -14,7 +14,6 @@ from app.components.sampling import SamplingBoxes, sampling_boxes
 from app.examples import example_prompts
 from app.explore.check_tab import check_fold
 from app.explore.events import ExploreEvents
-from app.explore.files import FILE_KINDS
 from app.explore.setup import SETTINGS
 from app.studio import Studio
 
@@ -36,9 +35,7 @@ def explore_tab(studio: Studio, counter: gr.State) -> ExploreTab:
     events, examples = ExploreEvents(studio), example_prompts()
     with gr.Row(elem_classes="dm-examples"):
         buttons = [gr.Button(title, size="sm", min_width=60) for title in examples]
-        file = gr.UploadButton(
-            "Open a file", size="sm", min_width=60, file_types=list(FILE_KINDS), type="filepath", elem_id="prompt-file"
-        )
+        file = gr.UploadButton("Open a file", size="sm", min_width=60, type="filepath", elem_id="prompt-file")
     first = next(iter(examples.values()))
     text = gr.Textbox(
         first.text,
@@ -46,12 +43,13 @@ def explore_tab(studio: Studio, counter: gr.State) -> ExploreTab:
         lines=3,
         max_lines=5,
         elem_id="prompt",
-        placeholder="Paste a prompt or chat messages (JSON), or drop a file: txt, md, json, jsonl, pdf",
+        placeholder="Paste a prompt or chat messages (JSON), or drop a file: text of any kind, JSON or PDF",
     )
     with gr.Row(equal_height=True, elem_classes="dm-controls"):
         run = gr.Button("Run", variant="primary", elem_id="run", scale=1, min_width=110)
         stop = gr.Button("Stop", elem_id="stop", scale=0, min_width=80)
         retention = retention_slider("retention", first.percent)
+        auto = gr.Button("Auto length", elem_id="auto", scale=0, min_width=120)
         correct_this = gr.Button("Correct this by hand", elem_id="correct-this", scale=1, min_width=150)
     with gr.Accordion("Settings", open=False, elem_id="settings"):
         settings = sampling_boxes()
@@ -87,6 +85,7 @@ def explore_tab(studio: Studio, counter: gr.State) -> ExploreTab:
     model: dict[str, Any] = {"concurrency_id": MODEL_QUEUE}
     runs = [
         form.on(run.click, events.run, shows, **model),
+        form.on(auto.click, events.find_length, [*shows, "retention"], **model),
         form.on(canvas.resample, events.resample, shows, trigger_mode="always_last", **model),
         form.on(canvas.fix, events.fix, [*shows, "by_hand"], **model),
         form.on(canvas.role, events.name_part, [*shows, "by_hand"], **model),

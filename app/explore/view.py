@@ -58,7 +58,7 @@ def decided_per_step(trace: Trace) -> go.Figure:
 
 
 def retention_per_shot(prompt: Prompt, trace: Trace) -> go.Figure:
-    """Bars: share of each shot that was kept, with the model's own score of the shot as a mark."""
+    """Bars: share of each part that was kept, with the model's own score of the part as a mark."""
     names = part_names(prompt)
     shares = [_mean([float(keep) for keep in trace.keep[shot.first : shot.last]]) for shot in prompt.parts]
     scores = [round(p, 4) for p in trace.steps[-1].shots]
@@ -67,7 +67,7 @@ def retention_per_shot(prompt: Prompt, trace: Trace) -> go.Figure:
     figure.add_bar(x=names, y=shares, name="kept", marker_color=KEPT_COLOUR, hovertemplate=hover)
     marker = {"symbol": "line-ew", "size": 22, "line": {"width": 3, "color": DROPPED_COLOUR}}
     hover = "own score %{y:.0%}<extra></extra>"
-    figure.add_scatter(x=names, y=scores, name="shot's own score", mode="markers", marker=marker, hovertemplate=hover)
+    figure.add_scatter(x=names, y=scores, name="own score", mode="markers", marker=marker, hovertemplate=hover)
     figure.update_yaxes(tickformat=".0%", range=[0, 1.02])
     return low_chart(figure, "What each part keeps")
 

@@ -78,8 +78,8 @@ def edit(made: Any, flip: int = 0, **more: Any) -> dict[str, Any]:
     return {**event, "correction": made.id, **more}
 
 
-def keep_draft(tab: CorrectEvents, made: Any, name: str, event: dict[str, Any]) -> str:
-    return str(line(tab.keep_draft({"opened": made, "name": name, "event": event}))["drafted"])
+def keep_draft(tab: CorrectEvents, made: Any, name: str, event: dict[str, Any], kept: Any = None) -> str:
+    return str(line(tab.keep_draft({"opened": made, "name": name, "event": event, "kept": kept}))["drafted"])
 
 
 def submit(tab: CorrectEvents, made: Any, name: str, event: dict[str, Any]) -> CorrectPage:
@@ -104,6 +104,22 @@ def test_a_draft_is_found_again_by_name_and_prompt(tab: CorrectEvents, store: St
     assert (restored.opened.id, restored.retention, restored.text) == (made.id, 50, TEXT)
     assert lines(restored)[1]["human"] == shown[1]["human"]
     assert line(tab.discard({"name": "Ann"}))["offer"] == "" and store.draft("Ann", store_key(TEXT)) is None
+
+
+def test_two_windows_on_one_prompt_do_not_take_each_others_draft(tab: CorrectEvents, store: Store) -> None:
+    first, second = opening(tab, "Ann"), opening(tab, "Ann")
+    event = edit(first.opened, 1)
+    asked = {"opened": first.opened, "name": "Ann", "event": event, "kept": first.kept}
+    kept: Any = tab.keep_draft(asked).kept
+    told = keep_draft(tab, second.opened, "Ann", edit(second.opened, 4), second.kept)
+    assert "another window" in told, "the later one is told"
+    draft = store.draft("Ann", store_key(TEXT))
+    assert draft is not None and draft.human_mask == event["mask"], "and the first one's work is there"
+    assert "kept" in keep_draft(tab, first.opened, "Ann", edit(first.opened, 2), kept), "which goes on"
+    assert line(submit(tab, second.opened, "Ann", edit(second.opened, 4)))["saved"].startswith("Saved")
+    assert line(submit(tab, first.opened, "Ann", edit(first.opened, 2)))["saved"].startswith("Saved")
+    saved = {store.get(entry.id).human_mask for entry in store.find().entries}
+    assert saved == {edit(second.opened, 4)["mask"], edit(first.opened, 2)["mask"]}
 
 
 def store_key(text: str) -> str:

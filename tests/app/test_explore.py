@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.components.counting import OWN
+from app.components.forms import UNCHANGED
 from app.components.sampling import GRANULARITIES, TASK, UNIT, WORDS_ALONE
 from app.examples import example_prompts
 from app.explore.events import ExploreEvents
 from app.settings import Settings
 from app.studio import Studio
+from model.compress import AUTO
+from model.prompt.limits import MAX_CHARACTERS
 from tests.support.scripted import ScriptedCompressor
 
 SETTINGS: dict[str, Any] = {"steps": 8, "threshold": 0, "seed": 0, "rules": [TASK], "granularity": UNIT, "words": ""}
@@ -109,3 +116,54 @@ def test_every_granularity_can_be_chosen(tab: ExploreEvents, granularity: str) -
 def test_a_granularity_that_there_is_not_is_refused(tab: ExploreEvents) -> None:
     (page,) = tab.run({"text": RULES, "retention": 60, **ASKED, "granularity": "letters"})
     assert json.loads(page.canvas)["error"].startswith("Choose")
+
+
+def test_a_length_of_its_own_is_found_and_stands_on_the_slider() -> None:
+    tab = ExploreEvents(Studio(Settings()))
+    text = example_prompts()["Documents + question"].text
+    first, *_, page = tab.find_length({"text": text, "retention": 90, **ASKED})
+    found = tab.studio.run(page.last_run)
+    assert found is not None and found.request.retention == first.retention / 100  # type: ignore[operator]
+    exact = tab.studio.compressor.with_length(replace(found.request, retention=AUTO)).retention
+    assert 0 <= first.retention / 100 - float(exact) < 0.01, "rounded up to a whole per cent"  # type: ignore[operator]
+    messages = json.dumps([{"role": "user", "content": text}, {"role": "user", "content": "What is a berth?"}])
+    first, *_ = tab.find_length({"text": messages, "retention": 90, **ASKED})
+    assert 5 <= first.retention < 100  # type: ignore[operator]
+
+
+def test_a_file_that_cannot_be_shortened_leaves_the_prompt_alone(tab: ExploreEvents, tmp_path: Path) -> None:
+    path = tmp_path / "long.txt"
+    path.write_text("word " * (MAX_CHARACTERS // 4), encoding="utf-8")
+    (page,) = tab.open_file({"text": RULES, "retention": 50, **ASKED, "file": str(path)})
+    assert "at most" in json.loads(page.canvas)["error"] and page.text is UNCHANGED
+
+
+class SlowCompressor(ScriptedCompressor):
+    """It answers once it may."""
+
+    may = threading.Event()
+
+    def predictor(self, *given: Any, **more: Any) -> Any:
+        assert self.may.wait(60)
+        return super().predictor(*given, **more)
+
+
+def test_others_who_wait_for_the_model_are_counted() -> None:
+    tab = ExploreEvents(Studio(Settings(), SlowCompressor))  # type: ignore[arg-type]
+    first = threading.Thread(target=run, args=(tab, RULES, 50))
+    first.start()
+    while not tab.studio.waiting:
+        time.sleep(0.01)
+    pages = tab.run({"text": RULES, "retention": 50, **ASKED})
+    assert json.loads(next(pages).canvas.splitlines()[-1]) == {"waiting": 1}
+    SlowCompressor.may.set()
+    *_, last = pages
+    first.join()
+    assert last.last_run and tab.studio.waiting == 0
+    assert "waiting" not in next(tab.run({"text": RULES, "retention": 50, **ASKED})).canvas
+
+
+def test_what_a_first_run_needs_is_loaded_beforehand() -> None:
+    studio = Studio(Settings())
+    studio.warm_up()
+    assert {"encoder", "reader"} <= vars(studio.compressor).keys()

@@ -85,6 +85,12 @@ def test_a_stretch_becomes_a_part_of_its_own() -> None:
         with_role(prompt, 0, 1, "cook")
 
 
+def test_a_single_message_is_no_conversation_and_other_objects_are_text() -> None:
+    with pytest.raises(InputError, match="a single chat message"):
+        read_chat('{"role": "user", "content": "How many beds?"}')
+    assert read_chat('{"role": "captain", "content": "fish"}') is None
+
+
 # --- files -------------------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from annotations.results import Filter
 from annotations.store import Store, open_store
 from model.prompt import parse
 from model.record import CorrectionRecord
-from tests.support.browsing import needs_chromium, states, token
+from tests.support.browsing import needs_chromium, open_tab, states, token
 from tests.support.saving import record
 
 pytestmark = needs_chromium
@@ -48,15 +48,8 @@ def corrected(store: Store, text: str = PROMPT, flip: tuple[int, ...] = (1, 4), 
     return store.submit(fields).correction
 
 
-def open_tab(page: Any, name: str = "Corrections") -> None:
-    """In narrow windows some tabs are in a menu."""
-    tab = page.get_by_role("tab", name=name, exact=True)
-    page.wait_for_timeout(300)
-    if tab.count() and tab.first.is_visible():
-        tab.first.click()
-    else:
-        page.locator(".overflow-menu > button").click()
-        page.locator(".overflow-dropdown button", has_text=name).click()
+def open_corrections(page: Any) -> None:
+    open_tab(page, "Corrections")
     page.wait_for_selector("#corrections-list .sheet > *")
 
 
@@ -89,7 +82,7 @@ def shown(mask: str) -> str:
 
 def test_an_empty_store_says_what_to_do(page: Any, store: Store) -> None:
     assert store.find().total == 0, "this test must be the first"
-    open_tab(page)
+    open_corrections(page)
     wait_for(page, "#corrections-list", "No corrections yet. Open a prompt in the Correct tab")
     wait_for(page, "#review-canvas", "Choose a correction above")
 
@@ -98,7 +91,7 @@ def test_search_filter_and_pages(page: Any, store: Store) -> None:
     name = f"Pat {uuid.uuid4().hex[:8]}"
     all_of_them = [corrected(store, f"Number {i} of many.", (1,), annotator=name) for i in range(25)]
     store.review(all_of_them[3].id, 1, "rejected", "Rex")
-    open_tab(page)
+    open_corrections(page)
     search(page, name)
     rows = page.locator("#corrections-list tbody tr")
     assert rows.count() == 20 and "1–20 of 25" in page.inner_text("#corrections-list")
@@ -118,7 +111,7 @@ def test_search_filter_and_pages(page: Any, store: Store) -> None:
 def test_the_masks_and_their_difference(page: Any, store: Store) -> None:
     one = corrected(store, note="names stay")
     prompt = parse(PROMPT)
-    open_tab(page)
+    open_corrections(page)
     pick(page, one)
     assert states(page, "review-canvas") == shown(one.human_mask)
     for kind, kept in (("plus", "1"), ("minus", "0")):
@@ -137,7 +130,7 @@ def test_the_masks_and_their_difference(page: Any, store: Store) -> None:
 def test_hostile_texts_are_shown_literally_and_long_words_break(page: Any, store: Store) -> None:
     one = corrected(store, HOSTILE, note=HOSTILE, annotator=HOSTILE[:60], checkpoint=HOSTILE[:60])
     page.set_viewport_size({"width": 390, "height": 844})
-    open_tab(page)
+    open_corrections(page)
     pick(page, one)
     assert page.locator("#review-canvas .dm-scroll .t").all_text_contents() == [t.text for t in parse(HOSTILE).tokens]
     assert HOSTILE in page.inner_text("#review-card") and "${1+1}" in page.inner_text("#corrections-list")
@@ -148,7 +141,7 @@ def test_hostile_texts_are_shown_literally_and_long_words_break(page: Any, store
 
 def test_accept_reject_and_a_verdict_that_came_too_late(page: Any, store: Store) -> None:
     one = corrected(store)
-    open_tab(page)
+    open_corrections(page)
     pick(page, one)
     page.fill("#reviewer input, #reviewer textarea", "Rex")
     page.fill("#remark textarea", "well seen")
@@ -166,14 +159,14 @@ def test_accept_reject_and_a_verdict_that_came_too_late(page: Any, store: Store)
     assert len(store.history(one.id)) == 2
     page.reload()
     page.wait_for_selector("#run")
-    open_tab(page)
+    open_corrections(page)
     pick(page, one)
     page.wait_for_function("() => document.querySelector('#reviewer input, #reviewer textarea')?.value === 'Rex'")
 
 
 def test_open_again_makes_the_next_revision(page: Any, store: Store) -> None:
     one = corrected(store, "Open it again, please, and again.", (2,), note="first")
-    open_tab(page)
+    open_corrections(page)
     pick(page, one)
     page.fill("#reviewer input, #reviewer textarea", "Ann")
     page.click("#open-again")
@@ -192,7 +185,7 @@ def test_open_again_makes_the_next_revision(page: Any, store: Store) -> None:
 def test_export_is_what_the_filter_shows_and_comes_back(page: Any, store: Store, title: str, tmp_path: Path) -> None:
     name = f"=Eve {uuid.uuid4().hex[:8]}"
     made = [corrected(store, text, (1,), annotator=name) for text in (PROMPT, HOSTILE)]
-    open_tab(page)
+    open_corrections(page)
     search(page, name)
     with page.expect_download() as download:
         page.get_by_role("button", name=f"Export {title}").click()
@@ -212,7 +205,7 @@ def test_import_reports_row_by_row(page: Any, store: Store, tmp_path: Path) -> N
     new = json.dumps(record("Fresh from a file.", annotator="Far away"))
     path = tmp_path / "mixed.jsonl"
     path.write_text("\n".join([known.to_line(), new, '{"id": 5}', "<img src=x>"]), encoding="utf-8")
-    open_tab(page)
+    open_corrections(page)
     page.get_by_text("Import corrections").click()
     page.set_input_files("#import-file input[type=file]", path)
     wait_for(page, "#import-report", "1 new, 1 known already, 2 refused.")
@@ -232,7 +225,7 @@ def test_agreement(page: Any, store: Store) -> None:
     for name, flip in (("Ann", (1,)), ("Bob", (1,)), ("Cem", (1, 2))):
         corrected(store, text, flip, annotator=name)
     (expected,) = [one for one in store.agreement().prompts if one.start == text]
-    open_tab(page)
+    open_corrections(page)
     page.get_by_text("Agreement between annotators").click()
     row = page.locator("#agreement-sheet tbody tr", has_text=text)
     assert "Ann, Bob, Cem" in row.inner_text() and f"{expected.alpha:.2f}" in row.inner_text()

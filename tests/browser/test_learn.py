@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,11 @@ import pytest
 from annotations.store import Store
 from app.background.finetuning import HELD_OUT, Lesson
 from app.opened import Opened
-from app.settings import Settings
 from app.studio import Studio
 from app.ui import launch
 from model.compress import Compressor, CompressRequest
-from model.denoiser.checkpoint import save_checkpoint
-from model.training.finetune import FinetuneConfig, FineTuned, finetune
-from model.training.fit import FitConfig
 from tests.support.browsing import correct, explore, needs_chromium, states, token, wait_for_text
-from tests.support.tiny import tiny_checkpoint
+from tests.support.learning import learning_studio
 
 pytestmark = needs_chromium
 
@@ -33,19 +29,6 @@ PROMPT = (
 go_on = threading.Event()  # cleared: the job waits at its first step
 
 
-def learn(
-    file: Path, out: Path, parent: Path | None, lesson: Lesson, progress: Callable[[int, int, float], None], tiny: Path
-) -> FineTuned:
-    """As in earnest, but from the tiny model, and so fast that ten epochs show."""
-
-    def wait(step: int, total: int, loss: float) -> None:
-        assert go_on.wait(120)
-        progress(step, total, loss)
-
-    fit = FitConfig(epochs=10, patience=10, rate=1e-2)
-    return finetune(FinetuneConfig(file, out, parent or tiny, lesson.held_out, lesson.seed, fit=fit), wait)
-
-
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("data")
@@ -54,14 +37,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def studio(store: Store, data: Path) -> Studio:
     """A studio that ships a tiny random model, and four corrections that drop all and keep all."""
-    tiny, made = data / "tiny", tiny_checkpoint()
-    save_checkpoint(tiny, made.denoiser, made.collator.tokenizer, {})
-    studio = Studio(
-        Settings(data=data),
-        lambda folder=None: Compressor.load(folder or tiny, "cpu"),
-        lambda: store,
-        lambda *given: learn(*given, tiny),
-    )
+    studio = learning_studio(store, data, go_on)
     for i in range(4):
         ask = CompressRequest(f"{PROMPT} {i}", 0.5, 8)
         run = studio.start(ask)

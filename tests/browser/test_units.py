@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
-from tests.support.browsing import PATIENCE, correct, explore, needs_chromium, pins, states, token, wait_for_text
+from tests.support.browsing import correct, explore, needs_chromium, pins, states, token, wait_for_text
 
 pytestmark = needs_chromium
 
 PROMPT = "Answer from the notes.\n\nNotes: Harbourmasters considered furniture. Never pay in cash.\n\nQuestion: How?"
-
-
-@pytest.fixture
-def phone(browser: Any, url: str) -> Iterator[Any]:
-    """A visitor with a phone."""
-    context = browser.new_context(viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True)
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE)
-    page.goto(url)
-    page.wait_for_selector("#run")
-    yield page
-    context.close()
 
 
 def test_a_click_says_why_and_what_can_be_done(page: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -58,11 +59,14 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
-@pytest.fixture
-def page(browser: Any, url: str) -> Iterator[Any]:
-    """A fresh visitor; any error in the page's scripts fails the test."""
+@contextmanager
+def new_page(browser: Any, url: str, **options: Any) -> Iterator[Any]:
+    """The studio as a fresh visitor has it; options: of playwright's context, such as viewport and has_touch.
+
+    Any error in the page's scripts fails the test.
+    """
     errors: list[str] = []
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context = browser.new_context(**options)
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -71,6 +75,32 @@ def page(browser: Any, url: str) -> Iterator[Any]:
     yield page
     context.close()
     assert not errors
+
+
+@pytest.fixture
+def page(browser: Any, url: str) -> Iterator[Any]:
+    """A fresh visitor at a desk."""
+    with new_page(browser, url, viewport={"width": 1280, "height": 900}) as page:
+        yield page
+
+
+@pytest.fixture
+def phone(browser: Any, url: str) -> Iterator[Any]:
+    """A fresh visitor with a phone."""
+    size = {"width": 390, "height": 800}
+    with new_page(browser, url, viewport=size, has_touch=True, is_mobile=True) as page:
+        yield page
+
+
+def open_tab(page: Any, name: str) -> None:
+    """In narrow windows some tabs are in a menu."""
+    tab = page.get_by_role("tab", name=name, exact=True)
+    page.wait_for_timeout(300)
+    if tab.count() and tab.first.is_visible():
+        tab.first.click()
+    else:
+        page.locator(".overflow-menu > button").click()
+        page.locator(".overflow-dropdown button", has_text=name).click()
 
 
 def explore(page: Any, text: str) -> None:

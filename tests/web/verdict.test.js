@@ -54,6 +54,12 @@ test('a verdict is text, whatever it looks like, and its buttons ask for what th
   expect(marks).toEqual(['..KK'.padEnd(n, '.'), '..KK..K'.padEnd(n, '.')]);
 });
 
+test('the length that all rules need is said where it is more than was asked', () => {
+  const said = (clean) => opened('view', { ...VERDICT, clean }).find('.dm-clean').textContent;
+  expect(said(100)).toBe('Keep the task and all rules (needs 100 %)');
+  expect(said(1)).toBe('Keep the task and all rules');
+});
+
 test('another text greys what is shown, the same text brings it back, a setting greys it until the next run', () => {
   const page = opened('view', VERDICT);
   const [box, setting] = [['prompt', 'textarea'], ['settings', 'input']].map(([id, tag]) => {

@@ -77,7 +77,9 @@ export class Chips {
   #buildRole({ name, role, first, last }, at) {
     if (!this.#roles.length) return [];
     const whole = makeButton('dm-whole', 'Never touch');
-    whole.dataset.fix = `${first}-${last}`;
+    let end = last; // without the empty lines behind it, which would stay even where the next shot goes
+    while (end > first + 1 && isBreak(this.#doc, end - 1)) end--;
+    whole.dataset.fix = `${first}-${end}`;
     whole.dataset.mark = 'K';
     whole.title = `Keep all of ${name}, whatever is asked`;
     if (this.#doc.chat) return [whole];

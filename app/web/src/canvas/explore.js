@@ -1,5 +1,5 @@
 // Explore: plays the steps, scrubs through them, and previews other retentions from the last step.
-import { number } from '../shared/format.js';
+import { counted, number } from '../shared/format.js';
 import { maskAt } from './budget.js';
 import { shade } from './chips.js';
 import { hint } from './hint.js';
@@ -71,6 +71,12 @@ export class Explore {
     if (!quiet) chips.showScores(null);
     find('.dm-scrub').max = doc.steps;
     this.player.start(run, quiet);
+  }
+
+  /** Others' runs wait for the model, too. */
+  onWaiting(others) {
+    const runs = `${counted(others, 'other run')} ${others === 1 ? 'is' : 'are'}`;
+    this.canvas.say('.dm-what', `${runs} waiting for the model, too: this one takes its turn.`);
   }
 
   onStep() {

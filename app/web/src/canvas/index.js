@@ -21,8 +21,8 @@ const MODES = { view: Explore, edit: Correct, review: Review };
  * app/components/canvas.py.
  *
  * A mode is an object with `acts` (buttons by their data-act), `role` and `label` of the scroller, onDocument(isSame)
- * and, as far as the mode needs them, onStep, onEnd, onMasks, onRefused, onSaved, onDrafted, onOffer, onShot,
- * onPlace, onKey, hint and redraw.
+ * and, as far as the mode needs them, onStep, onEnd, onMasks, onRefused, onSaved, onDrafted, onOffer, onWaiting,
+ * onShot, onPlace, onKey, hint and redraw.
  */
 export default function createCanvas({ element, props, trigger, watch, settings }) {
   const find = finder(element);

@@ -6,6 +6,7 @@ import { Run } from './run.js';
 /** Take in a parsed line: bring the canvas up to date, then tell its mode. */
 export function take(canvas, mode, line) {
   if ('error' in line) takeError(canvas, mode, line.error);
+  else if ('waiting' in line) mode.onWaiting?.(line.waiting);
   else if ('saved' in line) mode.onSaved?.(line.saved);
   else if ('drafted' in line) mode.onDrafted?.(line.drafted);
   else if ('offer' in line) mode.onOffer?.(line.offer);

@@ -15,8 +15,11 @@ export function showVerdict(canvas, { level, headline, lines, rules, clean }) {
   find('.dm-verdict-lines').replaceChildren(...lines.map(buildLine));
   find('.dm-clean').hidden = !rules.length;
   find('.dm-clean').dataset.fix = rules.map((span) => span.join('-')).join(' ');
-  say('.dm-clean', `Keep the task and all rules (needs ${clean} %)`);
+  const needs = clean > askedPercent(canvas.doc) ? ` (needs ${clean} %)` : '';
+  say('.dm-clean', `Keep the task and all rules${needs}`);
 }
+
+const askedPercent = (doc) => doc.setup?.retention ?? Math.round(100 * doc.retention);
 
 /** What was asked and what is kept, in prompt tokens and in those of the chosen tokenizer. */
 export function showLengths({ doc, run, say }) {
@@ -26,7 +29,7 @@ export function showLengths({ doc, run, say }) {
     before += count;
     after += run.keep[i] * count;
   });
-  const asked = `asked ${doc.setup?.retention ?? Math.round(100 * doc.retention)} %, kept ${percent(run.end.kept, n)}`;
+  const asked = `asked ${askedPercent(doc)} %, kept ${percent(run.end.kept, n)}`;
   const own = `${number(run.end.kept)} of ${number(n)} prompt tokens`;
   say('.dm-length', `${asked}: ${own}; ${number(after)} of ${number(before)} as counted by ${doc.counter}`);
 }
