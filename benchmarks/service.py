@@ -34,7 +34,8 @@ from model.service.proxy.upstream import HandedBack, Upstream
 ROOT = Path(__file__).parents[1]
 SERVICE, SERVER, PLAIN, PROXY = range(8801, 8805)  # ports
 TOKENS = 1000
-WORDS = ROOT.joinpath("docs", "how-it-works.md").read_text(encoding="utf-8").split()
+PROSE = ("documents.txt", "meeting.txt", "news.txt")  # of the example prompts
+WORDS = " ".join(ROOT.joinpath("examples", name).read_text(encoding="utf-8") for name in PROSE).split()
 
 
 def main() -> None:

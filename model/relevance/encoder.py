@@ -6,6 +6,7 @@ import json
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,12 +20,14 @@ from transformers.utils import cached_file
 
 from ..devices import fastest_dtype, pick_device
 from ..errors import InputError
-from ..layers import KNOWN_ENCODERS, WholeEncoder
+from ..layers import KNOWN_ENCODERS
 from .cache import TensorCache
+from .packed import PackedEncoder
 from .storage import SHIPPED, is_stored, load_stored
 
 WINDOW = 512  # subwords read at once, where the encoder has positions for as many
-BATCH = 4096  # subwords in one pass, padding included
+BATCH = 512  # subwords in one pass on a CPU: what it computes then stays in its caches
+ACCELERATED = 16384  # elsewhere
 CACHE = 32 * 2**20  # bytes of embeddings that are remembered
 Kind = Literal["query", "passage"]
 Pooling = Literal["mean", "cls"]
@@ -159,6 +162,7 @@ class SentenceEncoder:
         """A question's first subwords, as it is read before a text."""
         return self._ids(self._prefix("query") + asked)[:most]
 
+    @torch.inference_mode()
     def _read(self, texts: Sequence[_Text]) -> list[Tensor]:
         """For each text [1 + spans, width]: the text's own embedding first."""
         encoded = self._tokenizer.encode_batch([text.text for text in texts], add_special_tokens=False)
@@ -169,9 +173,9 @@ class SentenceEncoder:
             for i, text in enumerate(texts)
             for window in self._windows(i, self._before(text), encoded[i].ids, [start for start, _ in places[i]])
         ]
-        for batch in _batches(windows):
-            for window, states in zip(batch, self._states([window.ids for window in batch]), strict=True):
-                _add(sums[window.text], states, window, places[window.text], self._pooling)
+        for batch in _batches(windows, BATCH if self._device.type == "cpu" else ACCELERATED):
+            for window, states in zip(batch, self._states_of([window.ids for window in batch]), strict=True):
+                _add(sums[window.text], states.float().cpu(), window, places[window.text], self._pooling)
         return [F.normalize(total, dim=-1) for total in sums]
 
     def _windows(self, text: int, before: list[int], ids: list[int], starts: list[int]) -> Iterator[_Window]:
@@ -199,22 +203,24 @@ class SentenceEncoder:
     def _ids(self, text: str) -> list[int]:
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
-    @torch.inference_mode()
-    def _states(self, batch: list[list[int]]) -> Iterator[Tensor]:
-        """The encoder's last states of each window, fp32 [its length, width], on the CPU."""
-        longest = max(map(len, batch))
-        ids = torch.tensor([[*window, *[0] * (longest - len(window))] for window in batch])
-        real = torch.tensor([[i < len(window) for i in range(longest)] for window in batch])
-        states = self._states_of(ids.to(self._device), real.to(self._device)).float().cpu()
-        return (row[: len(window)] for row, window in zip(states, batch, strict=True))
+
+States = Callable[[Sequence[list[int]]], Sequence[Tensor]]  # windows of ids -> last hidden states [its length, width]
 
 
-def _runner(model: Any, dtype: torch.dtype | None) -> Callable[[Tensor, Tensor], Tensor]:
-    """ids, real [windows, width] -> last hidden states; with its layers as they are run here, where they are known."""
+def _runner(model: Any, dtype: torch.dtype | None) -> States:
+    """With its layers as they are run here, where they are known."""
     if model.config.model_type in KNOWN_ENCODERS:
-        return WholeEncoder(model, dtype)
+        return PackedEncoder(model, dtype)
     model.to(dtype or fastest_dtype(model.device))
-    return lambda ids, real: model(input_ids=ids, attention_mask=real.long()).last_hidden_state
+    return partial(_padded, model)
+
+
+def _padded(model: Any, windows: Sequence[list[int]]) -> list[Tensor]:
+    longest = max(map(len, windows))
+    ids = torch.tensor([[*window, *[0] * (longest - len(window))] for window in windows], device=model.device)
+    real = torch.tensor([[i < len(window) for i in range(longest)] for window in windows], device=model.device)
+    states = model(input_ids=ids, attention_mask=real.long()).last_hidden_state
+    return [row[: len(window)] for row, window in zip(states, windows, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -253,14 +259,16 @@ def _subwords_of(encoded: Encoding, spans: Sequence[Span]) -> list[Span]:
     return [(bisect_left(starts, start), bisect_left(starts, end)) for start, end in spans]
 
 
-def _batches(windows: list[_Window]) -> Iterator[list[_Window]]:
-    """Windows of like length together, BATCH subwords at most with padding (or one window)."""
+def _batches(windows: list[_Window], most: int) -> Iterator[list[_Window]]:
+    """Windows of like length together, `most` subwords at most (or one window)."""
     batch: list[_Window] = []
+    size = 0
     for window in sorted(windows, key=lambda window: len(window.ids)):
-        if batch and (len(batch) + 1) * len(window.ids) > BATCH:
+        if batch and size + len(window.ids) > most:
             yield batch
-            batch = []
+            batch, size = [], 0
         batch.append(window)
+        size += len(window.ids)
     if batch:
         yield batch
 

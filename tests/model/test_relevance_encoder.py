@@ -80,7 +80,7 @@ def test_a_long_text_is_read_in_windows_that_begin_at_spans() -> None:
 def test_what_was_read_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = tiny_encoder()
     first = encoder.read(["a cat. a dog."], [[(0, 6), (7, 13)]])
-    monkeypatch.setattr(encoder, "_states", lambda batch: pytest.fail("it was read again"))
+    monkeypatch.setattr(encoder, "_states_of", lambda batch: pytest.fail("it was read again"))
     second = encoder.read(["a cat. a dog."], [[(0, 6), (7, 13)]])
     assert torch.equal(first[0], second[0]) and torch.equal(first[1], second[1])
 
@@ -161,13 +161,13 @@ def test_an_encoder_without_weights_is_one_line(folder: Path) -> None:
 def test_batches_hold_a_bounded_number_of_subwords(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoder_module, "BATCH", 64)
     encoder, seen = tiny_encoder(), list[int]()
-    plain = encoder._states
+    plain = encoder._states_of
 
     def states(batch: list[list[int]]) -> object:
-        seen.append(len(batch) * max(map(len, batch)))
+        seen.append(sum(map(len, batch)))
         return plain(batch)
 
-    monkeypatch.setattr(encoder, "_states", states)
+    monkeypatch.setattr(encoder, "_states_of", states)
     texts = [f"{'word ' * (i % 7)}{i}" for i in range(30)]
     torch.testing.assert_close(encoder.embed(texts), ENCODER.embed(texts), atol=1e-5, rtol=1e-4)
     assert len(seen) > 1 and max(seen) <= 64
