@@ -95,6 +95,7 @@ class Layers(nn.Module):
         hidden: Tensor = self.embeddings(inputs_embeds=embeds[None], position_ids=places[None] + self.first_place)
         hidden = hidden[0].to(self.dtype)
         for layer in self.layers:
+            assert isinstance(layer, _Layer)
             hidden = layer.after(attention(layer.three(hidden)), hidden)
         return hidden.to(embeds.dtype)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -23,6 +24,7 @@ from ..errors import InputError
 from ..layers import KNOWN_ENCODERS
 from .cache import TensorCache
 from .packed import PackedEncoder
+from .passes import SharedPasses, gate_for
 from .storage import SHIPPED, is_stored, load_stored
 
 WINDOW = 512  # subwords read at once, where the encoder has positions for as many
@@ -32,6 +34,7 @@ CACHE = 32 * 2**20  # bytes of embeddings that are remembered
 Kind = Literal["query", "passage"]
 Pooling = Literal["mean", "cls"]
 Span = tuple[int, int]
+Rows = TypeVar("Rows", list[int], Tensor)
 
 
 @dataclass(frozen=True)
@@ -69,14 +72,16 @@ class SentenceEncoder:
         prefixes: Prefixes = NO_PREFIXES,
         pooling: Pooling = "mean",
         dtype: torch.dtype | None = None,
+        gate: threading.Semaphore | None = None,
     ) -> None:
         """model: a bidirectional encoder in eval mode. tokenizer: without truncation and padding.
 
         pooling: mean over the subwords, or the first one's state.
         dtype: to compute in; None = the fastest there.
+        gate: that of another encoder on the same device, so that both together compute no more at once.
         """
         self._words = model.get_input_embeddings()
-        self._states_of = _runner(model, dtype)
+        self._passes = _passes(model, dtype, gate or gate_for(model.device))
         self._device = model.device
         self._tokenizer = tokenizer
         self._prefixes = prefixes
@@ -108,7 +113,8 @@ class SentenceEncoder:
     def with_layers(self, model: BertModel) -> SentenceEncoder:
         """An encoder with this one's vocabulary and the layers of `model`, whose own vocabulary is replaced."""
         model.set_input_embeddings(self._words)
-        return SentenceEncoder(model.to(self._device), self._tokenizer, self._prefixes, self._pooling)
+        placed, gate = model.to(self._device), self._passes.gate
+        return SentenceEncoder(placed, self._tokenizer, self._prefixes, self._pooling, gate=gate)
 
     def remember(self, limit: int) -> None:
         """Keep up to so many bytes of embeddings, beginning with none."""
@@ -119,7 +125,11 @@ class SentenceEncoder:
         return self.read(texts, [()] * len(texts), kind)[0]
 
     def read(
-        self, texts: Sequence[str], spans: Sequence[Sequence[Span]], kind: Kind = "passage", asked: str = ""
+        self,
+        texts: Sequence[str],
+        spans: Sequence[Sequence[Span]],
+        kind: Kind | Sequence[Kind] = "passage",
+        asked: str = "",
     ) -> tuple[Tensor, Tensor]:
         """Each text, and stretches of it as they read in its context.
 
@@ -128,11 +138,14 @@ class SentenceEncoder:
 
         Args:
             spans: for each text, character offsets (start, end), ascending and disjoint.
+            kind: of all texts, or of each.
             asked: a question that is read together with each text, for encoders that have learnt to.
         Returns:
             fp32 [texts, width] and fp32 [spans of all texts, width], of length 1 (0 for a span of spaces), on the CPU.
         """
-        wanted = [_Text(kind, text, tuple(own), asked) for text, own in zip(texts, spans, strict=True)]
+        kinds = [kind] * len(texts) if isinstance(kind, str) else kind
+        each = zip(kinds, texts, spans, strict=True)
+        wanted = [_Text(kind, text, tuple(own), asked) for kind, text, own in each]
         rows = {text: row for text in dict.fromkeys(wanted) if (row := self._cache.get(text)) is not None}
         new = [text for text in dict.fromkeys(wanted) if text not in rows]
         for text, row in zip(new, self._read(new), strict=True):
@@ -147,46 +160,45 @@ class SentenceEncoder:
     def pieces(self, text: str, spans: Sequence[Span], room: int) -> Iterator[tuple[list[int], list[Span], list[int]]]:
         """A text's subwords in windows of at most `room`, with the spans in them: ids, subword spans, which spans."""
         encoded = self._tokenizer.encode(text, add_special_tokens=False)
-        places = _subwords_of(encoded, spans)
         before = [0] * (self._window - len(self._last) - room)
-        for window in self._windows(0, before, encoded.ids, [start for start, _ in places]):
-            inside = [
-                (i, max(start - window.begin, 0), min(end - window.begin, window.size))
-                for i, (start, end) in enumerate(places)
-                if start < window.begin + window.size and end > window.begin
-            ]
-            ids = window.ids[window.before : window.before + window.size]
-            yield ids, [(start, end) for _, start, end in inside], [i for i, _, _ in inside]
+        for window in self._windows(0, before, encoded.ids, _subwords_of(encoded, spans)):
+            yield window.own(window.ids), list(window.spans.values()), list(window.spans)
 
     def question_ids(self, asked: str, most: int) -> list[int]:
         """A question's first subwords, as it is read before a text."""
         return self._ids(self._prefix("query") + asked)[:most]
 
-    @torch.inference_mode()
     def _read(self, texts: Sequence[_Text]) -> list[Tensor]:
         """For each text [1 + spans, width]: the text's own embedding first."""
         encoded = self._tokenizer.encode_batch([text.text for text in texts], add_special_tokens=False)
-        places = [_subwords_of(one, text.spans) for one, text in zip(encoded, texts, strict=True)]
-        sums = [torch.zeros(1 + len(text.spans), self.width) for text in texts]
         windows = [
             window
-            for i, text in enumerate(texts)
-            for window in self._windows(i, self._before(text), encoded[i].ids, [start for start, _ in places[i]])
+            for i, (text, own) in enumerate(zip(texts, encoded, strict=True))
+            for window in self._windows(i, self._before(text), own.ids, _subwords_of(own, text.spans))
         ]
-        for batch in _batches(windows, BATCH if self._device.type == "cpu" else ACCELERATED):
-            for window, states in zip(batch, self._states_of([window.ids for window in batch]), strict=True):
-                _add(sums[window.text], states.float().cpu(), window, places[window.text], self._pooling)
+
+        def summary(i: int, states: Tensor) -> Tensor:
+            return windows[i].sums(states.float().cpu(), self._pooling)
+
+        sums = [torch.zeros(1 + len(text.spans), self.width) for text in texts]
+        for window, found in zip(windows, self._passes.run([window.ids for window in windows], summary), strict=True):
+            sums[window.text][[0, *(1 + i for i in window.spans)]] += found
         return [F.normalize(total, dim=-1) for total in sums]
 
-    def _windows(self, text: int, before: list[int], ids: list[int], starts: list[int]) -> Iterator[_Window]:
+    def _windows(self, text: int, before: list[int], ids: list[int], places: Sequence[Span]) -> Iterator[_Window]:
         """A text's subwords in stretches that fit, which begin where a span does if they can."""
         room = max(1, self._window - len(before) - len(self._last))
         begin = 0
         while begin < len(ids) or begin == 0:
             end = min(begin + room, len(ids))
             if end < len(ids):
-                end = max((start for start in starts if begin < start <= end), default=end)
-            yield _Window(text, begin, [*before, *ids[begin:end], *self._last], len(before), end - begin)
+                end = max((start for start, _ in places if begin < start <= end), default=end)
+            spans = {
+                i: (max(first - begin, 0), min(last, end) - begin)
+                for i, (first, last) in enumerate(places)
+                if first < end and last > begin
+            }
+            yield _Window(text, [*before, *ids[begin:end], *self._last], len(before), end - begin, spans)
             begin = max(end, 1)
 
     def _before(self, text: _Text) -> list[int]:
@@ -204,18 +216,16 @@ class SentenceEncoder:
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
 
-States = Callable[[Sequence[list[int]]], Sequence[Tensor]]  # windows of ids -> last hidden states [its length, width]
-
-
-def _runner(model: Any, dtype: torch.dtype | None) -> States:
+def _passes(model: Any, dtype: torch.dtype | None, gate: threading.Semaphore) -> SharedPasses:
     """With its layers as they are run here, where they are known."""
+    most = BATCH if model.device.type == "cpu" else ACCELERATED
     if model.config.model_type in KNOWN_ENCODERS:
-        return PackedEncoder(model, dtype)
+        return SharedPasses(PackedEncoder(model, dtype), most, False, gate)
     model.to(dtype or fastest_dtype(model.device))
-    return partial(_padded, model)
+    return SharedPasses(partial(_padded, model), most, True, gate)
 
 
-def _padded(model: Any, windows: Sequence[list[int]]) -> list[Tensor]:
+def _padded(model: Any, windows: Sequence[Sequence[int]]) -> list[Tensor]:
     longest = max(map(len, windows))
     ids = torch.tensor([[*window, *[0] * (longest - len(window))] for window in windows], device=model.device)
     real = torch.tensor([[i < len(window) for i in range(longest)] for window in windows], device=model.device)
@@ -225,30 +235,31 @@ def _padded(model: Any, windows: Sequence[list[int]]) -> list[Tensor]:
 
 @dataclass(frozen=True)
 class _Window:
-    """What is read in one row of a pass.
+    """A stretch of a text that is read at once.
 
     Attributes:
         text: its number.
-        begin: first of the text's subwords in it.
         ids: special subwords and prefix, then the text's, then the last special ones.
         before: how many come before the text's.
         size: how many are the text's.
+        spans: of each span in it, by its number, first and end among the text's subwords here.
     """
 
     text: int
-    begin: int
     ids: list[int]
     before: int
     size: int
+    spans: dict[int, Span]
 
+    def own(self, rows: Rows) -> Rows:
+        """Of what there is for each subword, that of the text's."""
+        return rows[self.before : self.before + self.size]
 
-def _add(sums: Tensor, states: Tensor, window: _Window, places: Sequence[Span], pooling: Pooling) -> None:
-    """Add a window's states [length, width] to the sums [1 + spans, width] of its text."""
-    sums[0] += states[0] if pooling == "cls" else states.sum(0)
-    own = states[window.before : window.before + window.size]
-    for i, (start, end) in enumerate(places):
-        if start < window.begin + window.size and end > window.begin:
-            sums[1 + i] += own[max(0, start - window.begin) : end - window.begin].sum(0)
+    def sums(self, states: Tensor, pooling: Pooling) -> Tensor:
+        """States [length, width] -> [1 + spans, width]: of all, and of each span."""
+        own = self.own(states)
+        whole = states[0] if pooling == "cls" else states.sum(0)
+        return torch.stack([whole, *(own[start:end].sum(0) for start, end in self.spans.values())])
 
 
 def _subwords_of(encoded: Encoding, spans: Sequence[Span]) -> list[Span]:
@@ -257,20 +268,6 @@ def _subwords_of(encoded: Encoding, spans: Sequence[Span]) -> list[Span]:
         return []
     starts = [start for start, _ in encoded.offsets]
     return [(bisect_left(starts, start), bisect_left(starts, end)) for start, end in spans]
-
-
-def _batches(windows: list[_Window], most: int) -> Iterator[list[_Window]]:
-    """Windows of like length together, `most` subwords at most (or one window)."""
-    batch: list[_Window] = []
-    size = 0
-    for window in sorted(windows, key=lambda window: len(window.ids)):
-        if batch and size + len(window.ids) > most:
-            yield batch
-            batch, size = [], 0
-        batch.append(window)
-        size += len(window.ids)
-    if batch:
-        yield batch
 
 
 # --- encoders from elsewhere -------------------------------------------------------------------------------

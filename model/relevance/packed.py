@@ -43,7 +43,8 @@ class PackedEncoder(nn.Module):
         places = torch.zeros_like(ids)
         places[: sum(sizes)] = torch.cat([torch.arange(size) for size in sizes])
         last: Tensor = self.layers.packed(self.words(ids.to(device)), places.to(device), partial(_attend, groups))
-        return last[: sum(sizes)].split(sizes)
+        out: tuple[Tensor, ...] = last[: sum(sizes)].split(sizes)
+        return out
 
 
 @dataclass(frozen=True)
