@@ -31,7 +31,7 @@ WINDOW = 512  # subwords read at once, where the encoder has positions for as ma
 BATCH = 512  # subwords in one pass on a CPU: what it computes then stays in its caches
 ACCELERATED = 16384  # elsewhere
 CACHE = 32 * 2**20  # bytes of embeddings that are remembered
-Kind = Literal["query", "passage"]
+ReadAs = Literal["query", "passage"]
 Pooling = Literal["mean", "cls"]
 Span = tuple[int, int]
 Rows = TypeVar("Rows", list[int], Tensor)
@@ -52,7 +52,7 @@ NO_PREFIXES = Prefixes()
 class _Text:
     """A text to read. spans: character offsets of the stretches that are wanted on their own. asked: read before it."""
 
-    kind: Kind
+    kind: ReadAs
     text: str
     spans: tuple[Span, ...]
     asked: str
@@ -120,7 +120,7 @@ class SentenceEncoder:
         """Keep up to so many bytes of embeddings, beginning with none."""
         self._cache = TensorCache(limit)
 
-    def embed(self, texts: Sequence[str], kind: Kind = "passage") -> Tensor:
+    def embed(self, texts: Sequence[str], kind: ReadAs = "passage") -> Tensor:
         """fp32 [texts, width] of length 1, on the CPU. What is longer than a window is read in several."""
         return self.read(texts, [()] * len(texts), kind)[0]
 
@@ -128,7 +128,7 @@ class SentenceEncoder:
         self,
         texts: Sequence[str],
         spans: Sequence[Sequence[Span]],
-        kind: Kind | Sequence[Kind] = "passage",
+        kind: ReadAs | Sequence[ReadAs] = "passage",
         asked: str = "",
     ) -> tuple[Tensor, Tensor]:
         """Each text, and stretches of it as they read in its context.
@@ -209,7 +209,7 @@ class SentenceEncoder:
         question = self.question_ids(text.asked, self._window // 4)
         return [*self._first, *question, *self._last, *own[len(self._first) :]]
 
-    def _prefix(self, kind: Kind) -> str:
+    def _prefix(self, kind: ReadAs) -> str:
         return self._prefixes.query if kind == "query" else self._prefixes.passage
 
     def _ids(self, text: str) -> list[int]:

@@ -7,13 +7,14 @@ its own windows are done, whoever they were computed by.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+
+from ..devices import cores
 
 Window = Sequence[int]  # subword ids
 Encode = Callable[[Sequence[Window]], Sequence[Tensor]]  # windows -> the states of each, [its length, width]
@@ -23,11 +24,6 @@ Summary = Callable[[int, Tensor], Tensor]  # a window's number and states -> wha
 def gate_for(device: torch.device) -> threading.Semaphore:
     """Lets as many passes be computed at once as there are cores; on an accelerator one."""
     return threading.Semaphore(cores() if device.type == "cpu" else 1)
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class SharedPasses:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .encoder import Kind, SentenceEncoder, Span
+from .encoder import ReadAs, SentenceEncoder, Span
 
 SHORT = 300  # characters; a part below that, such as a turn or a row, is read together with its neighbours
 TOGETHER = 1200  # characters of short parts that are read together
@@ -58,18 +58,14 @@ def read_units(
         parts: with their headings. A unit is looked for in its part; it has no context if it is not there.
     """
     windows = list(windows_of(units, part_of, parts))
-    kinds: list[Kind] = ["passage"] * (len(units) + len(windows)) + ["query"] * len(queries)
-    every = [*units, *(window.text for window in windows), *queries]
-    stretches: list[Sequence[Span]] = [
-        *([()] * len(units)),
-        *(window.spans for window in windows),
-        *([()] * len(queries)),
-    ]
-    whole, spans = encoder.read(every, stretches, kinds)
+    passages = [*units, *(window.text for window in windows)]
+    kinds: list[ReadAs] = ["passage" if i < len(passages) else "query" for i in range(len(passages) + len(queries))]
+    spans: list[Sequence[Span]] = [*(() for _ in units), *(window.spans for window in windows), *(() for _ in queries)]
+    whole, inside = encoder.read([*passages, *queries], spans, kinds)
     alone, texts, asked = whole.split([len(units), len(windows), len(queries)])
     located = [unit for window in windows for unit in window.units]
     context, around = alone.clone(), alone.clone()
-    context[located] = spans
+    context[located] = inside
     around[located] = texts[[i for i, window in enumerate(windows) for _ in window.units]]
     part_vectors = _means(context, torch.tensor(list(part_of), dtype=torch.long), len(parts))
     single = [i for i, window in enumerate(windows) if len(window.parts) == 1]

@@ -8,8 +8,8 @@ from typing import Any
 
 import uvicorn
 
+from ..devices import cores
 from ..errors import InputError
-from ..relevance.passes import cores
 from .shortener import Shortener
 
 WARM_UP = "Lund has 120 beds. Ystad has 80 beds.\n\nHow many beds has Lund?"
