@@ -79,10 +79,14 @@ class Layers(nn.Module):
             memory: brings the keys and values of the places that are not computed.
         """
         hidden: Tensor = self.embeddings(inputs_embeds=embeds, position_ids=places + self.first_place).to(self.dtype)
-        for i, layer in enumerate(self.layers):
+        for i, layer in enumerate(self.each()):
             hidden = layer(hidden, real, memory, i)
         last: Tensor = hidden.to(embeds.dtype)
         return last
+
+    def each(self) -> list[_Layer]:
+        """The layers in order."""
+        return [layer for layer in self.layers if isinstance(layer, _Layer)]
 
     def packed(self, embeds: Tensor, places: Tensor, attention: Callable[[Tensor], Tensor]) -> Tensor:
         """Last hidden states [rows, d] of windows that stand one below the other.
@@ -94,8 +98,7 @@ class Layers(nn.Module):
         """
         hidden: Tensor = self.embeddings(inputs_embeds=embeds[None], position_ids=places[None] + self.first_place)
         hidden = hidden[0].to(self.dtype)
-        for layer in self.layers:
-            assert isinstance(layer, _Layer)
+        for layer in self.each():
             hidden = layer.after(attention(layer.three(hidden)), hidden)
         return hidden.to(embeds.dtype)
 

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 from torch.nn import functional as F
-from transformers import AutoModel, AutoTokenizer, BertModel
+from transformers import AutoModel, AutoTokenizer
 from transformers.utils import cached_file
 
 from ..devices import fastest_dtype, pick_device
@@ -110,11 +110,11 @@ class SentenceEncoder:
         own = Prefixes(**stored.meta.get("prefixes", {}))
         return cls(stored.model.to(place), stored.tokenizer, prefixes or own)
 
-    def with_layers(self, model: BertModel) -> SentenceEncoder:
+    def with_layers(self, model: Any, dtype: torch.dtype | None = None) -> SentenceEncoder:
         """An encoder with this one's vocabulary and the layers of `model`, whose own vocabulary is replaced."""
         model.set_input_embeddings(self._words)
         placed, gate = model.to(self._device), self._passes.gate
-        return SentenceEncoder(placed, self._tokenizer, self._prefixes, self._pooling, gate=gate)
+        return SentenceEncoder(placed, self._tokenizer, self._prefixes, self._pooling, dtype, gate)
 
     def remember(self, limit: int) -> None:
         """Keep up to so many bytes of embeddings, beginning with none."""
