@@ -34,7 +34,8 @@ def report(name: str, texts: Sequence[str], compressors: tuple[Compressor, Compr
         for retention in RETENTIONS:
             masks = []
             for i, compressor in enumerate(compressors):
-                for encoder in (compressor.encoder, compressor.reader and compressor.reader.encoder):
+                reader = compressor.reader
+                for encoder in (compressor.encoder, reader.encoder if reader else None):
                     if encoder is not None:
                         encoder.remember(2**26)  # forget what was read before
                 start = time.process_time()
