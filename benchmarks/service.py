@@ -2,6 +2,7 @@
 
 1. Service: messages a second by 16 callers at once and by one caller, and the time to reply at 4 callers, for messages
    that were never sent before, of about 1,000 tokens and of 100. Sent once more, they come from memory.
+   With --growth N, instead: what memory the service has while it answers N short requests.
 2. Proxy: the time that a request takes which it does not shorten, beside a proxy that only hands on and the server
    itself, all asked in turn.
 """
@@ -34,7 +35,7 @@ from model.service.proxy.upstream import HandedBack, Upstream
 
 ROOT = Path(__file__).parents[1]
 SERVICE, SERVER, PLAIN, PROXY = range(8801, 8805)  # ports
-TOKENS = 1000
+TOKENS, SHORT = 1000, 70
 PROSE = ("documents.txt", "meeting.txt", "news.txt")  # of the example prompts
 WORDS = " ".join(ROOT.joinpath("examples", name).read_text(encoding="utf-8") for name in PROSE).split()
 
@@ -45,6 +46,9 @@ def main() -> None:
         uvicorn.run(
             {"answer": answering, "plain": plain}[arguments.server](arguments), port=arguments.port, log_level="error"
         )
+        return
+    if arguments.growth:
+        growth(arguments.growth)
         return
     for tokens in arguments.tokens:
         service(arguments.workers, tokens, arguments.messages)
@@ -93,10 +97,34 @@ def _ask(client: httpx.Client, url: str, bodies: list[Any], callers: int) -> tup
     return time.perf_counter() - began, took
 
 
+def growth(count: int) -> None:
+    """Memory after each tenth of so many requests, none like another, and how much of it is what the service remembers.
+
+    It remembers up to 64 MB of results, 32 MB of embeddings for each of its two readers, and the originals.
+    """
+    with started(["-m", "model", "serve"], SERVICE) as url, httpx.Client(timeout=600) as client:
+        for part in range(10):
+            numbers = range(part * count // 10, (part + 1) * count // 10)
+            _ask(client, url, [_message(number, SHORT) for number in numbers], 16)
+            resident, results, originals = (
+                _metric(url, name) / 2**20
+                for name in ("process_resident_memory_bytes", "diffumask_remembered_bytes", "diffumask_originals_bytes")
+            )
+            print(
+                f"{numbers.stop:6,} requests: {resident:.0f} MB, of them {results + originals:.1f} MB results and "
+                "originals",
+                flush=True,
+            )
+
+
 def _processor_seconds(url: str) -> float:
     """What the service has used so far, on all cores."""
+    return _metric(url, "process_cpu_seconds_total")
+
+
+def _metric(url: str, name: str) -> float:
     lines = httpx.get(f"{url}/metrics").text.splitlines()
-    return float(next(line for line in lines if line.startswith("process_cpu_seconds_total")).split()[1])
+    return float(next(line for line in lines if line.startswith(f"{name} ")).split()[1])
 
 
 def _message(seed: int, tokens: int = TOKENS) -> dict[str, Any]:
@@ -189,6 +217,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=int, metavar="N", help="of the service (default: as it chooses)")
     parser.add_argument("--tokens", type=int, nargs="*", default=[TOKENS, 100], metavar="N", help="of the messages")
     parser.add_argument("--messages", type=int, default=32, metavar="N", help="sent at each number of callers")
+    parser.add_argument("--growth", type=int, metavar="N", help="short requests; say what memory the service has")
     parser.add_argument("--requests", type=int, default=300, metavar="N", help="sent to each proxy")
     parser.add_argument("--no-proxy", action="store_true", help="measure the service alone")
     parser.add_argument("--server", choices=("answer", "plain"), help=argparse.SUPPRESS)
