@@ -102,7 +102,7 @@ def growth(count: int) -> None:
 
     It remembers up to 64 MB of results, 32 MB of embeddings for each of its two readers, and the originals.
     """
-    with started(["-m", "model", "serve"], SERVICE) as url, httpx.Client(timeout=600) as client:
+    with started(["-m", "model", "serve", "--timeout", "600"], SERVICE) as url, httpx.Client(timeout=600) as client:
         for part in range(10):
             numbers = range(part * count // 10, (part + 1) * count // 10)
             _ask(client, url, [_message(number, SHORT) for number in numbers], 16)

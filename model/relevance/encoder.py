@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from ..errors import InputError
 from ..layers import KNOWN_ENCODERS
 from .cache import TensorCache
 from .packed import PackedEncoder
-from .passes import SharedPasses, gate_for
+from .passes import SharedPasses, WindowEncoder
 from .storage import SHIPPED, is_stored, load_stored
 
 WINDOW = 512  # subwords read at once, where the encoder has positions for as many
@@ -72,16 +71,17 @@ class SentenceEncoder:
         prefixes: Prefixes = NO_PREFIXES,
         pooling: Pooling = "mean",
         dtype: torch.dtype | None = None,
-        gate: threading.Semaphore | None = None,
+        passes: SharedPasses | None = None,
     ) -> None:
         """model: a bidirectional encoder in eval mode. tokenizer: without truncation and padding.
 
         pooling: mean over the subwords, or the first one's state.
         dtype: to compute in; None = the fastest there.
-        gate: that of another encoder on the same device, so that both together compute no more at once.
+        passes: those of another encoder on the same device, so that both together compute no more at once.
         """
         self._words = model.get_input_embeddings()
-        self._passes = _passes(model, dtype, gate or gate_for(model.device))
+        self._encoder = _encoder(model, dtype)
+        self._passes = passes or SharedPasses.on(model.device)
         self._device = model.device
         self._tokenizer = tokenizer
         self._prefixes = prefixes
@@ -113,8 +113,8 @@ class SentenceEncoder:
     def with_layers(self, model: Any, dtype: torch.dtype | None = None) -> SentenceEncoder:
         """An encoder with this one's vocabulary and the layers of `model`, whose own vocabulary is replaced."""
         model.set_input_embeddings(self._words)
-        placed, gate = model.to(self._device), self._passes.gate
-        return SentenceEncoder(placed, self._tokenizer, self._prefixes, self._pooling, dtype, gate)
+        placed = model.to(self._device)
+        return SentenceEncoder(placed, self._tokenizer, self._prefixes, self._pooling, dtype, self._passes)
 
     def remember(self, limit: int) -> None:
         """Keep up to so many bytes of embeddings, beginning with none."""
@@ -181,7 +181,8 @@ class SentenceEncoder:
             return windows[i].sums(states.float().cpu(), self._pooling)
 
         sums = [torch.zeros(1 + len(text.spans), self.width) for text in texts]
-        for window, found in zip(windows, self._passes.run([window.ids for window in windows], summary), strict=True):
+        results = self._passes.run(self._encoder, [window.ids for window in windows], summary)
+        for window, found in zip(windows, results, strict=True):
             sums[window.text][[0, *(1 + i for i in window.spans)]] += found
         return [F.normalize(total, dim=-1) for total in sums]
 
@@ -216,13 +217,13 @@ class SentenceEncoder:
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
 
-def _passes(model: Any, dtype: torch.dtype | None, gate: threading.Semaphore) -> SharedPasses:
+def _encoder(model: Any, dtype: torch.dtype | None) -> WindowEncoder:
     """With its layers as they are run here, where they are known."""
     most = BATCH if model.device.type == "cpu" else ACCELERATED
     if model.config.model_type in KNOWN_ENCODERS:
-        return SharedPasses(PackedEncoder(model, dtype), most, False, gate)
+        return WindowEncoder(PackedEncoder(model, dtype), most, False)
     model.to(dtype or fastest_dtype(model.device))
-    return SharedPasses(partial(_padded, model), most, True, gate)
+    return WindowEncoder(partial(_padded, model), most, True)
 
 
 def _padded(model: Any, windows: Sequence[Sequence[int]]) -> list[Tensor]:

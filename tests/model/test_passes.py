@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from model.relevance.passes import SharedPasses
+from model.relevance.passes import SharedPasses, WindowEncoder
 from tests.support.tiny_encoder import tiny_encoder
 
 MOST = 20
@@ -32,60 +33,84 @@ class Encoder:
         return [torch.tensor(list(window)) for window in windows]
 
 
-def asks(passes: SharedPasses, windows: list[list[int]]) -> list[list[int]]:
-    return [found.tolist() for found in passes.run(windows, lambda i, states: states + i)]
+def asks(passes: SharedPasses, encoder: Encoder, windows: list[list[int]]) -> list[list[int]]:
+    found = passes.run(WindowEncoder(encoder, MOST, False), windows, lambda i, states: states + i)
+    return [each.tolist() for each in found]
 
 
 @pytest.mark.parametrize("padded", [False, True])
 @given(calls=CALLS)
 def test_each_thread_gets_its_own_and_no_pass_is_too_large(padded: bool, calls: list[list[int]]) -> None:
-    encoder = Encoder()
-    passes = SharedPasses(encoder, MOST, padded, threading.Semaphore(2))
+    encoder, passes = Encoder(), SharedPasses(2)
+    shared = WindowEncoder(encoder, MOST, padded)
     wanted = [[[100 * n + i + 1] * size for i, size in enumerate(call)] for n, call in enumerate(calls)]
+
+    def ask(windows: list[list[int]]) -> list[list[int]]:
+        return [each.tolist() for each in passes.run(shared, windows, lambda i, states: states + i)]
+
     with ThreadPoolExecutor(3) as threads:
-        found = list(threads.map(lambda windows: asks(passes, windows), wanted))
+        found = list(threads.map(ask, wanted))
     assert found == [[[value + i for value in each] for i, each in enumerate(windows)] for windows in wanted]
     assert sum(map(len, encoder.passes)) == sum(map(len, calls))
     for lengths in encoder.passes:
         assert len(lengths) == 1 or (max(lengths) * len(lengths) if padded else sum(lengths)) <= MOST
 
 
-def together(encoder: Encoder, calls: list[list[list[int]]]) -> list[object]:
-    """What comes of calls that all wait before the first pass."""
-    gate = threading.Semaphore(0)
-    passes = SharedPasses(encoder, MOST, False, gate)
+class Held:
+    """Several threads read at the same time, after a pass that lasts until all of them wait."""
 
-    def ask(windows: list[list[int]]) -> object:
+    def __init__(self, *encoders: Encoder) -> None:
+        self.passes, self.encoders = SharedPasses(1), [WindowEncoder(each, MOST, False) for each in encoders]
+        self.go, self.done = threading.Event(), list[int]()
+
+    def hold(self, windows: Sequence[Sequence[int]]) -> list[Tensor]:
+        self.go.wait(30)
+        return [torch.empty(0)] * len(windows)
+
+    def ask(self, calls: list[tuple[int, list[list[int]]]]) -> list[str]:
+        """What comes of calls, each of an encoder and its windows; `done`: in which order they are answered."""
+        with ThreadPoolExecutor(len(calls) + 1) as threads:
+            threads.submit(self.passes.run, WindowEncoder(self.hold, 1, False), [[1]], lambda i, states: states)
+            asked = []
+            for number in range(len(calls)):
+                while len(self.passes._waiting) < number or (not number and self.passes._free):
+                    time.sleep(0.001)
+                asked.append(threads.submit(self._one, number, *calls[number]))
+            while len(self.passes._waiting) < len(calls):
+                time.sleep(0.001)
+            self.go.set()
+            return [each.result() for each in asked]
+
+    def _one(self, number: int, encoder: int, windows: list[list[int]]) -> str:
         try:
-            return asks(passes, windows)
+            self.passes.run(self.encoders[encoder], windows, lambda i, states: states)
+            self.done.append(number)
+            return ""
         except ValueError as error:
             return str(error)
 
-    with ThreadPoolExecutor(len(calls)) as threads:
-        found = [threads.submit(ask, windows) for windows in calls]
-        while len(passes._waiting) < len(calls):
-            threading.Event().wait(0.001)
-        gate.release()
-        return [each.result() for each in found]
 
-
-def test_those_who_wait_are_read_in_one_pass_and_take_turns() -> None:
+def test_those_who_wait_are_read_in_one_pass() -> None:
     encoder = Encoder()
-    together(encoder, [[[1] * 2] * 3, [[2] * 3] * 2])
+    Held(encoder).ask([(0, [[1] * 2] * 3), (0, [[2] * 3] * 2)])
     assert encoder.passes == [[2, 2, 2, 3, 3]]
-    encoder = Encoder()
-    together(encoder, [[[1] * 10] * 6, [[1] * 4]])
-    assert encoder.passes == [[10, 10], [4, 10], [10, 10], [10]], "the short one waits for one pass of the long one"
+
+
+def test_they_take_turns_whichever_encoder_they_ask() -> None:
+    """Neither a short call nor another encoder's waits for more than one pass of a long one, and is told at once."""
+    encoder, other = Encoder(), Encoder()
+    held = Held(encoder, other)
+    held.ask([(0, [[1] * 10] * 400), (0, [[1] * 4]), (1, [[1] * 5])])
+    assert encoder.passes[:2] == [[10, 10], [4, 10]] and other.passes == [[5]]
+    assert held.done[2] == 0
 
 
 def test_what_fails_is_said_to_all_who_were_in_the_pass_and_the_next_works() -> None:
-    encoder = Encoder()
-    first, second = together(encoder, [[[1, 2]], [[0], [3] * 19]])
-    assert first == second == "an id that nobody knows"
-    passes = SharedPasses(encoder, MOST, False, threading.Semaphore(1))
+    encoder, passes = Encoder(), SharedPasses(1)
+    assert Held(encoder).ask([(0, [[1, 2]]), (0, [[0], [3] * 19])]) == ["an id that nobody knows"] * 2
     with pytest.raises(ValueError, match="nobody knows"):
-        asks(passes, [[0], [1]])
-    assert asks(passes, [[1], [1]]) == [[1], [2]]
+        asks(passes, encoder, [[0], [1]])
+    assert asks(passes, encoder, [[1], [1]]) == [[1], [2]]
 
 
 def test_threads_read_what_each_would_alone() -> None:

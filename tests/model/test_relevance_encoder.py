@@ -13,6 +13,7 @@ from transformers import BertConfig, BertModel, T5Config, T5Model
 from model.errors import InputError
 from model.relevance.cache import TensorCache
 from model.relevance.encoder import Prefixes, SentenceEncoder
+from model.relevance.passes import WindowEncoder
 from tests.support.tiny import tiny_bert, tiny_word_pieces
 from tests.support.tiny_encoder import tiny_encoder
 
@@ -79,7 +80,7 @@ def test_a_long_text_is_read_in_windows_that_begin_at_spans() -> None:
 def test_what_was_read_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = tiny_encoder()
     first = encoder.read(["a cat. a dog."], [[(0, 6), (7, 13)]])
-    monkeypatch.setattr(encoder._passes, "_encode", lambda batch: pytest.fail("it was read again"))
+    monkeypatch.setattr(encoder, "_encoder", WindowEncoder(lambda batch: pytest.fail("it was read again"), 64, False))
     second = encoder.read(["a cat. a dog."], [[(0, 6), (7, 13)]])
     assert torch.equal(first[0], second[0]) and torch.equal(first[1], second[1])
 
