@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.relevance.packed import PackedEncoder
@@ -31,6 +31,7 @@ def test_each_window_reads_as_transformers_reads_it(dtype: torch.dtype, close: f
 
 
 @torch.inference_mode()
+@settings(max_examples=30)
 @given(SIZES, st.sampled_from(list(ENCODERS)))
 def test_what_a_window_reads_does_not_depend_on_those_beside_it(sizes: list[int], dtype: torch.dtype) -> None:
     """To the last bit: a request that is answered together with others gets what it would get alone."""
