@@ -38,7 +38,7 @@ def add_service_flags(parser: argparse.ArgumentParser, port: int, timeout: int, 
     flag = parser.add_argument
     flag("--host", default="127.0.0.1", metavar="NAME", help="address to listen on (default: this machine only)")
     flag("--port", type=int, default=port, metavar="N", help=f"port to listen on, 0: any free one (default {port})")
-    flag("--workers", type=count, metavar="N", help="turns worked on at once (default: 8 for each core)")
+    flag("--workers", type=count, metavar="N", help="turns worked on at once (default: 4 for each core)")
     flag("--queue", type=count, default=256, metavar="N", help="turns that may wait for them (default 256)")
     flag(
         "--timeout",

@@ -13,7 +13,7 @@ from ..errors import InputError
 from .shortener import Shortener
 
 WARM_UP = "Lund has 120 beds. Ystad has 80 beds.\n\nHow many beds has Lund?"
-TOGETHER = 8  # requests that are worked on at once, for each core
+TOGETHER = 4  # requests that are worked on at once, for each core
 _GRACE = 10  # seconds beyond a request's own limit that are waited for at the end
 _HEADERS = 64 * 2**10  # bytes
 
