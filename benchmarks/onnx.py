@@ -34,8 +34,10 @@ def report(name: str, texts: Sequence[str], compressors: tuple[Compressor, Compr
         for retention in RETENTIONS:
             masks = []
             for i, compressor in enumerate(compressors):
-                if compressor.encoder is not None:
-                    compressor.encoder.remember(2**26)  # forget what was read before
+                reader = compressor.reader
+                for encoder in (compressor.encoder, reader.encoder if reader else None):
+                    if encoder is not None:
+                        encoder.remember(2**26)  # forget what was read before
                 start = time.process_time()
                 masks.append(compressor.compress(text, retention).trace.keep)
                 seconds[i] += time.process_time() - start

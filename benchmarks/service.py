@@ -1,7 +1,8 @@
 """How fast the service and the proxy are, on this machine: `python -m benchmarks.service`.
 
 1. Service: messages a second by 16 callers at once and by one caller, and the time to reply at 4 callers, for messages
-   of about 1,000 tokens that were never sent before. Sent once more, they come from memory.
+   that were never sent before, of about 1,000 tokens and of 100. Sent once more, they come from memory.
+   With --growth N, instead: what memory the service has while it answers N short requests.
 2. Proxy: the time that a request takes which it does not shorten, beside a proxy that only hands on and the server
    itself, all asked in turn.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import statistics
 import subprocess
@@ -33,8 +35,9 @@ from model.service.proxy.upstream import HandedBack, Upstream
 
 ROOT = Path(__file__).parents[1]
 SERVICE, SERVER, PLAIN, PROXY = range(8801, 8805)  # ports
-TOKENS = 1000
-WORDS = ROOT.joinpath("docs", "how-it-works.md").read_text(encoding="utf-8").split()
+TOKENS, SHORT = 1000, 70
+PROSE = ("documents.txt", "meeting.txt", "news.txt")  # of the example prompts
+WORDS = " ".join(ROOT.joinpath("examples", name).read_text(encoding="utf-8") for name in PROSE).split()
 
 
 def main() -> None:
@@ -44,8 +47,11 @@ def main() -> None:
             {"answer": answering, "plain": plain}[arguments.server](arguments), port=arguments.port, log_level="error"
         )
         return
-    for workers in arguments.workers:
-        service(workers, arguments.messages)
+    if arguments.growth:
+        growth(arguments.growth)
+        return
+    for tokens in arguments.tokens:
+        service(arguments.workers, tokens, arguments.messages)
     if not arguments.no_proxy:
         proxies(arguments.requests)
 
@@ -53,24 +59,27 @@ def main() -> None:
 # --- the service
 
 
-def service(workers: int, count: int) -> None:
+def service(workers: int | None, tokens: int, count: int) -> None:
+    own = [] if workers is None else ["--workers", str(workers)]
     with (
-        started(["-m", "model", "serve", "--workers", str(workers), "--timeout", "600"], SERVICE) as url,
+        started(["-m", "model", "serve", "--timeout", "600", *own], SERVICE) as url,
         httpx.Client(timeout=600) as client,
     ):
-        print(f"service, {workers} worker(s)")
-        number = iter(range(10**6))
+        print(f"service, messages of {tokens:,} tokens; load average {os.getloadavg()[0]:.1f}")
+        number, speeds = iter(range(10**6)), []
         for callers in (1, 4, 16):
-            bodies = [_message(next(number)) for _ in range(count)]
+            bodies = [_message(next(number), tokens) for _ in range(count)]
             before = _processor_seconds(url)
             seconds, took = _ask(client, url, bodies, callers)
             busy = (_processor_seconds(url) - before) / count
             again, _ = _ask(client, url, bodies, callers)
             p95 = statistics.quantiles(took, n=20)[-1]
+            speeds.append(count / seconds)
             print(
-                f"  {callers:2d} caller(s): {count / seconds:5.2f} messages a second, median "
-                f"{statistics.median(took):.2f} s, p95 {p95:.2f} s, {busy:.2f} s of processor each; sent again "
-                f"{count / again:.0f} a second"
+                f"  {callers:2d} caller(s): {speeds[-1]:5.2f} messages a second (x {speeds[-1] / speeds[0]:.2f}), "
+                f"median {statistics.median(took):.2f} s, p95 {p95:.2f} s, {busy:.2f} s of processor each; sent again "
+                f"{count / again:.0f} a second",
+                flush=True,
             )
 
 
@@ -88,17 +97,41 @@ def _ask(client: httpx.Client, url: str, bodies: list[Any], callers: int) -> tup
     return time.perf_counter() - began, took
 
 
+def growth(count: int) -> None:
+    """Memory after each tenth of so many requests, none like another, and how much of it is what the service remembers.
+
+    It remembers up to 64 MB of results, 32 MB of embeddings for each of its two readers, and the originals.
+    """
+    with started(["-m", "model", "serve", "--timeout", "600"], SERVICE) as url, httpx.Client(timeout=600) as client:
+        for part in range(10):
+            numbers = range(part * count // 10, (part + 1) * count // 10)
+            _ask(client, url, [_message(number, SHORT) for number in numbers], 16)
+            resident, results, originals = (
+                _metric(url, name) / 2**20
+                for name in ("process_resident_memory_bytes", "diffumask_remembered_bytes", "diffumask_originals_bytes")
+            )
+            print(
+                f"{numbers.stop:6,} requests: {resident:.0f} MB, of them {results + originals:.1f} MB results and "
+                "originals",
+                flush=True,
+            )
+
+
 def _processor_seconds(url: str) -> float:
     """What the service has used so far, on all cores."""
+    return _metric(url, "process_cpu_seconds_total")
+
+
+def _metric(url: str, name: str) -> float:
     lines = httpx.get(f"{url}/metrics").text.splitlines()
-    return float(next(line for line in lines if line.startswith("process_cpu_seconds_total")).split()[1])
+    return float(next(line for line in lines if line.startswith(f"{name} ")).split()[1])
 
 
-def _message(seed: int) -> dict[str, Any]:
-    """A question and a result of about TOKENS tokens, in sentences that no other message has."""
+def _message(seed: int, tokens: int = TOKENS) -> dict[str, Any]:
+    """A question and a result of about so many tokens, in sentences that no other message has."""
     rng = random.Random(seed)
     sentences, size = [], 0
-    while size < TOKENS:
+    while size < tokens:
         words = rng.choices(WORDS, k=rng.randint(8, 25))
         sentences.append(" ".join(words).rstrip(".,:") + ".")
         size += sum(1 for _ in token_spans(sentences[-1]))
@@ -181,8 +214,10 @@ def _is_ready(url: str) -> bool:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--workers", type=int, nargs="*", default=[1, 2], metavar="N", help="of the service, in turn")
+    parser.add_argument("--workers", type=int, metavar="N", help="of the service (default: as it chooses)")
+    parser.add_argument("--tokens", type=int, nargs="*", default=[TOKENS, 100], metavar="N", help="of the messages")
     parser.add_argument("--messages", type=int, default=32, metavar="N", help="sent at each number of callers")
+    parser.add_argument("--growth", type=int, metavar="N", help="short requests; say what memory the service has")
     parser.add_argument("--requests", type=int, default=300, metavar="N", help="sent to each proxy")
     parser.add_argument("--no-proxy", action="store_true", help="measure the service alone")
     parser.add_argument("--server", choices=("answer", "plain"), help=argparse.SUPPRESS)

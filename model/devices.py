@@ -34,6 +34,11 @@ def pick_device(wanted: str | torch.device | None = None) -> torch.device:
     return device
 
 
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 _settled: torch.dtype | None = None
 Work = Callable[[torch.device, torch.dtype], Callable[[], torch.Tensor]]  # made ready there and in it -> done once
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from .tools import Commands, add_device, add_workers, command, cores, count, write_out
+from .tools import Commands, add_device, add_workers, command, count, write_out
 
 
 def add(commands: Commands) -> None:
@@ -50,6 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     from ..corpus.job import CorpusConfig, CorpusJob
     from ..corpus.work import Columns
+    from ..devices import cores
 
     job = CorpusJob.of(
         CorpusConfig(

@@ -38,7 +38,7 @@ def add_service_flags(parser: argparse.ArgumentParser, port: int, timeout: int, 
     flag = parser.add_argument
     flag("--host", default="127.0.0.1", metavar="NAME", help="address to listen on (default: this machine only)")
     flag("--port", type=int, default=port, metavar="N", help=f"port to listen on, 0: any free one (default {port})")
-    flag("--workers", type=count, metavar="N", help="threads that compress, a core each (default: all cores)")
+    flag("--workers", type=count, metavar="N", help="turns worked on at once (default: 4 for each core)")
     flag("--queue", type=count, default=256, metavar="N", help="turns that may wait for them (default 256)")
     flag(
         "--timeout",
@@ -60,7 +60,7 @@ def make_shortener(arguments: argparse.Namespace, store: Any = None) -> Any:
     from ..service.shortener import Shortener
 
     compressor = Compressor.load(arguments.checkpoint, arguments.device)
-    workers = arguments.workers or default_workers(compressor.checkpoint.device.type)
+    workers = arguments.workers or default_workers()
     shortener = Shortener(compressor, workers, arguments.queue, store, arguments.tokenizer)
     warm_up(shortener)
     return shortener

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..data.fewshot import TRAIN_TASKS
 from ..data.kinds import LEARNT
 from ..errors import InputError
-from .tools import Commands, add_device, add_workers, command, cores, count, names
+from .tools import Commands, add_device, add_workers, command, count, names
 
 HELD_OUT = ("agnews", "yelp", "yahoo")  # for evaluation only: never taught, never trained on
 
@@ -69,6 +69,7 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     if arguments.kinds:
+        from ..devices import cores
         from ..teacher.answers import teach_answers
 
         kinds = LEARNT if arguments.kinds == ("all",) else arguments.kinds

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from typing import TypeAlias
 
@@ -47,11 +46,6 @@ def add_workers(parser: argparse.ArgumentParser, of: str = "") -> None:
         help=f"{of}processes of this machine (the default), or Ray, whose machines must see the same folders",
     )
     flag("--address", metavar="URL", help=f"{of}of a Ray cluster, such as auto (default: one on this machine)")
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ DIED = (
     f"workers died {ATTEMPTS} times over the same work, perhaps for want of memory: let fewer work at once, and "
     "run the same command again"
 )
-WAITING = 2  # tasks handed out ahead, for each worker
+WAITING = 2  # tasks handed to processes, for each worker, so that none waits for the next
 
 
 def run_tasks(
@@ -147,7 +147,7 @@ def _on_ray(start: Start[T, R], tasks: Iterable[T], workers: int, address: str |
     call = ray.remote(num_cpus=1, max_retries=ATTEMPTS)(_call_on_ray)
     packed, left = ray.put(pickle.dumps(start)), iter(tasks)
     try:
-        running = [call.remote(packed, task) for task in islice(left, workers * WAITING)]
+        running = [call.remote(packed, task) for task in islice(left, workers)]  # a larger cluster would run more
         while running:
             (done,), running = ray.wait(running, num_returns=1)
             running += [call.remote(packed, task) for task in islice(left, 1)]

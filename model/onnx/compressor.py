@@ -1,6 +1,6 @@
 """A compressor whose encoders run in onnxruntime.
 
->>> compressor = OnnxCompressor.load()  # the first time, half a minute is spent on the export
+>>> compressor = OnnxCompressor.load()  # the first time, a minute is spent on the export
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from ..errors import InputError
 from ..memory import bound_caches
 from ..pretrained import cache_dir
 from ..relevance.encoder import Prefixes, SentenceEncoder
+from ..relevance.question_reader import QuestionReader, load_layers
 from ..relevance.storage import SHIPPED, load_stored
 from .export import export_layers
 from .runtime import KIND, ExportedEncoder
 
-DENOISER, ENCODER = "denoiser.onnx", "encoder.onnx"
+DENOISER, ENCODER, READER = "denoiser.onnx", "encoder.onnx", "reader.onnx"
+FORMAT = 2  # of the exported files; those of another are left alone
 
 
 class OnnxCompressor(Compressor):
@@ -53,7 +55,7 @@ class OnnxCompressor(Compressor):
             raise InputError(f"the backend onnx runs on the CPU, not on {device}; leave out the device")
         bound_caches()
         loaded = Compressor.load(checkpoint, "cpu").checkpoint
-        folder = cache_dir() / "onnx" / loaded.id
+        folder = cache_dir() / "onnx" / f"{loaded.id}-{FORMAT}"
         if not folder.exists():
             export_checkpoint(loaded, folder)
         return cls(loaded, folder)
@@ -67,6 +69,16 @@ class OnnxCompressor(Compressor):
         exported = ExportedEncoder(self.folder / ENCODER, stored.model.embeddings.word_embeddings, stored.model.config)
         prefixes = Prefixes(**stored.meta.get("prefixes", {}))
         return SentenceEncoder(exported, stored.tokenizer, prefixes, dtype=torch.float32)
+
+    @cached_property
+    def reader(self) -> QuestionReader | None:
+        """Reads units together with what is asked; None where the unit head was made without one."""
+        head = self.checkpoint.unit_head
+        if not (head and head.config.reader and self.encoder):
+            return None
+        bert, span_head = load_layers()
+        exported = ExportedEncoder(self.folder / READER, bert.get_input_embeddings(), bert.config)
+        return QuestionReader(self.encoder.with_layers(exported, torch.float32), span_head)
 
 
 def export_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
@@ -84,6 +96,8 @@ def export_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
         export_layers(checkpoint.denoiser.backbone, made / DENOISER)
         if head is not None:
             export_layers(load_stored(SHIPPED).model, made / ENCODER)
+        if head is not None and head.config.reader:
+            export_layers(load_layers()[0], made / READER)
         try:
             os.rename(made, folder)
         except OSError:

@@ -41,6 +41,10 @@ class ExportedEncoder(nn.Module):
         """What looks up embeddings."""
         return self.words
 
+    def set_input_embeddings(self, words: nn.Module) -> None:
+        """Look up embeddings there from now on."""
+        self.words = words
+
     def forward(
         self, input_ids: Tensor | None = None, inputs_embeds: Tensor | None = None, attention_mask: Tensor | None = None
     ) -> Any:

@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from safetensors import SafetensorError
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 from torch.nn import functional as F
-from transformers import AutoModel, AutoTokenizer, BertModel
+from transformers import AutoModel, AutoTokenizer
 from transformers.utils import cached_file
 
 from ..devices import fastest_dtype, pick_device
 from ..errors import InputError
-from ..layers import KNOWN_ENCODERS, WholeEncoder
+from ..layers import KNOWN_ENCODERS
 from .cache import TensorCache
+from .packed import PackedEncoder
+from .passes import SharedPasses, WindowEncoder
 from .storage import SHIPPED, is_stored, load_stored
 
 WINDOW = 512  # subwords read at once, where the encoder has positions for as many
-BATCH = 4096  # subwords in one pass, padding included
+BATCH = 512  # subwords in one pass on a CPU: what it computes then stays in its caches
+ACCELERATED = 16384  # elsewhere
 CACHE = 32 * 2**20  # bytes of embeddings that are remembered
-Kind = Literal["query", "passage"]
+ReadAs = Literal["query", "passage"]
 Pooling = Literal["mean", "cls"]
 Span = tuple[int, int]
+Rows = TypeVar("Rows", list[int], Tensor)
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ NO_PREFIXES = Prefixes()
 class _Text:
     """A text to read. spans: character offsets of the stretches that are wanted on their own. asked: read before it."""
 
-    kind: Kind
+    kind: ReadAs
     text: str
     spans: tuple[Span, ...]
     asked: str
@@ -66,14 +71,17 @@ class SentenceEncoder:
         prefixes: Prefixes = NO_PREFIXES,
         pooling: Pooling = "mean",
         dtype: torch.dtype | None = None,
+        passes: SharedPasses | None = None,
     ) -> None:
         """model: a bidirectional encoder in eval mode. tokenizer: without truncation and padding.
 
         pooling: mean over the subwords, or the first one's state.
         dtype: to compute in; None = the fastest there.
+        passes: those of another encoder on the same device, so that both together compute no more at once.
         """
         self._words = model.get_input_embeddings()
-        self._states_of = _runner(model, dtype)
+        self._encoder = _encoder(model, dtype)
+        self._passes = passes or SharedPasses.on(model.device)
         self._device = model.device
         self._tokenizer = tokenizer
         self._prefixes = prefixes
@@ -102,21 +110,26 @@ class SentenceEncoder:
         own = Prefixes(**stored.meta.get("prefixes", {}))
         return cls(stored.model.to(place), stored.tokenizer, prefixes or own)
 
-    def with_layers(self, model: BertModel) -> SentenceEncoder:
+    def with_layers(self, model: Any, dtype: torch.dtype | None = None) -> SentenceEncoder:
         """An encoder with this one's vocabulary and the layers of `model`, whose own vocabulary is replaced."""
         model.set_input_embeddings(self._words)
-        return SentenceEncoder(model.to(self._device), self._tokenizer, self._prefixes, self._pooling)
+        placed = model.to(self._device)
+        return SentenceEncoder(placed, self._tokenizer, self._prefixes, self._pooling, dtype, self._passes)
 
     def remember(self, limit: int) -> None:
         """Keep up to so many bytes of embeddings, beginning with none."""
         self._cache = TensorCache(limit)
 
-    def embed(self, texts: Sequence[str], kind: Kind = "passage") -> Tensor:
+    def embed(self, texts: Sequence[str], kind: ReadAs = "passage") -> Tensor:
         """fp32 [texts, width] of length 1, on the CPU. What is longer than a window is read in several."""
         return self.read(texts, [()] * len(texts), kind)[0]
 
     def read(
-        self, texts: Sequence[str], spans: Sequence[Sequence[Span]], kind: Kind = "passage", asked: str = ""
+        self,
+        texts: Sequence[str],
+        spans: Sequence[Sequence[Span]],
+        kind: ReadAs | Sequence[ReadAs] = "passage",
+        asked: str = "",
     ) -> tuple[Tensor, Tensor]:
         """Each text, and stretches of it as they read in its context.
 
@@ -125,11 +138,14 @@ class SentenceEncoder:
 
         Args:
             spans: for each text, character offsets (start, end), ascending and disjoint.
+            kind: of all texts, or of each.
             asked: a question that is read together with each text, for encoders that have learnt to.
         Returns:
             fp32 [texts, width] and fp32 [spans of all texts, width], of length 1 (0 for a span of spaces), on the CPU.
         """
-        wanted = [_Text(kind, text, tuple(own), asked) for text, own in zip(texts, spans, strict=True)]
+        kinds = [kind] * len(texts) if isinstance(kind, str) else kind
+        each = zip(kinds, texts, spans, strict=True)
+        wanted = [_Text(kind, text, tuple(own), asked) for kind, text, own in each]
         rows = {text: row for text in dict.fromkeys(wanted) if (row := self._cache.get(text)) is not None}
         new = [text for text in dict.fromkeys(wanted) if text not in rows]
         for text, row in zip(new, self._read(new), strict=True):
@@ -144,16 +160,9 @@ class SentenceEncoder:
     def pieces(self, text: str, spans: Sequence[Span], room: int) -> Iterator[tuple[list[int], list[Span], list[int]]]:
         """A text's subwords in windows of at most `room`, with the spans in them: ids, subword spans, which spans."""
         encoded = self._tokenizer.encode(text, add_special_tokens=False)
-        places = _subwords_of(encoded, spans)
         before = [0] * (self._window - len(self._last) - room)
-        for window in self._windows(0, before, encoded.ids, [start for start, _ in places]):
-            inside = [
-                (i, max(start - window.begin, 0), min(end - window.begin, window.size))
-                for i, (start, end) in enumerate(places)
-                if start < window.begin + window.size and end > window.begin
-            ]
-            ids = window.ids[window.before : window.before + window.size]
-            yield ids, [(start, end) for _, start, end in inside], [i for i, _, _ in inside]
+        for window in self._windows(0, before, encoded.ids, _subwords_of(encoded, spans)):
+            yield window.own(window.ids), list(window.spans.values()), list(window.spans)
 
     def question_ids(self, asked: str, most: int) -> list[int]:
         """A question's first subwords, as it is read before a text."""
@@ -162,27 +171,35 @@ class SentenceEncoder:
     def _read(self, texts: Sequence[_Text]) -> list[Tensor]:
         """For each text [1 + spans, width]: the text's own embedding first."""
         encoded = self._tokenizer.encode_batch([text.text for text in texts], add_special_tokens=False)
-        places = [_subwords_of(one, text.spans) for one, text in zip(encoded, texts, strict=True)]
-        sums = [torch.zeros(1 + len(text.spans), self.width) for text in texts]
         windows = [
             window
-            for i, text in enumerate(texts)
-            for window in self._windows(i, self._before(text), encoded[i].ids, [start for start, _ in places[i]])
+            for i, (text, own) in enumerate(zip(texts, encoded, strict=True))
+            for window in self._windows(i, self._before(text), own.ids, _subwords_of(own, text.spans))
         ]
-        for batch in _batches(windows):
-            for window, states in zip(batch, self._states([window.ids for window in batch]), strict=True):
-                _add(sums[window.text], states, window, places[window.text], self._pooling)
+
+        def summary(i: int, states: Tensor) -> Tensor:
+            return windows[i].sums(states.float().cpu(), self._pooling)
+
+        sums = [torch.zeros(1 + len(text.spans), self.width) for text in texts]
+        results = self._passes.run(self._encoder, [window.ids for window in windows], summary)
+        for window, found in zip(windows, results, strict=True):
+            sums[window.text][[0, *(1 + i for i in window.spans)]] += found
         return [F.normalize(total, dim=-1) for total in sums]
 
-    def _windows(self, text: int, before: list[int], ids: list[int], starts: list[int]) -> Iterator[_Window]:
+    def _windows(self, text: int, before: list[int], ids: list[int], places: Sequence[Span]) -> Iterator[_Window]:
         """A text's subwords in stretches that fit, which begin where a span does if they can."""
         room = max(1, self._window - len(before) - len(self._last))
         begin = 0
         while begin < len(ids) or begin == 0:
             end = min(begin + room, len(ids))
             if end < len(ids):
-                end = max((start for start in starts if begin < start <= end), default=end)
-            yield _Window(text, begin, [*before, *ids[begin:end], *self._last], len(before), end - begin)
+                end = max((start for start, _ in places if begin < start <= end), default=end)
+            spans = {
+                i: (max(first - begin, 0), min(last, end) - begin)
+                for i, (first, last) in enumerate(places)
+                if first < end and last > begin
+            }
+            yield _Window(text, [*before, *ids[begin:end], *self._last], len(before), end - begin, spans)
             begin = max(end, 1)
 
     def _before(self, text: _Text) -> list[int]:
@@ -193,56 +210,57 @@ class SentenceEncoder:
         question = self.question_ids(text.asked, self._window // 4)
         return [*self._first, *question, *self._last, *own[len(self._first) :]]
 
-    def _prefix(self, kind: Kind) -> str:
+    def _prefix(self, kind: ReadAs) -> str:
         return self._prefixes.query if kind == "query" else self._prefixes.passage
 
     def _ids(self, text: str) -> list[int]:
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
-    @torch.inference_mode()
-    def _states(self, batch: list[list[int]]) -> Iterator[Tensor]:
-        """The encoder's last states of each window, fp32 [its length, width], on the CPU."""
-        longest = max(map(len, batch))
-        ids = torch.tensor([[*window, *[0] * (longest - len(window))] for window in batch])
-        real = torch.tensor([[i < len(window) for i in range(longest)] for window in batch])
-        states = self._states_of(ids.to(self._device), real.to(self._device)).float().cpu()
-        return (row[: len(window)] for row, window in zip(states, batch, strict=True))
 
-
-def _runner(model: Any, dtype: torch.dtype | None) -> Callable[[Tensor, Tensor], Tensor]:
-    """ids, real [windows, width] -> last hidden states; with its layers as they are run here, where they are known."""
+def _encoder(model: Any, dtype: torch.dtype | None) -> WindowEncoder:
+    """With its layers as they are run here, where they are known."""
+    most = BATCH if model.device.type == "cpu" else ACCELERATED
     if model.config.model_type in KNOWN_ENCODERS:
-        return WholeEncoder(model, dtype)
+        return WindowEncoder(PackedEncoder(model, dtype), most, False)
     model.to(dtype or fastest_dtype(model.device))
-    return lambda ids, real: model(input_ids=ids, attention_mask=real.long()).last_hidden_state
+    return WindowEncoder(partial(_padded, model), most, True)
+
+
+def _padded(model: Any, windows: Sequence[Sequence[int]]) -> list[Tensor]:
+    longest = max(map(len, windows))
+    ids = torch.tensor([[*window, *[0] * (longest - len(window))] for window in windows], device=model.device)
+    real = torch.tensor([[i < len(window) for i in range(longest)] for window in windows], device=model.device)
+    states = model(input_ids=ids, attention_mask=real.long()).last_hidden_state
+    return [row[: len(window)] for row, window in zip(states, windows, strict=True)]
 
 
 @dataclass(frozen=True)
 class _Window:
-    """What is read in one row of a pass.
+    """A stretch of a text that is read at once.
 
     Attributes:
         text: its number.
-        begin: first of the text's subwords in it.
         ids: special subwords and prefix, then the text's, then the last special ones.
         before: how many come before the text's.
         size: how many are the text's.
+        spans: of each span in it, by its number, first and end among the text's subwords here.
     """
 
     text: int
-    begin: int
     ids: list[int]
     before: int
     size: int
+    spans: dict[int, Span]
 
+    def own(self, rows: Rows) -> Rows:
+        """Of what there is for each subword, that of the text's."""
+        return rows[self.before : self.before + self.size]
 
-def _add(sums: Tensor, states: Tensor, window: _Window, places: Sequence[Span], pooling: Pooling) -> None:
-    """Add a window's states [length, width] to the sums [1 + spans, width] of its text."""
-    sums[0] += states[0] if pooling == "cls" else states.sum(0)
-    own = states[window.before : window.before + window.size]
-    for i, (start, end) in enumerate(places):
-        if start < window.begin + window.size and end > window.begin:
-            sums[1 + i] += own[max(0, start - window.begin) : end - window.begin].sum(0)
+    def sums(self, states: Tensor, pooling: Pooling) -> Tensor:
+        """States [length, width] -> [1 + spans, width]: of all, and of each span."""
+        own = self.own(states)
+        whole = states[0] if pooling == "cls" else states.sum(0)
+        return torch.stack([whole, *(own[start:end].sum(0) for start, end in self.spans.values())])
 
 
 def _subwords_of(encoded: Encoding, spans: Sequence[Span]) -> list[Span]:
@@ -251,18 +269,6 @@ def _subwords_of(encoded: Encoding, spans: Sequence[Span]) -> list[Span]:
         return []
     starts = [start for start, _ in encoded.offsets]
     return [(bisect_left(starts, start), bisect_left(starts, end)) for start, end in spans]
-
-
-def _batches(windows: list[_Window]) -> Iterator[list[_Window]]:
-    """Windows of like length together, BATCH subwords at most with padding (or one window)."""
-    batch: list[_Window] = []
-    for window in sorted(windows, key=lambda window: len(window.ids)):
-        if batch and (len(batch) + 1) * len(window.ids) > BATCH:
-            yield batch
-            batch = []
-        batch.append(window)
-    if batch:
-        yield batch
 
 
 # --- encoders from elsewhere -------------------------------------------------------------------------------

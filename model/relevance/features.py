@@ -124,8 +124,8 @@ class Relevance:
         asked = list(questions) or list(instructions)
         instructions = () if questions else instructions
         part = torch.tensor(list(part_of), dtype=torch.long)
-        reading = read_units(encoder, units, part_of, parts)
-        queries = encoder.embed([*asked, *instructions], "query")
+        reading = read_units(encoder, units, part_of, parts, [*asked, *instructions])
+        queries = reading.queries
         columns = (
             _likeness(reading, queries[: len(asked)], part)
             | _words(units, parts, asked, part)

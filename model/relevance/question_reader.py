@@ -59,14 +59,8 @@ class QuestionReader:
     @classmethod
     def load(cls, base: SentenceEncoder, folder: Path = SHIPPED) -> QuestionReader:
         """base: the sentence encoder whose vocabulary it shares. InputError when it is missing or damaged."""
-        state, config = _read(folder)
-        try:
-            bert = _bert({k.removeprefix(BERT): v for k, v in state.items() if k.startswith(BERT)}, config)
-            head = SpanHead(bert.config.hidden_size)
-            head.load_state_dict({k.removeprefix("head."): v for k, v in state.items() if k.startswith("head.")})
-        except (RuntimeError, TypeError, ValueError) as error:
-            raise _damaged(folder, "weights and config do not fit together") from error
-        return cls(base.with_layers(bert), head.eval().requires_grad_(False))
+        bert, head = load_layers(folder)
+        return cls(base.with_layers(bert), head)
 
     @torch.inference_mode()
     def logits(self, asked: str, units: Sequence[str], part_of: Sequence[int], parts: Sequence[str]) -> Tensor:
@@ -76,6 +70,18 @@ class QuestionReader:
         found = torch.full((len(units),), UNREAD)
         found[[unit for window in windows for unit in window.units]] = self.head(vectors)
         return found
+
+
+def load_layers(folder: Path = SHIPPED) -> tuple[BertModel, SpanHead]:
+    """Its layers, without a vocabulary, and its head. InputError when it is missing or damaged."""
+    state, config = _read(folder)
+    try:
+        bert = _bert({k.removeprefix(BERT): v for k, v in state.items() if k.startswith(BERT)}, config)
+        head = SpanHead(bert.config.hidden_size)
+        head.load_state_dict({k.removeprefix("head."): v for k, v in state.items() if k.startswith("head.")})
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise _damaged(folder, "weights and config do not fit together") from error
+    return bert, head.eval().requires_grad_(False)
 
 
 def span_means(states: Tensor, spans: Tensor) -> Tensor:

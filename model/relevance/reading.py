@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .encoder import SentenceEncoder, Span
+from .encoder import ReadAs, SentenceEncoder, Span
 
 SHORT = 300  # characters; a part below that, such as a turn or a row, is read together with its neighbours
 TOGETHER = 1200  # characters of short parts that are read together
@@ -24,12 +24,14 @@ class Reading:
         context: [units, width], as it reads in its part, or among its neighbours: best for fragments and turns.
         around: [units, width], the stretch that it was read in: its part, or several short ones.
         parts: [parts, width].
+        queries: [queries, width], read as what is asked.
     """
 
     alone: Tensor
     context: Tensor
     around: Tensor
     parts: Tensor
+    queries: Tensor
 
 
 @dataclass
@@ -42,24 +44,33 @@ class Window:
     parts: list[int]
 
 
-def read_units(encoder: SentenceEncoder, units: Sequence[str], part_of: Sequence[int], parts: Sequence[str]) -> Reading:
+def read_units(
+    encoder: SentenceEncoder,
+    units: Sequence[str],
+    part_of: Sequence[int],
+    parts: Sequence[str],
+    queries: Sequence[str] = (),
+) -> Reading:
     """Every subword is read twice: in its unit and in its part.
 
     Args:
         part_of: the index of each unit's part, ascending.
         parts: with their headings. A unit is looked for in its part; it has no context if it is not there.
     """
-    alone = encoder.embed(units)
     windows = list(windows_of(units, part_of, parts))
-    texts, spans = encoder.read([window.text for window in windows], [window.spans for window in windows])
+    passages = [*units, *(window.text for window in windows)]
+    kinds: list[ReadAs] = ["passage" if i < len(passages) else "query" for i in range(len(passages) + len(queries))]
+    spans: list[Sequence[Span]] = [*(() for _ in units), *(window.spans for window in windows), *(() for _ in queries)]
+    whole, inside = encoder.read([*passages, *queries], spans, kinds)
+    alone, texts, asked = whole.split([len(units), len(windows), len(queries)])
     located = [unit for window in windows for unit in window.units]
     context, around = alone.clone(), alone.clone()
-    context[located] = spans
+    context[located] = inside
     around[located] = texts[[i for i, window in enumerate(windows) for _ in window.units]]
     part_vectors = _means(context, torch.tensor(list(part_of), dtype=torch.long), len(parts))
     single = [i for i, window in enumerate(windows) if len(window.parts) == 1]
     part_vectors[[windows[i].parts[0] for i in single]] = texts[single]
-    return Reading(alone, context, around, part_vectors)
+    return Reading(alone, context, around, part_vectors, asked)
 
 
 def windows_of(units: Sequence[str], part_of: Sequence[int], parts: Sequence[str]) -> Iterator[Window]:

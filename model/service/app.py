@@ -177,7 +177,8 @@ def _parsed(body: bytes) -> CompressBody:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
-        raise InputError(f"{place}: {first['msg']}" if place else first["msg"]) from None
+        said = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"{place}: {said}" if place else said) from None
     except ValueError as error:
         raise InputError(f"the body is no valid JSON: {error}") from None
 

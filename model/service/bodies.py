@@ -9,6 +9,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+DIGITS = 1000  # of a whole number; Python itself reads a few thousand at most
+
 
 class RefusedError(Exception):
     """A request that gets an error instead of a reply.
@@ -33,9 +35,9 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 
 def load_json(body: bytes) -> Any:
-    """The value in a JSON text. ValueError when it is none, or is nested too deeply."""
+    """The value in a JSON text. ValueError when it is none, is nested too deeply, or holds a number of many digits."""
     try:
-        return json.loads(body, parse_constant=_no_constant)
+        return json.loads(body, parse_constant=_no_constant, parse_int=_integer)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
@@ -54,3 +56,9 @@ def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | No
 
 def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is no JSON")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > DIGITS:
+        raise ValueError(f"a number of more than {DIGITS} digits")
+    return int(digits)

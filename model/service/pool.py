@@ -24,8 +24,8 @@ class FairPool:
     """Callers take turns: one who asks for much waits for himself, not the others for him.
 
     Args:
-        workers: threads; each computes with one core where there are several, so that a request takes the same
-            numbers, and so gives the same bytes, however busy the others are.
+        workers: threads; where there are several, each computes with one core, and what they read at the same time is
+            read together (see `model.relevance.passes`).
         room: jobs that may wait.
     """
 

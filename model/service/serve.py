@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import socket
 from typing import Any
 
 import uvicorn
 
+from ..devices import cores
 from ..errors import InputError
 from .shortener import Shortener
 
 WARM_UP = "Lund has 120 beds. Ystad has 80 beds.\n\nHow many beds has Lund?"
+TOGETHER = 4  # requests that are worked on at once, for each core
 _GRACE = 10  # seconds beyond a request's own limit that are waited for at the end
 _HEADERS = 64 * 2**10  # bytes
 
@@ -39,9 +40,9 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def default_workers(device: str) -> int:
-    """A worker for each core; on an accelerator one, for it computes one thing after the other."""
-    return (os.cpu_count() or 1) if device == "cpu" else 1
+def default_workers() -> int:
+    """Several for each core, so that there is something to read together."""
+    return TOGETHER * cores()
 
 
 def warm_up(shortener: Shortener) -> None:

@@ -22,6 +22,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..messages import MessageText, message_texts
+from ..prompt.limits import check_length
 
 Message = Mapping[str, Any]
 BORROWED = -1  # the place of a question that stands in for a message which is not shortened here
@@ -80,11 +81,12 @@ def turns_of(messages: Sequence[Message], wishes: Wishes, count: Callable[[str],
     """The turns of which something may be shortened.
 
     count: how many tokens a text has.
-    Raises InputError when something is no message.
+    Raises InputError when something is no message, or a text is too long to be shortened.
     """
     list(message_texts(messages))  # so that a mistake is said with the message's place
-    turns = _alone(messages, wishes) if _is_partial(messages) else _turns(messages, wishes)
-    turns = (replace(turn, whole=_stay_whole(turn, wishes, count)) for turn in turns)
+    turns = list(_alone(messages, wishes) if _is_partial(messages) else _turns(messages, wishes))
+    check_length(max((len(each.text) for turn in turns for each in turn.texts() if not each.protected), default=0))
+    turns = [replace(turn, whole=_stay_whole(turn, wishes, count)) for turn in turns]
     return [turn for turn in turns if any(not each.protected for each in turn.texts())]
 
 

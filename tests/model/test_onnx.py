@@ -9,7 +9,9 @@ import torch
 
 from model.compress import Compressor
 from model.errors import InputError
+from model.relevance.question_reader import QuestionReader, SpanHead
 from tests.support.tiny import PROMPT, tiny_bert, tiny_checkpoint
+from tests.support.tiny_encoder import tiny_encoder
 
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 pytest.importorskip("onnxscript", reason="onnxscript is not installed")
@@ -45,6 +47,17 @@ def test_masks_agree(folder: Path) -> None:
             masks = (each.compress(text, retention, exact=True).trace.keep for each in compressors)
             same += [mine == theirs for mine, theirs in zip(*masks, strict=True)]
     assert sum(same) >= 0.95 * len(same)
+
+
+def test_the_question_reader_reads_with_exported_layers(folder: Path) -> None:
+    base, bert = tiny_encoder(), tiny_bert().eval()
+    torch.manual_seed(0)
+    head = SpanHead(base.width).eval().requires_grad_(False)
+    exported = ExportedEncoder(folder / DENOISER, bert.get_input_embeddings(), bert.config)
+    texts = ["a cat.", "two dogs run.", "cats."], [0, 0, 1], ["a cat. two dogs run.", "cats."]
+    expected = QuestionReader(base.with_layers(bert, torch.float32), head).logits("which cat", *texts)
+    found = QuestionReader(base.with_layers(exported, torch.float32), head).logits("which cat", *texts)
+    assert torch.allclose(found, expected, atol=0.05) and found.std() > 0.01
 
 
 def test_an_export_is_whole_or_not_there_and_made_once(folder: Path) -> None:

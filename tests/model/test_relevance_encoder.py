@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import BertConfig, BertModel, T5Config, T5Model
 
-import model.relevance.encoder as encoder_module
 from model.errors import InputError
 from model.relevance.cache import TensorCache
 from model.relevance.encoder import Prefixes, SentenceEncoder
+from model.relevance.passes import WindowEncoder
 from tests.support.tiny import tiny_bert, tiny_word_pieces
 from tests.support.tiny_encoder import tiny_encoder
 
@@ -80,7 +80,7 @@ def test_a_long_text_is_read_in_windows_that_begin_at_spans() -> None:
 def test_what_was_read_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = tiny_encoder()
     first = encoder.read(["a cat. a dog."], [[(0, 6), (7, 13)]])
-    monkeypatch.setattr(encoder, "_states", lambda batch: pytest.fail("it was read again"))
+    monkeypatch.setattr(encoder, "_encoder", WindowEncoder(lambda batch: pytest.fail("it was read again"), 64, False))
     second = encoder.read(["a cat. a dog."], [[(0, 6), (7, 13)]])
     assert torch.equal(first[0], second[0]) and torch.equal(first[1], second[1])
 
@@ -156,21 +156,6 @@ def test_an_encoder_without_weights_is_one_line(folder: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"broken")
     with pytest.raises(InputError, match="cannot load the sentence encoder"):
         SentenceEncoder.load(folder, "cpu")
-
-
-def test_batches_hold_a_bounded_number_of_subwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoder_module, "BATCH", 64)
-    encoder, seen = tiny_encoder(), list[int]()
-    plain = encoder._states
-
-    def states(batch: list[list[int]]) -> object:
-        seen.append(len(batch) * max(map(len, batch)))
-        return plain(batch)
-
-    monkeypatch.setattr(encoder, "_states", states)
-    texts = [f"{'word ' * (i % 7)}{i}" for i in range(30)]
-    torch.testing.assert_close(encoder.embed(texts), ENCODER.embed(texts), atol=1e-5, rtol=1e-4)
-    assert len(seen) > 1 and max(seen) <= 64
 
 
 def test_a_model_in_another_shape_is_refused(folder: Path) -> None:

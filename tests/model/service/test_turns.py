@@ -94,3 +94,10 @@ def test_what_comes_after_an_assistant_changes_no_turn_before(said: Any, more: A
 def test_what_is_no_message(message: Any) -> None:
     with pytest.raises(InputError, match="message 1"):
         turns([user("What?"), message])
+
+
+def test_a_text_that_is_too_long_is_refused_before_anything_is_counted() -> None:
+    talk = [user("Why?"), call(1), result(1, "word " * 50_000)]
+    with pytest.raises(InputError, match="has 250,000 characters"):
+        turns_of(talk, Wishes(), lambda text: pytest.fail("it was counted"))
+    assert turns_of([user("word " * 50_000), call(1), result(1, "short")], Wishes(min_tokens=9), len) == []
