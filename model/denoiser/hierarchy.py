@@ -24,6 +24,7 @@ from .unit_head import UnitHead
 BY_TOKENS = ("demonstration",)  # roles of parts that the token denoiser decides
 UNREAD = ("code", "data")  # the question reader has learnt from sentences alone
 GUARD_BONUS = 2.0  # logits that a guard has ahead of other units where there is no question, so less says what counts
+CHANGE_BONUS = 3.0  # what a diff changes, ahead of the lines around it, which only say where
 TALK = 0.5  # share of that in what others say in a conversation: "no problem" is no rule
 ASKER_BONUS = 1.5  # and what the asker has said before: wishes are answered by what was wished
 LEAD, LEADING = 0.1, 20  # where a text is asked for as a whole: logits a sentence by which its first ones are ahead
@@ -80,6 +81,7 @@ class HierarchicalPredict:
             talk = torch.tensor([role == "turn" for role in roles]) & (wished == 0)
             self.bonus = GUARD_BONUS * guards * torch.where(talk, TALK, 1.0) + ASKER_BONUS * wished
             self.bonus += _on_the_whole(relevance, roles) * float(not bool(wished.any()))
+        self.bonus += CHANGE_BONUS * torch.tensor([float(prompt.units[u].kind == "change") for u in units.units])
         self.is_asked = bool(units.asked)
         self.turns = torch.tensor([role == "turn" for role in roles], dtype=torch.bool)
         self.opaque = torch.tensor([role in UNREAD for role in roles], dtype=torch.bool)

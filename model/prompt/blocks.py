@@ -13,7 +13,7 @@ from .drafts import Reader
 from .lines import ITEM_LABEL, Layout, Marker, TextLine, is_rule
 from .sentences import quotation, trimmed
 
-_BULLET = regex.compile(r"\s*(?:(?:[-*+•‣◦]|\d{1,4}[.)])\s+|[・·]\s*)\S")
+_BULLET = regex.compile(r"\s*(?:(?:[-*+•‣◦]|[\[(]?\d{1,4}[.)\]])\s+|[・·]\s*)\S")
 _BLANK = regex.compile(r"\s*+")
 _LONG_FIELD = 150  # characters behind a label that make its paragraph more than a form
 _DATA = frozenset(

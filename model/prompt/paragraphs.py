@@ -42,7 +42,7 @@ NAMED_ROLES = {
     ),
 }
 TOOLS = regex.compile(r"\b(?:tools?|functions?)\b|werkzeuge|outils|herramientas|strumenti|ferramentas|工具|ツール|도구")
-BULLET = regex.compile(r"\s*(?:(?:[-*+•‣◦]|\d{1,4}[.)])\s+|[・·]\s*)")
+BULLET = regex.compile(r"\s*(?:(?:[-*+•‣◦]|[\[(]?\d{1,4}[.)\]])\s+|[・·]\s*)")
 _LEAD = regex.compile(r"[^:：\n]{10,300}[:：](?=\s)")  # "Summarise the following article: "
 
 

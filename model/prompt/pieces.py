@@ -43,12 +43,19 @@ def is_record(prompt: Prompt, u: int) -> bool:
 def is_function(prompt: Prompt, u: int) -> bool:
     """Whether a unit is a function, or a loop or condition outside of one, that is short enough to be read as one.
 
-    Classes and the like hold functions, and are not one.
+    Classes and the like hold functions, and are not one; nor are the files and hunks of a diff.
     """
     unit = prompt.units[u]
     if unit.kind != "block" or unit.leaf or unit.part < 0 or unit.end - unit.start > FUNCTION_CHARACTERS:
         return False
-    return prompt.parts[unit.part].role == "code" and not _HOLDS.match(prompt.text, unit.start, unit.end)
+    is_code = prompt.parts[unit.part].role == "code" and not _of_diff(prompt, u)
+    return is_code and not _HOLDS.match(prompt.text, unit.start, unit.end)
+
+
+def _of_diff(prompt: Prompt, u: int) -> bool:
+    while u >= 0 and prompt.units[u].kind == "block":
+        u = prompt.units[u].parent
+    return u >= 0 and prompt.units[u].kind == "diff"
 
 
 @dataclass(frozen=True)

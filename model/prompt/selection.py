@@ -202,7 +202,7 @@ def fill(
         if selection.add_within(offer.pieces, budget):
             for more in offer.then:
                 heapq.heappush(offers, more)
-        else:
+        elif any(selection.kept):
             last = min(last, offer.loss + worse)
     return [p for p, is_kept in enumerate(selection.kept) if is_kept]
 

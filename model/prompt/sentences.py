@@ -41,7 +41,7 @@ _THAI_LEAST = 50  # characters of a Thai sentence, as far as spaces tell
 _WINDOW, _EDGE = 4000, 200  # characters that sentencex reads at once, and at their end those it may not have understood
 TITLE = 40  # characters of a list item's title
 _WRAP_LEAST = 50  # characters of the shortest width that lines are wrapped at
-_BULLET = regex.compile(r"\s*(?:[-*+•‣◦·・–—✓✔✗☐☑▪►]|\d{1,4}[.)]|\p{L}[.)])\s")
+_BULLET = regex.compile(r"\s*(?:[-*+•‣◦·・–—✓✔✗☐☑▪►]|[\[(]?\d{1,4}[.)\]]|\p{L}[.)])\s")
 _ENDS = regex.compile(r"[.!?。！？…:：;]['\"”’»)\]]*$")
 
 

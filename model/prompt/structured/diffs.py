@@ -41,7 +41,7 @@ def diff_nodes(text: str, start: int, end: int) -> Node | None:
         elif in_header and HEADER.match(text, line.edge, line.end):
             entries[-1].end = line.end
         else:
-            _line(text, entries, line)
+            _line(text, entries, line, text[lines[at - 1].edge] if at else "")
             in_header = False
     return parent("diff", nest(entries))
 
@@ -51,10 +51,12 @@ def names_files(text: str, lines: Sequence[Line]) -> bool:
     return len(lines) == 2 and text.startswith("--- ", lines[0].edge) and text.startswith("+++ ", lines[1].edge)
 
 
-def _line(text: str, entries: list[NestEntry], line: Line) -> None:
-    """A line of a hunk; a changed one goes on with the changes right above it."""
+def _line(text: str, entries: list[NestEntry], line: Line, before: str) -> None:
+    """A line of a hunk; a changed one goes on with the change right above it, but what is taken away behind what was
+    put in, `before`, begins another."""
     mark = text[line.edge]
-    if entries and (mark == "\\" or (mark in "+-" and entries[-1].kind == "change")):
+    goes_on = entries and entries[-1].kind == "change" and mark in "+-" and (before, mark) != ("+", "-")
+    if entries and (mark == "\\" or goes_on):
         entries[-1].end = line.end
     else:
         entries.append(NestEntry("change" if mark in "+-" else "line", line.start, line.end, _LINE_LEVEL))
