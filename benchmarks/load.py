@@ -131,15 +131,18 @@ class Deaf(Somebody):
 
 
 def _compress(text: str) -> list[Any]:
-    return [text, 0.35, 4, 0.0, 0, "", None]
+    """What /compress takes, in its order."""
+    return [text, 0.35, 4, 0.0, 0, "", None, "unit", [], False, False, True, True, 0.7, 0.5, None, False]
 
 
-def compress(http: httpx.Client, url: str, text: str) -> None:
-    """Ask for it, and wait for the answer, whatever it is."""
+def compress(http: httpx.Client, url: str, text: str) -> bool:
+    """Ask for it, and wait for the answer; whether there is one."""
     with suppress(httpx.HTTPError):  # it took longer than a person waits
         made = http.post(f"{url}/gradio_api/call/compress", json={"data": _compress(text)})
         if made.status_code == 200:
-            http.get(f"{url}/gradio_api/call/compress/{made.json()['event_id']}")
+            heard = http.get(f"{url}/gradio_api/call/compress/{made.json()['event_id']}")
+            return "event: complete" in heard.text
+    return False
 
 
 def measure(people: int, seconds: float, folder: Path, real: bool = True) -> dict[str, Any]:

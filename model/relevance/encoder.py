@@ -20,6 +20,7 @@ from transformers.utils import cached_file
 from ..devices import fastest_dtype, pick_device
 from ..errors import InputError
 from ..layers import KNOWN_ENCODERS, WholeEncoder
+from ..turns import give_way
 from .cache import TensorCache
 from .storage import SHIPPED, is_stored, load_stored
 
@@ -172,6 +173,7 @@ class SentenceEncoder:
         for batch in _batches(windows):
             for window, states in zip(batch, self._states([window.ids for window in batch]), strict=True):
                 _add(sums[window.text], states, window, places[window.text], self._pooling)
+            give_way()
         return [F.normalize(total, dim=-1) for total in sums]
 
     def _windows(self, text: int, before: list[int], ids: list[int], starts: list[int]) -> Iterator[_Window]:
