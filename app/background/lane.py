@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +14,7 @@ from model.turns import giving_way
 
 P = ParamSpec("P")
 R = TypeVar("R")
+PIECE = 0.5  # seconds that a call may go on while others wait
 NICENESS = 5  # of the thread: the server's others have little to do, and must not wait for a product of matrices
 
 
@@ -34,7 +36,7 @@ class Lane:
 
         def call() -> None:
             try:
-                with giving_way(self._let_others):
+                with giving_way(self._others()):
                     answer.set_result(work(*args, **kwargs))
             except BaseException as error:
                 answer.set_exception(error)
@@ -47,7 +49,16 @@ class Lane:
         if self._waiting:  # it may have been called between the pieces of another
             self._waiting.popleft()()
 
-    def _let_others(self) -> None:
-        """Make the calls that wait now; not those that come meanwhile, so that long work comes to its end, too."""
-        for _ in range(len(self._waiting)):
-            self._next()
+    def _others(self) -> Callable[[], None]:
+        """What a call does between its pieces: when it has had its time, make the calls that wait now; not those that
+        come meanwhile, so that it comes to its end, too."""
+        since = time.monotonic()
+
+        def let_others() -> None:
+            nonlocal since
+            if time.monotonic() - since > PIECE:
+                for _ in range(len(self._waiting)):
+                    self._next()
+                since = time.monotonic()
+
+        return let_others

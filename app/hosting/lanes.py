@@ -31,6 +31,7 @@ class LaneQueue(Queue):  # type: ignore[misc]
 
     identity: Identity
     own: int  # events of one person that may wait or go on in a lane
+    turns: dict[str, int]  # when each person of late had a run of the model, as a count that only rises
 
     async def push(self, body: Any, request: Any, username: str | None) -> Any:
         """As Gradio's, or (False, why, "queue_full" or "error")."""
@@ -79,7 +80,7 @@ class LaneQueue(Queue):  # type: ignore[misc]
             self.event_queue_per_concurrency_id[MODEL_QUEUE].concurrency_limit = SHORT_AT_ONCE
 
     def get_events(self) -> tuple[list[Event], bool, str] | None:
-        """The event that is next, from any lane; runs of one page go one after the other."""
+        """The event that is next, from any lane."""
         lanes = list(self.event_queue_per_concurrency_id.values())
         random.shuffle(lanes)
         for lane in lanes:
@@ -90,7 +91,15 @@ class LaneQueue(Queue):  # type: ignore[misc]
                     return [event], False, lane.concurrency_id
         return None
 
+    def _take_turn(self, key: str) -> None:
+        turn = next(reversed(self.turns.values()), 0) + 1
+        self.turns.pop(key, None)
+        self.turns[key] = turn
+        while len(self.turns) > LANE * 2:
+            self.turns.pop(next(iter(self.turns)))
+
     def _next_run(self, lane: EventQueue) -> Event | None:
+        """The first run of whoever has waited longest for a turn; a page's own go one after the other."""
         if not lane.queue:
             return None
         runs = [event for event in self._running() if event.concurrency_id in _RUNS]
@@ -98,7 +107,11 @@ class LaneQueue(Queue):  # type: ignore[misc]
         first: dict[str, Event] = {}
         for event in (*runs, *waiting):
             first.setdefault(event.session_hash, event)
-        return next((event for event in lane.queue if first[event.session_hash] is event), None)
+        ready = [event for event in lane.queue if first[event.session_hash] is event]
+        chosen = min(ready, key=lambda event: self.turns.get(self._key(event), 0), default=None)
+        if chosen is not None:
+            self._take_turn(self._key(chosen))
+        return chosen
 
     def compute_analytics_summary(self, records: Any) -> dict[str, Any]:
         """Nothing: Gradio makes a table of the last 10,000 events whenever one fails."""
@@ -129,5 +142,5 @@ def use_lanes(page: gr.Blocks, identity: Identity, own: int) -> None:
     """Let a page's events wait in lanes; after `page.queue()`."""
     queue = page._queue
     queue.__class__ = LaneQueue
-    queue.max_size, queue.identity, queue.own = None, identity, own
+    queue.max_size, queue.identity, queue.own, queue.turns = None, identity, own, {}
     queue.event_queue_per_concurrency_id[_LONG_QUEUE] = EventQueue(_LONG_QUEUE, 1)
