@@ -5,11 +5,11 @@ Short prompts overtake long ones twice: here, and at the model itself (`app.back
 
 from __future__ import annotations
 
-import json
 import random
 from typing import Any
 
 import gradio as gr
+import orjson
 from gradio.queueing import Event, EventQueue, Queue
 
 from app.hosting.guard import MODEL_QUEUE, characters
@@ -21,7 +21,7 @@ SHORT_AT_ONCE = 4  # runs that are under way with shorter prompts; of the long o
 _LONG_QUEUE = f"{MODEL_QUEUE}, long prompts"
 _RUNS = (MODEL_QUEUE, _LONG_QUEUE)
 _BUSY = "Too many people are waiting for this: try again in a minute."
-_HALF = "A text in this request holds half a character (a lone surrogate): remove it."
+_ODD = "This request holds half a character, a whole number beyond 64 bits or too deep a list: remove it."
 _OWN = "Your last requests are still being worked on: wait for them, or cancel them."
 _FEW = "This takes {} values, and {} were sent."
 
@@ -126,14 +126,14 @@ def _wrong(handler: Any, body: Any) -> str:
     """What is wrong with a request; Gradio would print all of it, text included."""
     if len(body.data) < len(handler.inputs):
         return _FEW.format(len(handler.inputs), len(body.data))
-    return _HALF if _holds_half_characters([body.data, body.event_data]) else ""
+    return _ODD if _cannot_be_repeated([body.data, body.event_data]) else ""
 
 
-def _holds_half_characters(sent: Any) -> bool:
-    """Whether a text could not be sent back: Gradio repeats in its errors what it does not take."""
+def _cannot_be_repeated(sent: Any) -> bool:
+    """Whether Gradio could not send it back, as it does with values that only move about, and in its errors."""
     try:
-        json.dumps(sent, ensure_ascii=False, default=str).encode()
-    except (UnicodeEncodeError, RecursionError):
+        orjson.dumps(sent, default=str)
+    except (TypeError, RecursionError):
         return True
     return False
 
