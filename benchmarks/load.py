@@ -82,20 +82,23 @@ class Somebody(threading.Thread):
 
 
 class Annotator(Somebody):
-    """Compresses and saves. saves: seconds that each took; refusals: what was said instead."""
+    """Compresses and saves. saves, runs: seconds that each took; refusals: what was said instead."""
 
     def __init__(self, *given: Any):
         super().__init__(*given)
         self.saves: list[float] = []
         self.runs: list[float] = []
+        self.unanswered = 0
         self.refusals: Counter[str] = Counter()
 
     def act(self, http: httpx.Client, i: int) -> None:
         self.stop.wait(self.random.uniform(*THINKS))
         begun = time.monotonic()
-        if i % 3 == 0:
-            compress(http, self.url, PROMPT.format(name=self.person, i=i))
-            self.runs.append(time.monotonic() - begun)
+        if i % 3 == 1:
+            answered = compress(http, self.url, PROMPT.format(name=self.person, i=i))
+            if not self.stop.is_set():
+                self.runs.append(time.monotonic() - begun)
+                self.unanswered += not answered
         self._save(http, i)
 
     def _save(self, http: httpx.Client, i: int) -> None:
@@ -170,6 +173,8 @@ def measure(people: int, seconds: float, folder: Path, real: bool = True) -> dic
         "seconds of a save, median": round(statistics.median(saves), 3),
         "seconds of a save, 99 %": round(saves[int(0.99 * (len(saves) - 1))], 3),
         "seconds of a save, longest": round(saves[-1], 3),
+        "runs": len(runs),
+        "runs without an answer": sum(one.unanswered for one in crowd),
         "seconds of a run, median": round(statistics.median(runs), 3),
         "seconds of a run, longest": round(runs[-1], 3),
     }

@@ -35,13 +35,17 @@ def test_long_runs_are_remembered_for_a_shorter_while(tmp_path: Path) -> None:
     assert kept == [3, 4, 5, 6, 7, 8, 9, 10, 11]
 
 
-@pytest.mark.parametrize("body", [b"\xff\xfe\x92", b"[NaN]", b"[" * 100_000, b"{}", b'{"data": ' + b"9" * 5000 + b"}"])
-def test_a_body_that_cannot_be_read_is_said_to_be_so(tmp_path: Path, body: bytes) -> None:
+BODIES = (b"\xff\xfe\x92", b"[NaN]", b"[" * 100_000, b"{}", b'{"data": ' + b"9" * 5000 + b"}")
+
+
+def test_bodies_that_cannot_be_read_are_said_to_be_so(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/store.sqlite3")
+    headers = {"Content-Type": "application/json"}
     with served(hosted_studio(store, tmp_path)) as url:
-        answer = httpx.post(f"{url}gradio_api/queue/join", content=body, headers={"Content-Type": "application/json"})
-        assert 400 <= answer.status_code < 500 and "Traceback" not in answer.text
-        assert "9" * 100 not in answer.text, "what was sent is not sent back"
+        for body in BODIES:
+            answer = httpx.post(f"{url}gradio_api/queue/join", content=body, headers=headers)
+            assert 400 <= answer.status_code < 500 and "Traceback" not in answer.text, body[:20]
+            assert "9" * 100 not in answer.text, "what was sent is not sent back"
 
 
 def test_half_a_character_ends_no_stream(tmp_path: Path) -> None:
