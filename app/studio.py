@@ -110,7 +110,7 @@ class Studio:
 
     def start(self, request: CompressRequest) -> Run:
         """Begin to answer a request, with the model that is served now. Raises InputError."""
-        return self.compressor.run(request)
+        return self.served.run(self.compressor.run, request)  # which reads the prompt, where its length is AUTO
 
     def denoise(self, run: Run) -> Iterator[Step]:
         """Take the steps of a run, on the model's own thread. Raises InputError."""

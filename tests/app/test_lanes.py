@@ -15,10 +15,9 @@ from app.background import lane
 from app.background.lane import Lane
 from app.hosting.lanes import LONG
 from app.ui import build
-from model.compress import Compressor, CompressRequest
+from model.compress import Compressor, CompressRequest, Run
 from model.turns import give_way, giving_way
 from tests.support.hosted import Stranger, hosted_studio, names_of, served
-from tests.support.scripted import ScriptedCompressor
 
 
 @pytest.fixture
@@ -100,18 +99,19 @@ def test_a_long_prompt_is_read_in_pieces_and_comes_out_the_same_when_others_go_b
 
 
 def test_short_prompts_pass_long_ones_at_the_queue(tmp_path: Path) -> None:
-    """A scripted model that holds the long prompt until the short one has been answered."""
+    """The long prompt is held until the short one has been answered."""
     answered, long = threading.Event(), "word " * (LONG // 4)
     overtaken: list[bool] = []
 
-    class Waiting(ScriptedCompressor):
-        def run(self, request: CompressRequest):  # type: ignore[no-untyped-def]
-            if len(request.prompt.text) > LONG:
-                overtaken.append(answered.wait(20))
-            return super().run(request)
-
     studio = hosted_studio(open_store(f"sqlite:///{tmp_path}/store.sqlite3"), tmp_path)
-    studio.served._make = lambda folder=None: Waiting()
+    start = studio.start
+
+    def waiting(request: CompressRequest) -> Run:
+        if len(request.prompt.text) > LONG:
+            overtaken.append(answered.wait(20))
+        return start(request)
+
+    studio.start = waiting  # type: ignore[method-assign]
     index = {name: index for index, name in names_of(studio).items()}["Endpoints.compress"]
     with served(studio) as url:
         ann, bob = Stranger(url, "ann"), Stranger(url, "bob")
