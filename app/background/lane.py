@@ -15,6 +15,8 @@ from model.turns import giving_way
 P = ParamSpec("P")
 R = TypeVar("R")
 PIECE = 0.5  # seconds that a call may go on while others wait
+SHARE = 2.0  # of the time that others may have between two pieces, in times of the piece's
+MOMENT = 0.02  # seconds in which whoever was answered asks again
 NICENESS = 5  # of the thread: the server's others have little to do, and must not wait for a product of matrices
 
 
@@ -50,15 +52,21 @@ class Lane:
             self._waiting.popleft()()
 
     def _others(self) -> Callable[[], None]:
-        """What a call does between its pieces: when it has had its time, make the calls that wait now; not those that
-        come meanwhile, so that it comes to its end, too."""
+        """What a call does between its pieces: when it has had its time, let others have up to SHARE times as much."""
         since = time.monotonic()
 
         def let_others() -> None:
             nonlocal since
-            if time.monotonic() - since > PIECE:
-                for _ in range(len(self._waiting)):
-                    self._next()
+            had = time.monotonic() - since
+            if had > PIECE:
+                self._make_calls(time.monotonic() + SHARE * had)
                 since = time.monotonic()
 
         return let_others
+
+    def _make_calls(self, until: float) -> None:
+        """Those that wait, and those that come meanwhile."""
+        while self._waiting and time.monotonic() < until:
+            self._next()
+            if not self._waiting:
+                time.sleep(MOMENT)

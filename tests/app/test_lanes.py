@@ -23,6 +23,7 @@ from tests.support.hosted import Stranger, hosted_studio, names_of, served
 @pytest.fixture
 def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lane, "PIECE", 0.0)
+    monkeypatch.setattr(lane, "SHARE", 1e6)
 
 
 def test_what_waits_goes_between_the_pieces_of_a_long_call(no_patience: None) -> None:
