@@ -128,7 +128,7 @@ class Endpoints:
             least=least,
             least_demonstration=least_demonstration,
         )
-        run = self.studio.compressor.run(asked)
+        run = self.studio.start(asked)
         return self.studio.served.run(run.result).to_json(bool(tokens))
 
     @_in_one_line

@@ -31,7 +31,7 @@ from model.llm.load import LoadedTargets, load_target
 from model.pretrained import WHEELS
 from model.prompt import Prompt
 
-_REMEMBERED = 64  # finished runs, for charts
+_REMEMBERED, _CHARACTERS = 64, 1_000_000  # finished runs, for charts, and what they have together; some 90 bytes each
 _WARM_UP = (  # read by the token denoiser, and by the encoder and the question reader
     "Q: 1 + 1?\nA: 2\n\nQ: 2 + 2?\nA:",
     "Answer from the notes.\n\nNotes: The office opens at 9. It rained.\n\nQuestion: When does it open?",
@@ -110,7 +110,7 @@ class Studio:
 
     def start(self, request: CompressRequest) -> Run:
         """Begin to answer a request, with the model that is served now. Raises InputError."""
-        return self.compressor.run(request)
+        return self.served.run(self.compressor.run, request)  # which reads the prompt, where its length is AUTO
 
     def denoise(self, run: Run) -> Iterator[Step]:
         """Take the steps of a run, on the model's own thread. Raises InputError."""
@@ -146,8 +146,11 @@ class Studio:
         """Keep a finished run for a while."""
         with self._lock:
             self._runs[run_id] = run
-            while len(self._runs) > _REMEMBERED:
+            while len(self._runs) > _REMEMBERED or len(self._runs) > 1 and self._remembered() > _CHARACTERS:
                 self._runs.popitem(last=False)
+
+    def _remembered(self) -> int:
+        return sum(len(run.request.prompt.text) for run in self._runs.values())
 
     # --- what the canvas is sent ---------------------------------------------------------------------------
 

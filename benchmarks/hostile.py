@@ -21,13 +21,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil  # type: ignore[import-untyped,unused-ignore]
+import torch
 
 from annotations.errors import ExportError, StoreError
 from annotations.files.archive import unzipped, zip_folder
@@ -36,6 +37,7 @@ from annotations.files.importing import import_file
 from annotations.store import open_store
 from benchmarks.load import HostedServer
 from model.compress import Compressor, CompressRequest
+from model.devices import settle_dtype
 from model.errors import InputError
 from model.llm.endpoint import Endpoint
 from model.memory import resident
@@ -207,24 +209,53 @@ def _endpoint(doors: Doors) -> str:
 
 
 class Watch(threading.Thread):
-    """Looks at the memory of the server and of this process, and asks the server for something trivial all the time."""
+    """Looks at the memory of the server and of this process, and asks the server for something trivial all the time;
+    besides, another server that does nothing else: what that one takes is the machine's."""
 
-    def __init__(self, server: HostedServer):
+    def __init__(self, server: HostedServer, idle: str):
         super().__init__(daemon=True)
         assert server.process is not None
+        self.idle = idle
         self.processes = [psutil.Process(server.process.pid), psutil.Process()]
         self.url, self.over = server.url, threading.Event()
         self.start_bytes = [process.memory_info().rss for process in self.processes]
-        self.most, self.stall = [0, 0], 0.0
+        self.most, self.stalls = [0, 0], [0.0, 0.0]
 
     def run(self) -> None:
         with httpx.Client(timeout=60) as http:
             while not self.over.wait(0.1):
-                begun = time.monotonic()
-                http.get(f"{self.url}/robots.txt")
-                self.stall = max(self.stall, time.monotonic() - begun)
+                taken = [_seconds(http, url) for url in (f"{self.url}/robots.txt", self.idle)]
+                self.stalls = list(map(max, self.stalls, taken))
                 now = [process.memory_info().rss for process in self.processes]
                 self.most = [max(m, n - s) for m, n, s in zip(self.most, now, self.start_bytes, strict=True)]
+
+
+def _seconds(http: httpx.Client, url: str) -> float:
+    begun = time.monotonic()
+    http.get(url)
+    return time.monotonic() - begun
+
+
+@contextmanager
+def _idle_server(folder: Path) -> Iterator[str]:
+    """The address of a server in a process of its own that does nothing but answer."""
+    folder.mkdir()
+    command = [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().split("(")[1].split(")")[0]
+        finally:
+            process.kill()
+
+
+@contextmanager
+def _killed(server: HostedServer) -> Iterator[None]:
+    """In the end."""
+    try:
+        yield
+    finally:
+        server.kill()
 
 
 def attack(inputs: int, folder: Path) -> dict[str, Any]:
@@ -232,9 +263,9 @@ def attack(inputs: int, folder: Path) -> dict[str, Any]:
     server = HostedServer(folder / "data", real=False)
     server.stderr = subprocess.DEVNULL  # Gradio tells of each value that it does not take
     server.start()
-    try:
+    with _idle_server(folder / "idle") as idle, _killed(server):
         doors = Doors(folder, server.url)
-        watch = Watch(server)
+        watch = Watch(server, idle)
         watch.start()
         crashes: Counter[str] = Counter()
         ways = {"files": doors.damaged, **{name: getattr(doors, name) for name in SHARES if name != "files"}}
@@ -244,15 +275,14 @@ def attack(inputs: int, folder: Path) -> dict[str, Any]:
         watch.join(60)
         if httpx.get(f"{server.url}/config", timeout=60).status_code != 200:
             crashes["the server is gone"] += 1
-    finally:
-        server.kill()
     return {
         "inputs": inputs,
         "crashes": sum(crashes.values()),
         "what": dict(crashes),
         "MB of the server above the start": round(watch.most[0] / 2**20),
         "MB of this process above the start": round(watch.most[1] / 2**20),
-        "longest stall of the server, s": round(watch.stall, 2),
+        "longest stall of the server, s": round(watch.stalls[0], 2),
+        "longest stall of a server that does nothing, s": round(watch.stalls[1], 2),
     }
 
 
@@ -293,7 +323,11 @@ def distinct(count: int) -> Iterator[str]:
 
 
 def memory(prompts: int, after: int) -> dict[str, Any]:
-    """Compress distinct prompts with the real model, and look at the memory of this process after each."""
+    """Compress distinct prompts with the real model, and look at the memory of this process after each.
+
+    In bfloat16, whether or not it is faster here: there each new length used to leave something behind.
+    """
+    settle_dtype(torch.bfloat16)
     compressor, sizes = Compressor.load(), []
     for i, prompt in enumerate(distinct(prompts)):
         compressor.compress(prompt, (0.2, 0.35, 0.5)[i % 3], steps=(1, 4)[i % 2])

@@ -82,20 +82,23 @@ class Somebody(threading.Thread):
 
 
 class Annotator(Somebody):
-    """Compresses and saves. saves: seconds that each took; refusals: what was said instead."""
+    """Compresses and saves. saves, runs: seconds that each took; refusals: what was said instead."""
 
     def __init__(self, *given: Any):
         super().__init__(*given)
         self.saves: list[float] = []
         self.runs: list[float] = []
+        self.unanswered = 0
         self.refusals: Counter[str] = Counter()
 
     def act(self, http: httpx.Client, i: int) -> None:
         self.stop.wait(self.random.uniform(*THINKS))
         begun = time.monotonic()
-        if i % 3 == 0:
-            compress(http, self.url, PROMPT.format(name=self.person, i=i))
-            self.runs.append(time.monotonic() - begun)
+        if i % 3 == 1:
+            answered = compress(http, self.url, PROMPT.format(name=self.person, i=i))
+            if not self.stop.is_set():
+                self.runs.append(time.monotonic() - begun)
+                self.unanswered += not answered
         self._save(http, i)
 
     def _save(self, http: httpx.Client, i: int) -> None:
@@ -131,15 +134,18 @@ class Deaf(Somebody):
 
 
 def _compress(text: str) -> list[Any]:
-    return [text, 0.35, 4, 0.0, 0, "", None]
+    """What /compress takes, in its order."""
+    return [text, 0.35, 4, 0.0, 0, "", None, "unit", [], False, False, True, True, 0.7, 0.5, None, False]
 
 
-def compress(http: httpx.Client, url: str, text: str) -> None:
-    """Ask for it, and wait for the answer, whatever it is."""
+def compress(http: httpx.Client, url: str, text: str) -> bool:
+    """Ask for it, and wait for the answer; whether there is one."""
     with suppress(httpx.HTTPError):  # it took longer than a person waits
         made = http.post(f"{url}/gradio_api/call/compress", json={"data": _compress(text)})
         if made.status_code == 200:
-            http.get(f"{url}/gradio_api/call/compress/{made.json()['event_id']}")
+            heard = http.get(f"{url}/gradio_api/call/compress/{made.json()['event_id']}")
+            return "event: complete" in heard.text
+    return False
 
 
 def measure(people: int, seconds: float, folder: Path, real: bool = True) -> dict[str, Any]:
@@ -167,6 +173,8 @@ def measure(people: int, seconds: float, folder: Path, real: bool = True) -> dic
         "seconds of a save, median": round(statistics.median(saves), 3),
         "seconds of a save, 99 %": round(saves[int(0.99 * (len(saves) - 1))], 3),
         "seconds of a save, longest": round(saves[-1], 3),
+        "runs": len(runs),
+        "runs without an answer": sum(one.unanswered for one in crowd),
         "seconds of a run, median": round(statistics.median(runs), 3),
         "seconds of a run, longest": round(runs[-1], 3),
     }

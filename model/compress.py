@@ -42,6 +42,7 @@ from .relevance.question_reader import QuestionReader
 from .request import AUTO as AUTO
 from .request import PAPER as PAPER
 from .request import CompressRequest as CompressRequest
+from .turns import give_way
 from .verdict import Verdict
 
 SHIPPED_ENCODER = "e5-small"  # stands for the sentence encoder in model/checkpoints
@@ -144,7 +145,7 @@ class Run(Iterator[Step]):
     def trace(self) -> Trace:
         """All steps; those that are left are taken first."""
         for _ in self:
-            pass
+            give_way()
         return Trace.of(self.steps, self.request.config, self.request.fixed)
 
     def result(self) -> Compressed:

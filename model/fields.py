@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -139,6 +139,14 @@ def utc_of(moment: datetime) -> str:
 def now() -> str:
     """The time, as records hold it: "2026-11-22T03:05:00.000000Z"."""
     return utc_of(datetime.now(timezone.utc))
+
+
+def now_after(earlier: str | None) -> str:
+    """The time, or the least that comes after an earlier one, where the clock was set back."""
+    at = now()
+    if earlier is None or at > earlier:
+        return at
+    return utc_of(datetime.fromisoformat(earlier.replace("Z", "+00:00")) + timedelta(microseconds=1))
 
 
 STORABLE, FILLED = BeforeValidator(_storable), AfterValidator(_not_blank)

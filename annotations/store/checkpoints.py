@@ -15,7 +15,7 @@ from annotations.store.sessions import Sessions
 from annotations.store.tables import CheckpointRow as C
 from annotations.store.tables import RevisionRow, columns
 from annotations.store.tables import UseRow as U
-from model.fields import NAME_LIMIT, now, text_field
+from model.fields import NAME_LIMIT, now, now_after, text_field
 
 _PATH_LIMIT = 4096  # characters
 
@@ -130,7 +130,8 @@ def lineage(session: Session, id: str) -> list[str]:
 
 def _serve(session: Session, id: str, before: str) -> None:
     session.execute(update(C).where(_c.status == "served", _c.id != id).values(status=before))
-    session.execute(update(C).where(_c.id == id).values(status="served", served_at=now()))
+    latest = session.execute(select(func.max(_c.served_at))).scalar()
+    session.execute(update(C).where(_c.id == id).values(status="served", served_at=now_after(latest)))
 
 
 def _registered(session: Session, id: str) -> C:

@@ -179,9 +179,10 @@ def count_progress(session: Session, annotator: str, viewer: Viewer | None = Non
 
 
 def _busy() -> ColumnElement[bool]:
-    """Done, or being worked on: taken less than LEASE ago."""
-    earliest = utc_of(datetime.now(timezone.utc) - LEASE)
-    return or_(_a.state == "done", and_(_a.state == "assigned", _a.changed_at > earliest))
+    """Done, or being worked on: taken less than LEASE ago, or ahead, where the clock was set back."""
+    moment = datetime.now(timezone.utc)
+    held = _a.changed_at.between(utc_of(moment - LEASE), utc_of(moment + LEASE))
+    return or_(_a.state == "done", and_(_a.state == "assigned", held))
 
 
 def _row(prompt: str, uncertainty: float | None, source: str, owner: str) -> Q:

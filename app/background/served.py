@@ -9,15 +9,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from contextvars import copy_context
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from annotations.errors import NotFoundError, RecordError, StoreError
 from annotations.results import CheckpointEntry
 from annotations.store import Store
+from app.background.lane import Lane
 from app.hosting.learning import check_promotion
 from app.settings import Settings
 from model.compress import Compressor
@@ -38,7 +37,7 @@ class Served:
 
     def __init__(self, settings: Settings, load: Callable[..., Compressor], open_store: Callable[[], Store]):
         self.settings, self._make, self._open_store = settings, load, open_store
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._lane = Lane()
         self._compressor: Compressor | None = None
         self._note = ""
         self._seen, self._look_at = "", time.monotonic() + FOLLOW  # what the store said last; when to ask it again
@@ -46,14 +45,8 @@ class Served:
         self._changing = threading.Lock()  # one change at a time
 
     def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call `work` on the model's own thread, one call after the other.
-
-        Each thread that multiplies matrices starts helpers of its own, and helpers of several threads get in each
-        other's way: on 2 cores, from another thread than the one that loaded it, the model takes a quarter longer.
-        `work` knows for whom it is done, as this thread does.
-        """
-        context = copy_context()
-        return self._thread.submit(lambda: context.run(work, *args, **kwargs)).result()
+        """Call `work` on the model's own thread, see `Lane.run`."""
+        return self._lane.run(work, *args, **kwargs)
 
     def load(self, folder: Path | None) -> Compressor:
         """The model in a folder (None: the shipped one), beside the one in use. Raises InputError."""

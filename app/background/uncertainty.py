@@ -13,6 +13,7 @@ from app.background.priority import lower_priority
 from app.background.served import Served
 from model.compress import Compressor, CompressRequest
 from model.errors import InputError
+from model.turns import giving_way
 
 _BATCH = 8  # prompts read from the store at a time
 _PAUSE = 0.05  # seconds between two looks at whether a visitor is being served
@@ -63,9 +64,13 @@ class Gauge:
 
     def _measure(self, text: str) -> float:
         compressor = self._served.compressor
-        while self._busy():
-            time.sleep(_PAUSE)
+        self._let_visitors()
         try:
-            return uncertainty(compressor, text)
+            with giving_way(self._let_visitors):
+                return uncertainty(compressor, text)
         except InputError:
             return 0.0  # nobody can correct it
+
+    def _let_visitors(self) -> None:
+        while self._busy():
+            time.sleep(_PAUSE)

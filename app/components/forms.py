@@ -42,10 +42,10 @@ from pydantic import (
 from typing_extensions import Self
 
 from annotations.errors import ExportError, RecordError, StoreError
+from app.hosting.guard import MODEL_QUEUE as MODEL_QUEUE  # for tabs
 from app.hosting.people import signed_in_name
 from model.errors import InputError
 
-MODEL_QUEUE = "model"  # concurrency_id of all events that run the model: they wait in one line
 USER_ERRORS = (InputError, RecordError, StoreError, ExportError)  # their message is meant for the person
 # Gradio's options for events of the page: no spinner, no endpoint for programs
 PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}

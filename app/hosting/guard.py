@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import gradio as gr
@@ -25,7 +25,7 @@ _NEEDS = {
     Role.REVIEWER: "Only reviewers may do this.",
     Role.ADMIN: "Only admins may do this.",
 }
-_RUNS = ("model",)  # concurrency ids of handlers that run the model
+MODEL_QUEUE = "model"  # concurrency_id of all events that run the model
 _SAVES = (
     "CorrectEvents.keep_draft",
     "CorrectEvents.submit",
@@ -42,7 +42,7 @@ def guard(page: gr.Blocks, identity: Identity, quotas: Quotas, log: Log) -> None
     """Guard all handlers of a page that was built; log: told before strangers' reviewers and admins do anything."""
     for handler in page.fns.values():
         if handler.fn is not None:
-            handler.fn = _guarded(handler.fn, str(handler.concurrency_id) in _RUNS, identity, quotas, log)
+            handler.fn = _guarded(handler.fn, handler.concurrency_id == MODEL_QUEUE, identity, quotas, log)
 
 
 def _guarded(
@@ -61,7 +61,7 @@ def _guarded(
                 log(person, name)
             if runs:
                 quotas.use(person, "runs")
-                quotas.use(person, "characters", _characters(given))
+                quotas.use(person, "characters", characters(given))
             elif name in _SAVES:
                 quotas.use(person, "saves")
         except (QuotaError, StoreError) as error:
@@ -93,7 +93,7 @@ def _guarded(
 _END = object()
 
 
-def _characters(given: tuple[Any, ...]) -> int:
+def characters(given: Sequence[Any]) -> int:
     """Of the texts that a handler is given, by themselves or by component."""
     values = [value for item in given for value in (item.values() if isinstance(item, dict) else (item,))]
     return sum(len(value) for value in values if isinstance(value, str))

@@ -16,6 +16,7 @@ from app.hosting.identity import Identity
 from app.hosting.lanes import use_lanes
 from app.hosting.mode import Hosting
 from app.hosting.quotas import Quotas
+from app.hosting.sessions import SESSIONS, slim_sessions
 
 
 def host(page: gr.Blocks, hosting: Hosting, log: Log) -> dict[str, Any]:
@@ -23,11 +24,13 @@ def host(page: gr.Blocks, hosting: Hosting, log: Log) -> dict[str, Any]:
     signature, quotas = Signature(), Quotas(hosting.limits)
     identity = Identity(hosting, signature)
     guard(page, identity, quotas, log)
+    slim_sessions()
     page.queue(default_concurrency_limit=1)
     use_lanes(page, identity, hosting.limits.waiting)
     uploads = quotas.upload if hosting.hosted else lambda address, size: ""
     edge = Middleware(Edge, hosting=hosting, signature=signature, uploads=uploads)
-    return {"app_kwargs": {"middleware": [edge], "exception_handlers": {RequestValidationError: _unreadable}}}
+    app = {"middleware": [edge], "exception_handlers": {RequestValidationError: _unreadable}}
+    return {"app_kwargs": app, "state_session_capacity": SESSIONS}
 
 
 def _unreadable(request: Request, error: Exception) -> JSONResponse:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..prompt import Prompt
+from ..turns import give_way
 from .sampler import Predict, Prediction
 
 Predictor = Callable[[Prompt], Predict]
@@ -72,4 +73,5 @@ class _InBlocks:
             parts[begin : begin + len(prediction.parts)] += prediction.parts
             counts[begin : begin + len(prediction.parts)] += 1
             tokens.append(prediction.tokens)
+            give_way()
         return Prediction(torch.cat(tokens), parts / counts)

@@ -21,11 +21,13 @@ from transformers.utils import cached_file
 from ..devices import fastest_dtype, pick_device
 from ..errors import InputError
 from ..layers import KNOWN_ENCODERS
+from ..turns import give_way
 from .cache import TensorCache
 from .packed import PackedEncoder
 from .passes import SharedPasses, WindowEncoder
 from .storage import SHIPPED, is_stored, load_stored
 
+TOGETHER = 8192  # subwords that are read before others may go first
 WINDOW = 512  # subwords read at once, where the encoder has positions for as many
 BATCH = 512  # subwords in one pass on a CPU: what it computes then stays in its caches
 ACCELERATED = 16384  # elsewhere
@@ -176,14 +178,16 @@ class SentenceEncoder:
             for i, (text, own) in enumerate(zip(texts, encoded, strict=True))
             for window in self._windows(i, self._before(text), own.ids, _subwords_of(own, text.spans))
         ]
-
-        def summary(i: int, states: Tensor) -> Tensor:
-            return windows[i].sums(states.float().cpu(), self._pooling)
-
         sums = [torch.zeros(1 + len(text.spans), self.width) for text in texts]
-        results = self._passes.run(self._encoder, [window.ids for window in windows], summary)
-        for window, found in zip(windows, results, strict=True):
-            sums[window.text][[0, *(1 + i for i in window.spans)]] += found
+        for some in _stretches(windows):
+
+            def summary(i: int, states: Tensor, some: Sequence[_Window] = some) -> Tensor:
+                return some[i].sums(states.float().cpu(), self._pooling)
+
+            results = self._passes.run(self._encoder, [window.ids for window in some], summary)
+            for window, found in zip(some, results, strict=True):
+                sums[window.text][[0, *(1 + i for i in window.spans)]] += found
+            give_way()
         return [F.normalize(total, dim=-1) for total in sums]
 
     def _windows(self, text: int, before: list[int], ids: list[int], places: Sequence[Span]) -> Iterator[_Window]:
@@ -215,6 +219,18 @@ class SentenceEncoder:
 
     def _ids(self, text: str) -> list[int]:
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+def _stretches(windows: Sequence[_Window]) -> Iterator[Sequence[_Window]]:
+    """Windows that are asked for together: so few that others need not wait long."""
+    first, size = 0, 0
+    for i, window in enumerate(windows):
+        if size + len(window.ids) > TOGETHER and i > first:
+            yield windows[first:i]
+            first, size = i, 0
+        size += len(window.ids)
+    if windows:
+        yield windows[first:]
 
 
 def _encoder(model: Any, dtype: torch.dtype | None) -> WindowEncoder:
