@@ -111,10 +111,15 @@ def _asked(prompt: Prompt, part: int) -> list[str]:
     if not leaves:
         return [_part_text(prompt, part)]
     texts = [prompt.text[unit.start : unit.end].strip() for unit in leaves]
-    if len(texts) == 1 and waits(texts[0]) and len(texts[0]) <= LABEL and not tells(texts[0]):
+    if len(texts) == 1 and waits(texts[0]) and len(texts[0]) <= LABEL and not _orders(texts[0]):
         return [texts[0].rstrip(":： ")] if _SUMMARY.search(texts[0]) else []
     several = [text for text in texts if text.endswith(QUESTION_MARKS)]
     return several if len(several) > 1 else [prompt.text[leaves[0].start : leaves[-1].end].strip()]
+
+
+def _orders(text: str) -> bool:
+    """Whether it says what to do, in more than a word: "Write a summary:", but not "Answer:"."""
+    return tells(text) and len(text.split()) > 2
 
 
 def _part_text(prompt: Prompt, index: int) -> str:

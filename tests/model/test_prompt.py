@@ -43,6 +43,7 @@ def assert_sound(prompt: Prompt) -> None:
     for token in prompt.tokens:
         assert at <= token.start < token.end and token.text == prompt.text[token.start : token.end]
         gap = prompt.text[at : token.start].removeprefix("" if at else "\ufeff" * (token.start - at))
+        gap = gap.replace("\ufeff", "")  # a byte order mark is no token
         assert not gap or (gap.isspace() and len(gap.splitlines()) == 1)
         assert token.text.isspace() or not (token.text[0].isspace() or token.text[-1].isspace())
         assert token.text.isspace() or len(token.text.splitlines()) == 1
