@@ -145,6 +145,8 @@ class _Run:
         self.model, self.pieces, self.config, self.total = predict, pieces, config, total
         self.states = PieceStates(pieces)
         self.same_price = set(pieces.price) == {1}
+        shown = any(part.role == "demonstration" for part in pieces.prompt.parts)  # of those any more helps
+        self.worse = math.inf if shown or pieces.rules.granularity == "token" else FILLER
         owner = torch.tensor(pieces.piece_of)
         self.inside = (owner >= 0).nonzero()[:, 0]  # tokens that belong to a piece
         self.owner = owner[self.inside]
@@ -213,8 +215,7 @@ class _Run:
             chosen[open_[order[: max(left, 0)]]] = True
             return chosen
         kept, dropped = chosen.nonzero()[:, 0].tolist(), (states == DROP).nonzero()[:, 0].tolist()
-        worse = math.inf if self.pieces.rules.granularity == "token" else FILLER
-        chosen[fill(self.pieces, scores.tolist(), self.total, kept, dropped, worse)] = True
+        chosen[fill(self.pieces, scores.tolist(), self.total, kept, dropped, self.worse)] = True
         if not bool(chosen.any()) and KEEP not in self.states.tokens and not dropped:  # not even one piece fits
             chosen[cheapest(self.pieces, scores.tolist())] = True
         return chosen
