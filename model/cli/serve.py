@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from .tools import Commands, add_device, command, count
+from .tools import Commands, add_device, command, count, share_or_auto
 
 MEBIBYTE = 2**20
 
@@ -26,7 +26,13 @@ def add(commands: Commands) -> None:
     flag = parser.add_argument
     add_service_flags(parser, port=8787, timeout=60, body=4)
     flag("--key-file", type=Path, metavar="FILE", help="keys that may call, one a line; more in DIFFUMASK_KEYS")
-    flag("--retention", type=float, default=0.5, metavar="R", help="share to keep where a request names none (0.5)")
+    flag(
+        "--retention",
+        type=share_or_auto,
+        default=0.5,
+        metavar="R",
+        help="share to keep where a request names none (0.5)",
+    )
     flag("--min-tokens", type=int, default=64, metavar="N", help="texts with fewer tokens stay whole (64)")
     flag("--store", type=count, default=256, metavar="MB", help="memory for originals that can be asked for (256)")
     flag("--expiry", type=count, default=3600, metavar="S", help="seconds that an original is kept (3600)")

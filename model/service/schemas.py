@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -82,7 +82,9 @@ class CompressBody(BaseModel):
     model: str | None = Field(
         None, max_length=300, description="which model will read it; any name, it changes nothing"
     )
-    retention: float | None = Field(None, gt=0, le=1, description="share of the tokens to keep at most of what may go")
+    retention: Annotated[float, Field(gt=0, le=1)] | Literal["auto"] | None = Field(
+        None, description="share of the tokens to keep at most of what may go; auto: as few as hold what is needed"
+    )
     token_budget: int | None = Field(None, ge=1, description="how many tokens all texts may have together, instead")
     config: CompressConfig = Field(default_factory=lambda: CompressConfig.model_validate({}))
 

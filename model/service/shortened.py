@@ -19,8 +19,8 @@ LOSSES = ("rules_gone", "rules_broken", "numbers_gone", "names_gone", "identifie
 class ShortensMessages(Protocol):
     """What is needed of a `model.Compressor`."""
 
-    def compress(self, text: str, retention: float, **options: Any) -> Any: ...
-    def compress_messages(self, messages: Any, retention: float, **options: Any) -> Any: ...
+    def compress(self, text: str, retention: float | str, **options: Any) -> Any: ...
+    def compress_messages(self, messages: Any, retention: float | str, **options: Any) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class ShortTurn:
 
 
 def shorten_turn(
-    compressor: ShortensMessages, turn: TurnOfTalk, retention: float, options: Mapping[str, Any]
+    compressor: ShortensMessages, turn: TurnOfTalk, retention: float | str, options: Mapping[str, Any]
 ) -> ShortTurn:
     """Compress the texts of a turn under one budget; the same turn gives the same texts every time.
 
@@ -115,7 +115,7 @@ def is_sound(turn: TurnOfTalk, short: ShortTurn) -> bool:
     return not verdict.broken and not (own_words and nobody_asks)
 
 
-def key_of(turn: TurnOfTalk, retention: float, caller: str) -> str:
+def key_of(turn: TurnOfTalk, retention: float | str, caller: str) -> str:
     """Names all that the result depends on; callers share nothing, so that none can tell what another has sent."""
     said = [[each.path, each.speaker, each.role, each.protected, each.text] for each in turn.texts()]
     return hashlib.sha256(json.dumps([caller, retention, turn.protect, said]).encode()).hexdigest()

@@ -13,6 +13,7 @@ from typing import Any
 from ..messages import MessageText, message_texts
 from ..prompt.tokens import token_spans
 from ..reader import ReaderTokenizer, load_reader
+from ..request import AUTO, share_of
 from .memo import Memo
 from .originals import Originals, StoreLimits, hash_of
 from .pool import FairPool
@@ -107,7 +108,7 @@ class Shortener:
         Raises InputError for what is no conversation, BusyError when too much waits already.
         """
         plan, share = await asyncio.to_thread(self._plan, messages, wishes)
-        turns = [] if share >= 1 else plan
+        turns = [] if share != AUTO and share_of(share) >= 1 else plan
         waiting = [self._short_turn(turn, share, caller) for turn in turns]
         shorts = await asyncio.gather(*waiting, return_exceptions=True)
         for short in shorts:
@@ -124,7 +125,7 @@ class Shortener:
         """Do other work in a worker thread, in its turn."""
         return await asyncio.wrap_future(self.pool.submit(caller, work))
 
-    def _plan(self, messages: Sequence[Message], wishes: Wishes) -> tuple[list[TurnOfTalk], float]:
+    def _plan(self, messages: Sequence[Message], wishes: Wishes) -> tuple[list[TurnOfTalk], float | str]:
         turns = turns_of(messages, wishes, self.count)
         if wishes.token_budget is None:
             return turns, wishes.retention
@@ -136,7 +137,7 @@ class Shortener:
         )
         return turns, _share(wishes.token_budget - (self.tokens(messages) - free), free)
 
-    async def _short_turn(self, turn: TurnOfTalk, share: float, caller: str) -> ShortTurn:
+    async def _short_turn(self, turn: TurnOfTalk, share: float | str, caller: str) -> ShortTurn:
         """From memory, from a request that computes the same just now, or from a worker."""
         key = await asyncio.to_thread(key_of, turn, share, caller)
         if (known := self.memo.get(key)) is not None:

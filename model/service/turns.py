@@ -23,6 +23,7 @@ from typing import Any
 from ..errors import InputError
 from ..messages import MessageText, message_texts
 from ..prompt.limits import check_length
+from ..request import AUTO, share_of
 
 Message = Mapping[str, Any]
 BORROWED = -1  # the place of a question that stands in for a message which is not shortened here
@@ -33,7 +34,7 @@ class Wishes:
     """How a conversation is to be shortened.
 
     Attributes:
-        retention: share of the tokens to keep at most of what may be shortened, in (0, 1].
+        retention: share of the tokens to keep at most of what may be shortened, in (0, 1]; or AUTO.
         token_budget: how many tokens the whole conversation may have, instead; None = the share counts.
         protect_recent: so many messages at the end stay whole.
         user, assistant: their messages may be shortened, too, and not only the results of tools.
@@ -41,7 +42,7 @@ class Wishes:
     Raises InputError when a number is out of range.
     """
 
-    retention: float = 0.5
+    retention: float | str = 0.5
     token_budget: int | None = None
     protect_recent: int = 0
     user: bool = False
@@ -49,7 +50,7 @@ class Wishes:
     min_tokens: int = 64
 
     def __post_init__(self) -> None:
-        if not 0 < self.retention <= 1:
+        if self.retention != AUTO and not 0 < share_of(self.retention) <= 1:
             raise InputError(f"retention {self.retention!r} must be above 0 and at most 1")
         if self.token_budget is not None and self.token_budget < 1:
             raise InputError(f"token_budget {self.token_budget!r} must be at least 1")

@@ -122,6 +122,15 @@ def test_a_text(api: httpx.Client) -> None:
     assert api.get(f"/v1/retrieve/{made['hashes'][0]}").json()["original_content"] == text
 
 
+def test_a_length_of_its_own(api: httpx.Client) -> None:
+    text = f"Answer briefly.\n\n{NOTES}\n\nWhen was House 3 painted?"
+    made = compress(api, text=text, retention="auto")
+    assert made["tokens_after"] < made["tokens_before"] and made["text"].endswith("When was House 3 painted?")
+    talk = [user(NOTES), user("When was House 3 painted?")]
+    made = compress(api, messages=talk, config={"compress_user_messages": True}, retention="auto")
+    assert made["messages"][1] == talk[1] and made["tokens_after"] < made["tokens_before"]
+
+
 def test_a_conversation_without_texts(api: httpx.Client) -> None:
     talk = [user([{"type": "image_url", "image_url": {"url": "data:"}}]), call(1), result(1, None), user("")]
     assert compress(api, messages=talk)["messages"] == talk
