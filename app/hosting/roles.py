@@ -10,7 +10,8 @@ from app.hosting.people import Role
 
 _OF: dict[Role, tuple[str, ...]] = {
     Role.VISITOR: (
-        "ExploreEvents.run ExploreEvents.resample ExploreEvents.fix ExploreEvents.name_part ExploreEvents.stop",
+        "ExploreEvents.run ExploreEvents.find_length ExploreEvents.resample ExploreEvents.fix ExploreEvents.name_part",
+        "ExploreEvents.stop",
         "ExploreEvents.open_file ExploreEvents.recall ExploreEvents.open_link",
         "ExploreEvents.count ExploreEvents.draw_charts",
         "ResultsEvents.show CorrectEvents.greet CorrectEvents.count CompareEvents.show_votes",
