@@ -263,7 +263,7 @@ class Compressor:
         """What the sentence encoder and the question reader make of a prompt's units; there must be a unit head."""
         assert self.encoder is not None
         texts = units.texts, units.part_of, units.parts, units.questions, units.instructions
-        return Relevance.of(self.encoder, *texts, self.reader)
+        return Relevance.of(self.encoder, *texts, self.reader, units.is_order)
 
     def _token_predict(self, prompt: Prompt, retention: float, exact: bool) -> Predict:
         if exact:

@@ -42,7 +42,7 @@ class CompressRequest:
         keep: regular expression; tokens that it touches are kept.
         keep_words: literal strings; tokens that an occurrence touches are kept.
         keep_digits, keep_breaks: keep every token with a digit, every line break.
-        keep_task: keep the instruction before the demonstrations, and a last shot that waits for its answer, whole.
+        keep_task: keep the instruction before the demonstrations, and a question that waits for its answer, whole.
             They count towards the retention.
         pins: token index -> keep, as a person fixed them; over all rules.
         target_tokens: how many tokens the result may have, instead of a retention.
@@ -142,7 +142,7 @@ class CompressRequest:
 
     @cached_property
     def prompt(self) -> Prompt:
-        """The text with its tokens and shots."""
+        """The text with its tokens, units and parts."""
         if isinstance(self.text, Prompt):
             return self.text
         check_length(len(self.text))

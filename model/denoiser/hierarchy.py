@@ -7,8 +7,6 @@ does, and the token denoiser only says which words of a unit go first where a un
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
@@ -17,23 +15,18 @@ from ..diffusion.schedule import DROP, KEEP, MASK
 from ..prompt import Prompt
 from ..prompt.pieces import PieceSet
 from ..prompt.token_kinds import kinds_of_tokens
-from ..relevance.features import ORDERED, QUESTION_MARKS, STATIC, Relevance, smoothed
+from ..relevance.features import Relevance, smoothed
 from ..relevance.prompt_reading import UnitsOf
+from .priors import UNREAD, prior
 from .unit_head import UnitHead
 
 BY_TOKENS = ("demonstration",)  # roles of parts that the token denoiser decides
-UNREAD = ("code", "data")  # the question reader has learnt from sentences alone
-GUARD_BONUS = 2.0  # logits that a guard has ahead of other units where there is no question, so less says what counts
-CHANGE_BONUS = 3.0  # what a diff changes, ahead of the lines around it, which only say where
-TALK = 0.5  # share of that in what others say in a conversation: "no problem" is no rule
-ASKER_BONUS = 1.5  # and what the asker has said before: wishes are answered by what was wished
-LEAD, LEADING = 0.1, 20  # where a text is asked for as a whole: logits a sentence by which its first ones are ahead
 UNASKED = 3.0  # logits below 0 of a sentence where nothing is asked: what the head has learnt says nothing there
 TOPICS = 60  # a long conversation is about so many things in turn: its units are judged with their neighbours
 OUTSTANDING = 1.0  # logits by which a unit has to stand out from its neighbours to be judged alone
+OWN = 0.1  # share of its own logit among its neighbours'
 ORDER = 0.01  # logits by which words of one sentence differ
 SAYING = {"function word": -2.0, "name": 4.0, "number": 4.0, "negation": 4.0, "operator": 4.0}
-OWN = 0.1  # share of its own logit among its neighbours'
 
 
 def needs_tokens(prompt: Prompt, granularity: str) -> bool:
@@ -72,22 +65,12 @@ class HierarchicalPredict:
         self.owner = self.unit_of[self.inside]
         self.size = torch.bincount(self.owner, minlength=len(units.units)).clamp_min(1)
         self.units = torch.tensor(units.units)
-        guards = torch.tensor([float(prompt.units[u].guard) for u in units.units])
-        asked = any(each.rstrip().endswith(QUESTION_MARKS) for each in units.questions)
-        wished = _of_asker(prompt, units)
         roles = [prompt.parts[prompt.units[unit].part].role for unit in units.units]
-        self.bonus = torch.zeros_like(guards)
-        if not asked:
-            talk = torch.tensor([role == "turn" for role in roles]) & (wished == 0)
-            self.bonus = GUARD_BONUS * guards * torch.where(talk, TALK, 1.0) + ASKER_BONUS * wished
-            self.bonus += _on_the_whole(relevance, roles) * float(not bool(wished.any()))
-        self.bonus += CHANGE_BONUS * torch.tensor([float(prompt.units[u].kind == "change") for u in units.units])
-        self.is_asked = bool(units.asked)
         self.turns = torch.tensor([role == "turn" for role in roles], dtype=torch.bool)
         self.opaque = torch.tensor([role in UNREAD for role in roles], dtype=torch.bool)
+        self.bonus = prior(prompt, units, relevance)
         self.read = relevance.read * ~self.opaque
-        if not asked and bool(wished.any()):
-            self.read = self.read / ORDERED  # a wish, unlike "Summarise this", is like what is said about it
+        self.is_asked = bool(units.asked)
         by_tokens = torch.tensor([part.role in BY_TOKENS for part in prompt.parts])
         self.part = torch.tensor([token.part for token in prompt.tokens])
         self.by_tokens = by_tokens[self.part]
@@ -166,28 +149,6 @@ class HierarchicalPredict:
         """[parts] the best unit of each: one sentence that is wanted makes its part wanted."""
         best = torch.full((len(self.prompt.parts),), -8.0)
         return best.scatter_reduce(0, self.part[self.inside], of_token[self.inside], "amax")
-
-
-def _on_the_whole(relevance: Relevance, roles: Sequence[str]) -> Tensor:
-    """[units] how much each says of the text as a whole, for orders such as "Summarise this", in logits.
-
-    What is alike to the rest, and in prose what comes early. On 84 news articles to watch .29 / .51 of the sentences
-    that say most of the reference summary are kept at 20 / 35 %, against .13 / .31 without.
-    """
-    central = relevance.static[:, STATIC.index("centrality, standardised")]
-    part = relevance.part_of
-    first = torch.bincount(part, minlength=int(part.max()) + 1 if len(part) else 0).cumsum(0)
-    place = torch.arange(len(part)) - (first[part] - torch.bincount(part)[part])
-    prose = torch.tensor([role in ("text", "document", "question") for role in roles], dtype=torch.bool)
-    read = torch.tensor([role not in UNREAD for role in roles], dtype=torch.bool)
-    return central * read - LEAD * place.clamp(max=LEADING) * prose
-
-
-def _of_asker(prompt: Prompt, units: UnitsOf) -> Tensor:
-    """[units] 1 where the speaker of the question says something: by the labels of the turns."""
-    heads = [prompt.text[part.start : part.head].strip() for part in prompt.parts]
-    askers = {head for head, part in zip(heads, prompt.parts, strict=True) if part.role == "question" and head}
-    return torch.tensor([float(heads[prompt.units[u].part] in askers) for u in units.units])
 
 
 def _by_kind(prompt: Prompt) -> Tensor:

@@ -27,7 +27,7 @@ from .packed import PackedEncoder
 from .passes import SharedPasses, WindowEncoder
 from .storage import SHIPPED, is_stored, load_stored
 
-TOGETHER = 8192  # subwords that are read before others may go first
+STRETCH = 8192  # subwords that are read before others may go first
 WINDOW = 512  # subwords read at once, where the encoder has positions for as many
 BATCH = 512  # subwords in one pass on a CPU: what it computes then stays in its caches
 ACCELERATED = 16384  # elsewhere
@@ -225,7 +225,7 @@ def _stretches(windows: Sequence[_Window]) -> Iterator[Sequence[_Window]]:
     """Windows that are asked for together: so few that others need not wait long."""
     first, size = 0, 0
     for i, window in enumerate(windows):
-        if size + len(window.ids) > TOGETHER and i > first:
+        if size + len(window.ids) > STRETCH and i > first:
             yield windows[first:i]
             first, size = i, 0
         size += len(window.ids)

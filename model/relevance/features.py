@@ -89,8 +89,7 @@ class Relevance:
         asked: fp32 [units, width], the embedding of the question likest to each unit; 0 where nothing is asked.
         likeness: fp32 [units, questions], of the units read alone, standardised for each question.
         part_of: int64 [units], each unit's part.
-        read: fp32 [units], the question reader's logits, ORDERED times as large where nothing is asked but something
-            is to be done; 0 where none reads.
+        read: fp32 [units], the question reader's logits, ORDERED times as large for an order; 0 where none reads.
     """
 
     static: Tensor
@@ -110,6 +109,7 @@ class Relevance:
         questions: Sequence[str] = (),
         instructions: Sequence[str] = (),
         reader: QuestionReader | None = None,
+        is_order: bool = False,
     ) -> Relevance:
         """Read a prompt once: its units, its parts, the questions and the instructions.
 
@@ -120,6 +120,7 @@ class Relevance:
             questions: what is asked; of several, the one likest to a unit counts for it. Without any, the
                 instructions are what is asked; beside one, they say nothing about which units are wanted.
             reader: reads each part again, together with what is asked.
+            is_order: nothing is asked, but something is to be done with the text as a whole.
         """
         asked = list(questions) or list(instructions)
         instructions = () if questions else instructions
@@ -140,8 +141,7 @@ class Relevance:
         static = torch.stack([columns[name] for name in STATIC], 1)
         together = " ".join(" ".join(asked).split())
         read = reader.logits(together, units, part_of, parts) if reader and together else torch.zeros(len(part))
-        weight = 1.0 if any(each.rstrip().endswith(QUESTION_MARKS) for each in asked) else ORDERED
-        return cls(static, reading.alone, nearest_question, likeness, part, weight * read)
+        return cls(static, reading.alone, nearest_question, likeness, part, (ORDERED if is_order else 1.0) * read)
 
     def dynamic(self, kept: Tensor, dropped: Tensor, budget_left: float = 0.0) -> Tensor:
         """Features of the state of a mask: fp32 [units, len(DYNAMIC)].

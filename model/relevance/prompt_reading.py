@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import regex
@@ -33,6 +33,7 @@ class UnitsOf:
         part_index: [parts] indices into `prompt.parts`.
         questions, instructions: what is asked, and what is to be done.
         unit_of: [n] of each prompt token, its place in `units`; -1 of others.
+        by_asker: [units] whether who asks says it, by the labels of the turns.
     """
 
     units: list[int]
@@ -43,6 +44,18 @@ class UnitsOf:
     questions: list[str]
     instructions: list[str]
     unit_of: list[int]
+    by_asker: list[bool]
+
+    @property
+    def has_question(self) -> bool:
+        """Whether something is asked with a question mark."""
+        return any(each.rstrip().endswith(QUESTION_MARKS) for each in self.questions)
+
+    @property
+    def is_order(self) -> bool:
+        """Whether something is to be done with the text as a whole ("Summarise this"), and it is no wish in a talk."""
+        marked = any(each.rstrip().endswith(QUESTION_MARKS) for each in self.questions or self.instructions)
+        return not marked and not any(self.by_asker)
 
     @property
     def asked(self) -> str:
@@ -74,6 +87,7 @@ class UnitsOf:
             _questions(prompt),
             [_part_text(prompt, i) for i, part in enumerate(prompt.parts) if part.role == "instruction"],
             unit_of,
+            _by_asker(prompt, units),
         )
 
 
@@ -92,6 +106,12 @@ def _scored(prompt: Prompt, split: Collection[int]) -> list[int]:
             chosen.append(u)
             inside = unit.last
     return chosen
+
+
+def _by_asker(prompt: Prompt, units: Sequence[int]) -> list[bool]:
+    heads = [prompt.text[part.start : part.head].strip() for part in prompt.parts]
+    askers = {head for head, part in zip(heads, prompt.parts, strict=True) if part.role == "question" and head}
+    return [heads[prompt.units[u].part] in askers for u in units]
 
 
 def _questions(prompt: Prompt) -> list[str]:

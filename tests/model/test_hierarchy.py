@@ -11,7 +11,8 @@ import torch
 
 from model.compress import AUTO, PAPER, Compressor, CompressRequest
 from model.denoiser.checkpoint import UNITS, load_checkpoint, save_checkpoint
-from model.denoiser.hierarchy import GUARD_BONUS, TOPICS, HierarchicalPredict, along_turns, needs_tokens
+from model.denoiser.hierarchy import TOPICS, HierarchicalPredict, along_turns, needs_tokens
+from model.denoiser.priors import GUARD
 from model.denoiser.unit_head import UnitHead, UnitHeadConfig
 from model.diffusion.sampler import Prediction
 from model.diffusion.schedule import DROP, KEEP, MASK
@@ -183,9 +184,7 @@ def test_the_papers_method_has_no_unit_level(shipped: Compressor) -> None:
     assert shipped.compress(DOCUMENTS, 0.5, **PAPER).trace.steps[0].units == ()
 
 
-@pytest.mark.parametrize(
-    ("question", "ahead"), [("", GUARD_BONUS), ("\n\nQuestion: How fast may it go?\nAnswer:", 0.0)]
-)
+@pytest.mark.parametrize(("question", "ahead"), [("", GUARD), ("\n\nQuestion: How fast may it go?\nAnswer:", 0.0)])
 def test_guards_come_first_where_nobody_asks(question: str, ahead: float) -> None:
     text = "Summarise the notes.\n\nThe lift is blue. It must not carry horses. It is in the tower." + question
     predict, n = predict_for(text, tokens=False)
