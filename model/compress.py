@@ -221,7 +221,7 @@ class Compressor:
         """
         if not request.is_auto:
             return request
-        head, units = self.checkpoint.unit_head, UnitsOf.of(request.prompt, request.pieces.thin)
+        head, units = self.checkpoint.unit_head, request.units
         if head is None or request.rules.free or not needs_units(request.prompt, units):
             return replace(request, retention=HALF)
         predict = HierarchicalPredict(request.pieces, units, self.relevance(units), head, None, 0.0)
@@ -242,28 +242,25 @@ class Compressor:
         """The steps of an answer, one after the other; all that is computed is computed here."""
         policy = EVERY_STEP if request.exact else self.cache
         try:
-            yield from denoise(self._predict(request), request.pieces, request.config, policy)
+            yield from denoise(self._predict(request), request.pieces, request.config, policy, stretch=request.room)
         finally:
             after_run()
 
     def _predict(self, request: CompressRequest) -> Predict:
         """What answers the sampler: the unit head, and the token denoiser where it has to read the prompt."""
         prompt, retention, head = request.prompt, request.config.retention, self.checkpoint.unit_head
-        if (
-            head is None
-            or request.rules.free
-            or not needs_units(prompt, units := UnitsOf.of(prompt, request.pieces.thin))
-        ):
+        if head is None or request.rules.free or not needs_units(prompt, request.units):
             return self._token_predict(prompt, retention, request.exact)
         needed = bool(request.pieces.thin) or needs_tokens(prompt, request.granularity)
         tokens = self._token_predict(prompt, retention, request.exact) if needed else None
-        return HierarchicalPredict(request.pieces, units, self.relevance(units), head, tokens, retention)
+        relevance = self.relevance(request.units)
+        return HierarchicalPredict(request.pieces, request.units, relevance, head, tokens, retention)
 
     def relevance(self, units: UnitsOf) -> Relevance:
         """What the sentence encoder and the question reader make of a prompt's units; there must be a unit head."""
         assert self.encoder is not None
         texts = units.texts, units.part_of, units.parts, units.questions, units.instructions
-        return Relevance.of(self.encoder, *texts, self.reader, units.is_order)
+        return Relevance.of(self.encoder, *texts, self.reader, units.is_order, units.paths)
 
     def _token_predict(self, prompt: Prompt, retention: float, exact: bool) -> Predict:
         if exact:

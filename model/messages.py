@@ -122,7 +122,7 @@ def compress_messages(
     if "pins" in options:
         raise InputError("compress_messages takes no pins; name messages in protect, or words in keep_words")
     share = AUTO if auto else talk.share(asked, reader)
-    run = compressor.compress(prompt, share, pins=talk.pins(), tokenizer=reader, **options)
+    run = compressor.compress(prompt, share, pins=talk.pins(), tokenizer=reader, **{"stretch": 1.0, **options})
     asked = run.request.config.retention if auto else asked
     left = talk.left(run.trace.keep)
     counted = (reader.name, total, sum(map(reader.count, left))) if reader else None

@@ -16,10 +16,12 @@ from .prompt.pieces import PieceSet, Rules
 from .prompt.pins import pins_for_breaks, pins_for_digits, pins_for_task, pins_for_words, pins_from_regex
 from .prompt.selection import too_long
 from .reader import ReaderTokenizer, load_reader, prices
+from .relevance.prompt_reading import UnitsOf
 
 # Tokens alone, whatever they belong to, exactly as many as asked: the method of DiffuMask's paper (arXiv 2604.06627).
 PAPER: Mapping[str, Any] = {"granularity": "token", "guards": False, "least": 0.0, "least_demonstration": 0.0}
 AUTO = "auto"  # instead of a share
+MOST_STRETCH = 10.0
 
 
 def share_of(retention: float | str) -> float:
@@ -55,6 +57,8 @@ class CompressRequest:
             one that alone is too long for the budget, and that else would go with what it says (0: none is thinned).
         least_demonstration: the share of a demonstration that stays, besides its answer, if any does.
             `PAPER` names the settings of these four that are the method of DiffuMask's paper.
+        stretch: how many times the share that was asked for the result may have, where else the one unit that is
+            likeliest to answer the question would not fit in. A number of tokens is never exceeded for that.
         exact: compute everything in every step, instead of what the step needs (`model.denoiser.cached`); many times
             slower, and nearly the same mask.
     Raises InputError when the text is empty or too long, or a number is out of range.
@@ -80,12 +84,15 @@ class CompressRequest:
     least_demonstration: float = 0.5
     exact: bool = False
     sure: float = 0.95
+    stretch: float = 2.0
 
     def __post_init__(self) -> None:
         if self.target_tokens is not None and self.target_tokens < 1:
             raise InputError(f"target_tokens {self.target_tokens} must be at least 1")
         if not 0 < self.sure < 1:
             raise InputError(f"sure {self.sure:g} must be above 0 and below 1")
+        if not 1 <= self.stretch <= MOST_STRETCH:
+            raise InputError(f"stretch {self.stretch:g} must be from 1 to {MOST_STRETCH:g}")
         assert self.config and self.prompt and self.rules  # made here, so that a mistake is said at once
 
     @property
@@ -126,6 +133,18 @@ class CompressRequest:
             return pieces
         long = too_long(pieces, budget(pieces, self.config.retention))
         return self._pieces(long) if long else pieces
+
+    @cached_property
+    def units(self) -> UnitsOf:
+        """The units that are read for relevance, and what is asked."""
+        return UnitsOf.of(self.prompt, self.pieces.thin)
+
+    @cached_property
+    def room(self) -> float:
+        """How many times the budget the mask may cost, to hold what answers a question."""
+        is_wish = self.target_tokens is None and self.granularity == "unit" and self.units.has_question
+        shown = any(part.role == "demonstration" for part in self.prompt.parts)
+        return self.stretch if is_wish and not shown else 1.0
 
     def _pieces(self, thin: Collection[int] = ()) -> PieceSet:
         rules = self.rules

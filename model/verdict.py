@@ -170,6 +170,8 @@ class Verdict:
         share = self.protected / max(self.tokens, 1)
         if self.protected >= self.kept:
             return f"what is protected is {share:.0%} alone"
+        if self.question_whole is not None:
+            return "less would leave nothing that may answer the question"
         return "the shortest piece that can stay is longer"
 
     def lines(self) -> list[str]:

@@ -19,6 +19,7 @@ import numpy as np
 import regex
 
 from ..errors import InputError
+from ..prompt.cues import QUESTION_MARKS
 from ..relevance.encoder import Span
 from ..relevance.lexical import terms
 from . import completed
@@ -40,7 +41,7 @@ LAYOUTS = (
     ("Document {n}: {title}\n", "\n\n"),
     ("", "\n\n"),
 )
-MARKS = "?？؟"
+
 QUESTIONS = ("Question: {}\nAnswer:", "{}", "Question: {}")
 
 
@@ -255,7 +256,7 @@ def _written(
                 if passage.text == document.text:
                     spans += [(len(text) + a, len(text) + b) for a, b in places(document.text, passage.answers)]
         text += document.text + after
-    lines = [each.question if each.question[-1] in MARKS else f"{each.question}?" for each in asked]
+    lines = [each.question if each.question[-1] in QUESTION_MARKS else f"{each.question}?" for each in asked]
     form = rng.choice(QUESTIONS) if len(asked) == 1 else "{}"
     text = text.rstrip() + "\n\n" + form.format("\n".join(lines))
     strings = asked[0].answers if len(asked) == 1 else ()

@@ -6,33 +6,59 @@ wishes at the end of a conversation, and diffs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from ..prompt import Prompt
-from ..relevance.features import STATIC, Relevance
+from ..relevance.features import STATIC, Relevance, standardised
+from ..relevance.lexical import density, named, share_of_names, terms
 from ..relevance.prompt_reading import UnitsOf
 
 UNREAD = ("code", "data")  # roles that neither the question reader nor what is central says anything of
 PROSE = ("text", "document")  # roles whose first sentences say most
+ENDS, FACTS = ".!?。！？।…:：", 0.4  # what sentences end with, and the least share of a row's words
 CHANGE = 3.0  # of what a diff changes: the lines around it only say where
+NAMED = 4.0  # of data that has the rarest word of the question: there it is a name, not a way to say something
 GUARD = 2.0  # of a guard where there is no question, so that less says what counts
 TALK = 0.5  # share of that in what others than the asker say in a conversation: "no problem" is no rule
 ASKER = 1.5  # of what the asker has said before: a wish is answered by what was wished
+DENSE = (
+    2.0  # of what says much for its length in a conversation, by its standard deviations: "Sure, thanks!" says least
+)
+FACT = 0.5  # of names and numbers in it
 LEAD, LEADING = 0.1, 20  # how much each sentence of a part is behind the one before it, and up to which one
 
 
 def prior(prompt: Prompt, units: UnitsOf, relevance: Relevance) -> Tensor:
     """fp32 [units]"""
+    if not units.units:
+        return torch.zeros(0)
     bonus = CHANGE * torch.tensor([float(prompt.units[u].kind == "change") for u in units.units])
+    words = [terms(f"{path} {text}") for path, text in zip(units.paths, units.texts, strict=True)]
     if units.has_question:
-        return bonus
-    roles = [prompt.parts[prompt.units[u].part].role for u in units.units]
+        data = torch.tensor([float(_is_data(prompt, u)) for u in units.units])
+        return bonus + NAMED * data * named(words, terms(units.asked))
     guards = torch.tensor([float(prompt.units[u].guard) for u in units.units])
-    asker = torch.tensor(units.by_asker, dtype=torch.bool)
-    talk = torch.tensor([role == "turn" for role in roles], dtype=torch.bool) & ~asker
-    bonus = bonus + GUARD * guards * torch.where(talk, TALK, 1.0) + ASKER * asker
-    return bonus if bool(asker.any()) else bonus + _on_the_whole(relevance, roles)
+    asker, talk = (torch.tensor(which, dtype=torch.bool) for which in (units.by_asker, units.in_turn))
+    bonus = bonus + GUARD * guards * torch.where(talk & ~asker, TALK, 1.0) + ASKER * asker
+    if units.is_talk:
+        return bonus + DENSE * talk * _telling(units.texts, words)
+    return bonus + _on_the_whole(relevance, [prompt.parts[prompt.units[u].part].role for u in units.units])
+
+
+def _telling(texts: Sequence[str], words: Sequence[Sequence[str]]) -> Tensor:
+    """[units] how much each tells for its length: rare words, and names and numbers behind its first word."""
+    facts = torch.tensor([share_of_names(text.partition(" ")[2]) for text in texts])
+    return standardised(density(words)) + FACT * standardised(facts)
+
+
+def _is_data(prompt: Prompt, u: int) -> bool:
+    """Whether a unit lies in data or code, or reads like a row: no sentence, and names and numbers for the most part."""
+    unit = prompt.units[u]
+    text = prompt.text[unit.start : unit.end]
+    return prompt.parts[unit.part].role in UNREAD or (text[-1] not in ENDS and share_of_names(text) >= FACTS)
 
 
 def _on_the_whole(relevance: Relevance, roles: list[str]) -> Tensor:

@@ -87,6 +87,7 @@ def denoise(
     config: SamplerConfig,
     policy: RefreshPolicy = EVERY_STEP,
     total: int | None = None,
+    stretch: float = 1.0,
 ) -> Iterator[Step]:
     """Yield the steps of one run, each as soon as it is decided.
 
@@ -105,9 +106,10 @@ def denoise(
     Args:
         policy: when the model predicts anew; by default in every step that has a choice.
         total: what the mask may cost; None = as `budget` says.
+        stretch: how many times that the mask may cost where else the likeliest piece would not fit in.
     """
     total = budget(pieces, config.retention) if total is None else total
-    run = _Run(predict, pieces, config, total)
+    run = _Run(predict, pieces, config, total, stretch)
     n = len(pieces.prompt)
     quota, risk, passes = 0, 0.0, 0  # risk: of the tokens decided since the last pass, how many it expects otherwise
     for index, count in enumerate(commits(n - len(pieces.pins), config.steps), start=1):
@@ -141,8 +143,9 @@ class _Run:
         undecided: tokens.
     """
 
-    def __init__(self, predict: Predict, pieces: PieceSet, config: SamplerConfig, total: int):
+    def __init__(self, predict: Predict, pieces: PieceSet, config: SamplerConfig, total: int, stretch: float):
         self.model, self.pieces, self.config, self.total = predict, pieces, config, total
+        self.stretch = stretch
         self.states = PieceStates(pieces)
         self.same_price = set(pieces.price) == {1}
         shown = any(part.role == "demonstration" for part in pieces.prompt.parts)  # of those any more helps
@@ -185,7 +188,21 @@ class _Run:
         self.likely = torch.sigmoid(scores)
         if not len(self.rank):
             self.rank = self._part_means()
+            self.total = self._room_for_the_likeliest(scores)
         self.margin = self._margins(scores + self.noise)
+
+    def _room_for_the_likeliest(self, scores: Tensor) -> int:
+        """What the mask may cost, so that it holds the likeliest piece, if it does not cost too much more for that."""
+        open_ = self._open().nonzero()[:, 0]
+        if self.stretch <= 1 or not len(open_):
+            return self.total
+        best = int(open_[scores[open_].argmax()])
+        group = next((range(g.first, g.last) for g in self.pieces.thinned if g.first <= best < g.last), (best,))
+        if bool(self._chosen(scores)[list(group)].any()):
+            return self.total
+        selection = Selection(self.pieces)
+        cost = selection.size + selection.cost(*group)
+        return max(self.total, cost) if cost <= self.stretch * self.total else self.total
 
     def _margins(self, scores: Tensor) -> Tensor:
         open_ = self._open()

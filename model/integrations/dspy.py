@@ -66,7 +66,9 @@ class ShortDemonstrations(ChatAdapter):  # type: ignore[misc]
         total = len(joined.prompt) - len(joined.prompt.joints)
         of_question = len(joined.tokens[-1])
         budget = max(math.floor(self.retention * (total - of_question) + 1e-6), 1) + of_question
-        keep = self.compressor.compress(joined.prompt, min(budget / total, 1.0), **self.options).trace.keep
+        keep = self.compressor.compress(
+            joined.prompt, min(budget / total, 1.0), **{"stretch": 1.0, **self.options}
+        ).trace.keep
         kept = zip(demos, written, joined.prompts, joined.masks(keep), strict=False)
         return [
             each.left(demo, prompt, mask, outputs[-1])

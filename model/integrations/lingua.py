@@ -70,7 +70,7 @@ def _mask(compressor: Compresses, contexts: Contexts, options: LinguaOptions) ->
 
     def run(pins: Mapping[int, bool], tokens: float) -> Trace:
         share = min(max(tokens, 1) / contexts.size, 1.0)
-        trace: Trace = compressor.compress(prompt, share, pins=pins, granularity=options.granularity).trace
+        trace: Trace = compressor.compress(prompt, share, pins=pins, granularity=options.granularity, stretch=1.0).trace
         return trace
 
     pins = contexts.pins(options)

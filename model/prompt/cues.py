@@ -10,6 +10,7 @@ import regex
 
 _V = regex.V1 | regex.VERBOSE | regex.IGNORECASE
 
+QUESTION_MARKS = ("?", "？", "؟")
 _CLOSERS = "\"'”’»」』)）]*_`"
 _ASKS_MARK = regex.compile(rf"[?？؟⁇⁈;՞፧][{regex.escape(_CLOSERS)}.!\s]*$")
 _OPEN_MARK = regex.compile(r"(?:[:：]|[=\-]>|→|=|_{2,}|…|\.\.\.|\[[ _…]*\])[*_`\s]*$")

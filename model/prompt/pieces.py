@@ -33,10 +33,12 @@ ROWS = 3  # so many short records next to each other are a table, and its rows s
 
 
 def is_record(prompt: Prompt, u: int) -> bool:
-    """Whether a unit is a JSON object, in others or on a line, that is short enough to be read as one."""
+    """Whether a unit is a record, or a JSON object in others or on a line, that is short enough to be read as one."""
     unit = prompt.units[u]
-    if unit.kind != "object" or unit.leaf or unit.end - unit.start > RECORD_CHARACTERS:
+    if unit.leaf or unit.end - unit.start > RECORD_CHARACTERS:
         return False
+    if unit.kind != "object":
+        return unit.kind == "record"
     return unit.parent >= 0 and prompt.units[unit.parent].kind in ("member", "array", "element", "records")
 
 
@@ -307,7 +309,10 @@ class _Builder:
             return False
         if not is_record(self.prompt, u):
             return is_function(self.prompt, u)
-        return sum(self.prompt.units[v].kind == "object" for v in self.children[unit.parent][:ROWS]) >= ROWS
+        return (
+            unit.kind == "record"
+            or sum(self.prompt.units[v].kind == "object" for v in self.children[unit.parent][:ROWS]) >= ROWS
+        )
 
     def _gap(self, u: int, unit: Unit) -> range:
         if unit.parent < 0:

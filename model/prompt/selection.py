@@ -247,7 +247,8 @@ def too_long(pieces: PieceSet, budget: int) -> set[int]:
             continue
         inside = unit.last
         least = 0.0 if function else pieces.rules.least
-        if selection.cost(piece) > left >= least * pieces.cost_of(pieces.tokens[piece]):
+        cost = selection.cost(piece)  # with what frames it, of which no word goes
+        if cost > left >= cost - (1 - least) * pieces.cost_of(pieces.tokens[piece]):
             found.add(u)
     return found
 

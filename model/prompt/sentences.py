@@ -40,6 +40,7 @@ _THAI_GAP = regex.compile(r"(?<=\p{Thai})[ ]+(?=\p{Thai})")
 _THAI_LEAST = 50  # characters of a Thai sentence, as far as spaces tell
 _WINDOW, _EDGE = 4000, 200  # characters that sentencex reads at once, and at their end those it may not have understood
 TITLE = 40  # characters of a list item's title
+ENTRIES = 4  # so many lines that all begin with a capital or a number are entries, not wrapped
 _WRAP_LEAST = 50  # characters of the shortest width that lines are wrapped at
 _BULLET = regex.compile(r"\s*(?:[-*+•‣◦·・–—✓✔✗☐☑▪►]|[\[(]?\d{1,4}[.)\]]|\p{L}[.)])\s")
 _ENDS = regex.compile(r"[.!?。！？…:：;]['\"”’»)\]]*$")
@@ -137,7 +138,8 @@ def _thai(text: str, start: int, end: int) -> Iterator[int]:
 def paragraph_lines(text: str, start: int, end: int) -> Iterator[Span]:
     """The lines of a paragraph, wrapped ones joined.
 
-    A line is wrapped if the next one's first word would not have fitted in at the paragraph's width.
+    A line is wrapped if the next one's first word would not have fitted in at the paragraph's width; but of several
+    lines that all begin with a capital or a number none is: they are entries.
 
     >>> text = "Dear Ann,\\nthank you.\\n- one\\n- two"
     >>> [text[a:b] for a, b in paragraph_lines(text, 0, len(text))]
@@ -145,6 +147,8 @@ def paragraph_lines(text: str, start: int, end: int) -> Iterator[Span]:
     """
     spans = [span for a, b in _lines(text, start, end) if (span := trimmed(text, a, b))]
     width = max((b - a for a, b in spans), default=0)
+    if len(spans) >= ENTRIES and all(_begins_entry(text[a:b]) for a, b in spans):
+        width = 0  # nothing is wrapped
     begin = -1
     for i, (a, b) in enumerate(spans):
         begin = a if begin < 0 else begin
@@ -152,6 +156,12 @@ def paragraph_lines(text: str, start: int, end: int) -> Iterator[Span]:
             continue
         yield begin, b
         begin = -1
+
+
+def _begins_entry(line: str) -> bool:
+    """Whether a line begins with a capital letter, or a number or hash."""
+    word = line.split(maxsplit=1)[0]
+    return word[0].isupper() or any(character.isdecimal() for character in word)
 
 
 def _lines(text: str, start: int, end: int) -> Iterator[Span]:

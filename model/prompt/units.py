@@ -13,7 +13,7 @@ from dataclasses import replace
 import regex
 
 from .blocks import Block, blocks_of
-from .cues import waits
+from .cues import QUESTION_MARKS, waits
 from .drafts import Draft, Reader
 from .guards import is_guard
 from .languages import language_of
@@ -73,6 +73,15 @@ def _part(reader: Reader, draft: Draft, named: Sequence[Named]) -> Iterator[Node
     yield from content_nodes(reader, at, draft.tail)
 
 
+def _asking(text: str, children: tuple[Node, ...]) -> tuple[Node, ...]:
+    """The sentence that asks at the end of a field is frame to the others: without it the answer answers nothing."""
+    last = children[-1]
+    if last.kind == "paragraph":
+        return (*children[:-1], replace(last, children=_asking(text, last.children)))
+    asks = len(children) > 1 and last.kind == "sentence" and text[last.end - 1] in QUESTION_MARKS
+    return (*children[:-1], Node(FRAME_KIND, last.start, last.end)) if asks else children
+
+
 def _waiting(text: str, children: tuple[Node, ...]) -> tuple[Node, ...]:
     """The last line of a question, where it only waits for an answer ("Answer:"), is frame to the others."""
     if not children:
@@ -100,7 +109,7 @@ def _demonstration(reader: Reader, draft: Draft) -> Iterator[Node]:
     edges = [field.start for field in fields[1:]]
     for field, after in zip(fields, edges, strict=False):
         if children := tuple(content_nodes(reader, field.end, after)):
-            yield Node("field", *_span(reader.text, field.start, after), children)
+            yield Node("field", *_span(reader.text, field.start, after), _asking(reader.text, children))
     yield from _answer(reader, fields[-1], draft.tail)
 
 
@@ -301,8 +310,8 @@ def _sentence(text: str, start: int, end: int, language: str) -> Node:
 
 
 def _leaf(kind: str, text: str, start: int, end: int, language: str) -> Node:
-    guard = is_guard(text[start:end], language)
-    return Node(kind, start, end, whole=guard, guard=guard)
+    says = is_guard(text[start:end], language)
+    return Node(kind, start, end, whole=says, guard=says and text[end - 1] not in QUESTION_MARKS)  # asking is no rule
 
 
 def _clauses(text: str, start: int, end: int) -> Iterable[tuple[int, int]]:

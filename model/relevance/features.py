@@ -16,7 +16,6 @@ from .reading import Reading, read_units
 
 SCALES = (1.5, 5.0, 15.0, 40.0)  # standard deviations, in units, of the averages over neighbours
 CHUNK = 1024  # units compared at once with those kept
-QUESTION_MARKS = ("?", "？", "؟")
 ORDERED = 4.0  # "Summarise this" is like no sentence of a text: there likeness says nothing, and the reader has its say
 VIEWS = ("alone", "in context", "of the stretch around")
 STATIC = (
@@ -110,6 +109,7 @@ class Relevance:
         instructions: Sequence[str] = (),
         reader: QuestionReader | None = None,
         is_order: bool = False,
+        paths: Sequence[str] = (),
     ) -> Relevance:
         """Read a prompt once: its units, its parts, the questions and the instructions.
 
@@ -121,15 +121,19 @@ class Relevance:
                 instructions are what is asked; beside one, they say nothing about which units are wanted.
             reader: reads each part again, together with what is asked.
             is_order: nothing is asked, but something is to be done with the text as a whole.
+            paths: what stands above each unit, such as its keys, and is read with it; () = nothing.
         """
         asked = list(questions) or list(instructions)
         instructions = () if questions else instructions
         part = torch.tensor(list(part_of), dtype=torch.long)
-        reading = read_units(encoder, units, part_of, parts, [*asked, *instructions])
+        named = [
+            f"{path} {unit}" if path else unit for path, unit in zip(paths or [""] * len(units), units, strict=True)
+        ]
+        reading = read_units(encoder, units, part_of, parts, [*asked, *instructions], named)
         queries = reading.queries
         columns = (
             _likeness(reading, queries[: len(asked)], part)
-            | _words(units, parts, asked, part)
+            | _words(named, parts, asked, part)
             | _centrality(reading.alone, queries[len(asked) :], part, len(parts))
             | _shape(units, part, len(parts), bool(questions), len(asked))
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -11,7 +12,9 @@ import torch
 from torch import Tensor
 
 STEM = 6  # characters of a word that count: a plain stemmer for any alphabet
+SHORT = (3, 4)  # letters of an abbreviation
 SATURATION = 1.2  # BM25's k1
+LONG = 0.8  # exponent of a text's length, where it is to say much for it
 LENGTH = 0.5  # BM25's b: how much long texts are held back
 _RUN = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"  # scripts without spaces
 _WORD = rf"[[\p{{L}}\p{{N}}]--[{_RUN}]][[\p{{L}}\p{{N}}\p{{M}}]--[{_RUN}]]*"
@@ -69,6 +72,31 @@ def overlap(texts: Sequence[Sequence[str]], questions: Sequence[Sequence[str]]) 
     nothing = torch.zeros(len(texts), len(questions))
     shares = nothing.index_add(0, row, value[:, None] * weight[column])
     return shares, nothing.scatter_reduce(0, row[:, None].expand(-1, len(questions)), rare[column], "amax")
+
+
+def named(texts: Sequence[Sequence[str]], question: Sequence[str]) -> Tensor:
+    """How rare the rarest word is that each text shares with a question, of the rarest that any text shares with it.
+
+    A short word of a text stands for one that begins with it, as "Tue" does for "Tuesday".
+
+    Args:
+        texts, question: their `terms`.
+    Returns: fp32 [texts], 0 where none is shared.
+    """
+    long = {word[:size]: word for word in reversed(question) for size in SHORT if word[size:] and word.isalpha()}
+    return overlap([[long.get(term, term) for term in text] for text in texts], [question])[1][:, 0]
+
+
+def density(texts: Sequence[Sequence[str]]) -> Tensor:
+    """How much each text says for its length: how rare its words are among all texts, over its length to the 0.8.
+
+    Args:
+        texts: their `terms`.
+    Returns: fp32 [texts], 0 of one without a word.
+    """
+    have = Counter(term for text in texts for term in set(text))
+    said = [sum(math.log(len(texts) / have[term]) for term in set(text)) for text in texts]
+    return torch.tensor([value / max(1, len(text)) ** LONG for value, text in zip(said, texts, strict=True)])
 
 
 def share_of_names(text: str) -> float:

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 import regex
 
 from ..prompt import Prompt
-from ..prompt.cues import tells, waits
+from ..prompt.cues import asks, tells, waits
+from ..prompt.languages import language_of
 from ..prompt.pieces import is_function, is_record
-from .features import QUESTION_MARKS
 
 _SUMMARY = regex.compile(
     r"summar|tl;? ?dr|abstract|highlights|key points|zusammenfass|kurzfass|résumé|resum|riassunt|samenvatting|podsumow"
     r"|özet|краткое|резюме|摘要|总结|總結|要約|まとめ|요약|ملخص|सारांश|สรุป",
     regex.IGNORECASE,
 )
+HEAD, HEADS = 80, 4  # characters of a key or tag, and how many of them are read with what they hold
 LABEL = 40  # characters of what only waits for an answer: "Answer:"
 
 
@@ -28,34 +29,42 @@ class UnitsOf:
         units: [units] indices into `prompt.units`, in order: sentences, items, lines, rows, and whole
             records and functions.
         texts: [units].
+        paths: [units] what each lies in, by the keys and tags above it; "" where it is no data.
         part_of: [units] which of `parts` each lies in.
         parts: texts of the parts that they lie in, headings included.
         part_index: [parts] indices into `prompt.parts`.
         questions, instructions: what is asked, and what is to be done.
         unit_of: [n] of each prompt token, its place in `units`; -1 of others.
+        in_turn: [units] whether each is said in a conversation.
         by_asker: [units] whether who asks says it, by the labels of the turns.
     """
 
     units: list[int]
     texts: list[str]
+    paths: list[str]
     part_of: list[int]
     parts: list[str]
     part_index: list[int]
     questions: list[str]
     instructions: list[str]
     unit_of: list[int]
+    in_turn: list[bool]
     by_asker: list[bool]
 
     @property
     def has_question(self) -> bool:
-        """Whether something is asked with a question mark."""
-        return any(each.rstrip().endswith(QUESTION_MARKS) for each in self.questions)
+        """Whether something is asked, rather than to be done."""
+        return any(map(_is_question, self.questions))
 
     @property
     def is_order(self) -> bool:
-        """Whether something is to be done with the text as a whole ("Summarise this"), and it is no wish in a talk."""
-        marked = any(each.rstrip().endswith(QUESTION_MARKS) for each in self.questions or self.instructions)
-        return not marked and not any(self.by_asker)
+        """Whether something is to be done with the text as a whole ("Summarise this"), and it is no talk."""
+        return not any(map(_is_question, self.questions or self.instructions)) and not self.is_talk
+
+    @property
+    def is_talk(self) -> bool:
+        """Whether most units are said in a conversation."""
+        return 2 * sum(self.in_turn) > len(self.in_turn)
 
     @property
     def asked(self) -> str:
@@ -81,12 +90,14 @@ class UnitsOf:
         return cls(
             units,
             [prompt.text[prompt.units[u].start : prompt.units[u].end] for u in units],
+            [_path(prompt, u) for u in units],
             [place[prompt.units[u].part] for u in units],
             [_part_text(prompt, part) for part in part_index],
             part_index,
             _questions(prompt),
             [_part_text(prompt, i) for i, part in enumerate(prompt.parts) if part.role == "instruction"],
             unit_of,
+            [prompt.parts[prompt.units[u].part].role == "turn" for u in units],
             _by_asker(prompt, units),
         )
 
@@ -108,20 +119,34 @@ def _scored(prompt: Prompt, split: Collection[int]) -> list[int]:
     return chosen
 
 
+def _path(prompt: Prompt, u: int) -> str:
+    """The keys, tags or names above a unit of data, such as "services: db:"; it says too little without them."""
+    heads: list[str] = []
+    inner = prompt.units[u]
+    while inner.parent >= 0 and prompt.parts[inner.part].role == "data":
+        outer = prompt.units[inner.parent]
+        first = prompt.units[inner.parent + 1]  # of what lies in it
+        if outer.part >= 0 and (head := " ".join(prompt.text[outer.start : first.start][:HEAD].split()).strip("[{( ")):
+            heads.append(head)
+        inner = outer
+    return " ".join(reversed(heads[:HEADS]))
+
+
 def _by_asker(prompt: Prompt, units: Sequence[int]) -> list[bool]:
     heads = [prompt.text[part.start : part.head].strip() for part in prompt.parts]
-    askers = {head for head, part in zip(heads, prompt.parts, strict=True) if part.role == "question" and head}
+    asking = [i for i, part in enumerate(prompt.parts) if part.role == "question" and part.end > part.head]
+    askers = {heads[i] for i in asking if heads[i] and prompt.text[prompt.parts[i].head : prompt.parts[i].end].strip()}
     return [heads[prompt.units[u].part] in askers for u in units]
 
 
 def _questions(prompt: Prompt) -> list[str]:
     """What the question parts ask; if they only say how to answer, what the instruction asks."""
     asked = [each for i, part in enumerate(prompt.parts) if part.role == "question" for each in _asked(prompt, i)]
-    if not asked or any(each.endswith(QUESTION_MARKS) for each in asked):
+    if not asked or any(map(_is_question, asked)):
         return asked
     told = [unit for unit in prompt.units if unit.leaf and unit.part >= 0 and not unit.frame]
     told = [unit for unit in told if prompt.parts[unit.part].role == "instruction"]
-    before = [text for unit in told if (text := prompt.text[unit.start : unit.end]).endswith(QUESTION_MARKS)]
+    before = [text for unit in told if _is_question(text := prompt.text[unit.start : unit.end])]
     return [*before, *(each for each in asked if not (before and tells(each)))]
 
 
@@ -133,8 +158,12 @@ def _asked(prompt: Prompt, part: int) -> list[str]:
     texts = [prompt.text[unit.start : unit.end].strip() for unit in leaves]
     if len(texts) == 1 and waits(texts[0]) and len(texts[0]) <= LABEL and not _orders(texts[0]):
         return [texts[0].rstrip(":： ")] if _SUMMARY.search(texts[0]) else []
-    several = [text for text in texts if text.endswith(QUESTION_MARKS)]
+    several = [text for text in texts if _is_question(text)]
     return several if len(several) > 1 else [prompt.text[leaves[0].start : leaves[-1].end].strip()]
+
+
+def _is_question(text: str) -> bool:
+    return asks(text, language_of(text))
 
 
 def _orders(text: str) -> bool:

@@ -50,15 +50,17 @@ def read_units(
     part_of: Sequence[int],
     parts: Sequence[str],
     queries: Sequence[str] = (),
+    named: Sequence[str] = (),
 ) -> Reading:
     """Every subword is read twice: in its unit and in its part.
 
     Args:
         part_of: the index of each unit's part, ascending.
         parts: with their headings. A unit is looked for in its part; it has no context if it is not there.
+        named: the units as they are read alone, with what they need to be understood; () = as they are.
     """
     windows = list(windows_of(units, part_of, parts))
-    passages = [*units, *(window.text for window in windows)]
+    passages = [*(named or units), *(window.text for window in windows)]
     kinds: list[ReadAs] = ["passage" if i < len(passages) else "query" for i in range(len(passages) + len(queries))]
     spans: list[Sequence[Span]] = [*(() for _ in units), *(window.spans for window in windows), *(() for _ in queries)]
     whole, inside = encoder.read([*passages, *queries], spans, kinds)

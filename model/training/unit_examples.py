@@ -49,7 +49,7 @@ class UnitExample:
         pair.check(asked)
         units = UnitsOf.of(parse(asked.text))
         texts = units.texts, units.part_of, units.parts, units.questions, units.instructions
-        known = Relevance.of(encoder, *texts, reader, units.is_order)
+        known = Relevance.of(encoder, *texts, reader, units.is_order, units.paths)
         wanted = torch.zeros(len(units.units), len(pair.answers), dtype=torch.bool)
         for column, answers in enumerate(pair.answers):
             wanted[list(answers), column] = True

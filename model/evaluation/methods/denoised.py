@@ -31,6 +31,7 @@ def denoise_context(
         within = sum(cost for cost, context in zip(price, inside, strict=True) if context)
         pins = {i: True for i, context in enumerate(inside) if not context}
         settings = {**options, "seed": seed, "keep_task": False, "pins": pins, "tokenizer": counter.tokenizer}
+        settings["stretch"] = 1.0  # every method has the same ceiling
         most = room = counter.most(case.context, share)
         for _ in range(TRIES):
             retention = (sum(price) - within + room) / sum(price)

@@ -45,7 +45,7 @@ _SQL = re.compile(r"(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE|ALTER|DROP|W
 _SESSION = re.compile(r">>> |\$ ")
 _SHELL = re.compile(r"#!.*sh\b|\$ ")
 
-_KEY = r"""(?:"[^"]{1,80}"|'[^']{1,80}'|[A-Za-z_$][\w./$-]{0,60})"""
+_KEY = r"""(?:"[^"]{1,80}"|'[^']{1,80}'|[A-Za-z0-9_$][\w./$-]{0,60})"""
 _YAML_PAIR = re.compile(rf"(?:- )*{_KEY}:(?: +\S.*)?$")
 _YAML_LOWER = re.compile(r"""(?:- )*["']?[a-z_][\w./$-]{0,60}["']?:(?= |$)""")
 _YAML_ITEM = re.compile(r"- \S|-$")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from ..tree import Node
 from .lines import DEPTH, filled, leaf, lines_of, parent
+from .records import with_records
 
 SHORT_ARRAY = 8  # scalars; up to so many are a pair, a vector, a colour: whole
 
@@ -154,7 +155,8 @@ def json_nodes(text: str, start: int, end: int) -> Node | None:
             return _record_lines(text, start, end)
         values.append(value)
         at = _skip(text, value.end, end)
-    return values[0] if len(values) == 1 else parent("records", values)
+    node = values[0] if len(values) == 1 else parent("records", values)
+    return with_records(text, node) if node else None
 
 
 def _record_lines(text: str, start: int, end: int) -> Node | None:

@@ -11,6 +11,7 @@ from itertools import accumulate
 
 from ..tree import Node
 from .lines import DEPTH, leaf, parent
+from .records import with_records
 from .tags import Tag, elements, tags
 
 PROSE = 120  # characters; longer text in an element is read as sentences, shorter is a value
@@ -104,7 +105,8 @@ def markup_nodes(text: str, start: int, end: int) -> Node | None:
     if not inside:
         return None
     first, last = children.index(inside[0]), len(children) - children[::-1].index(inside[-1])
-    return parent("markup", children[first:last], children[0].start, children[-1].end)
+    node = parent("markup", children[first:last], children[0].start, children[-1].end)
+    return with_records(text, node) if node else None
 
 
 def _inline(text: str, all_tags: list[Tag], start: int, end: int) -> set[int]:

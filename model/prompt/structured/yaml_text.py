@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from ..tree import Node
 from .lines import HEAD, Line, filled, lines_of, parent
 from .nest import NestEntry, nest
+from .records import with_records
 
 _DASHES = re.compile(r"(?:-[ \t]+)*-(?:[ \t]+|$)")
 _KEY = re.compile(
@@ -122,4 +123,5 @@ def yaml_nodes(text: str, start: int, end: int) -> Node | None:
     for line in filled(lines_of(text, start, end)):
         if not reader.line(line):
             return None
-    return parent("yaml", nest(reader.finish(end)))
+    node = parent("yaml", nest(reader.finish(end)))
+    return with_records(text, node) if node else None
