@@ -75,10 +75,10 @@ class MessageText:
         """Its structure. What a protected text says to do or asks is what the others are judged by."""
         if self.protected and self.speaker in ("system", "last_user"):
             role = "instruction" if self.speaker == "system" else "question"
-            return parse(self.text, parts=[(0, len(self.text), role)])
+            return with_roles(parse(self.text, parts=[(0, len(self.text), role)]), {}, self.role)
         if self.speaker == "last_user":
-            return parse(self.text)
-        return with_roles(parse(self.text), _TURN if self.speaker in ("user", "assistant") else _SAID)
+            return with_roles(parse(self.text), {}, self.role)
+        return with_roles(parse(self.text), _TURN if self.speaker in ("user", "assistant") else _SAID, self.role)
 
 
 def compress_messages(

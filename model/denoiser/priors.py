@@ -24,9 +24,8 @@ NAMED = 4.0  # of data that has the rarest word of the question: there it is a n
 GUARD = 2.0  # of a guard where there is no question, so that less says what counts
 TALK = 0.5  # share of that in what others than the asker say in a conversation: "no problem" is no rule
 ASKER = 1.5  # of what the asker has said before: a wish is answered by what was wished
-DENSE = (
-    2.0  # of what says much for its length in a conversation, by its standard deviations: "Sure, thanks!" says least
-)
+REPLIED = 1.5  # of the last that was said to the asker, who goes on from there
+DENSE = 2.0  # of what tells much for its length in a talk, by its standard deviations: "Sure, thanks!" tells least
 FACT = 0.5  # of names and numbers in it
 LEAD, LEADING = 0.1, 20  # how much each sentence of a part is behind the one before it, and up to which one
 
@@ -36,12 +35,14 @@ def prior(prompt: Prompt, units: UnitsOf, relevance: Relevance) -> Tensor:
     if not units.units:
         return torch.zeros(0)
     bonus = CHANGE * torch.tensor([float(prompt.units[u].kind == "change") for u in units.units])
+    asker, talk = (torch.tensor(which, dtype=torch.bool) for which in (units.by_asker, units.in_turn))
+    if bool(asker.any()):
+        bonus = bonus + REPLIED * talk * (relevance.part_of == relevance.part_of[talk].max())
     words = [terms(f"{path} {text}") for path, text in zip(units.paths, units.texts, strict=True)]
     if units.has_question:
         data = torch.tensor([float(_is_data(prompt, u)) for u in units.units])
         return bonus + NAMED * data * named(words, terms(units.asked))
     guards = torch.tensor([float(prompt.units[u].guard) for u in units.units])
-    asker, talk = (torch.tensor(which, dtype=torch.bool) for which in (units.by_asker, units.in_turn))
     bonus = bonus + GUARD * guards * torch.where(talk & ~asker, TALK, 1.0) + ASKER * asker
     if units.is_talk:
         return bonus + DENSE * talk * _telling(units.texts, words)
@@ -55,7 +56,7 @@ def _telling(texts: Sequence[str], words: Sequence[Sequence[str]]) -> Tensor:
 
 
 def _is_data(prompt: Prompt, u: int) -> bool:
-    """Whether a unit lies in data or code, or reads like a row: no sentence, and names and numbers for the most part."""
+    """Whether a unit lies in data or code, or reads like a row: no sentence, and mostly names and numbers."""
     unit = prompt.units[u]
     text = prompt.text[unit.start : unit.end]
     return prompt.parts[unit.part].role in UNREAD or (text[-1] not in ENDS and share_of_names(text) >= FACTS)

@@ -65,9 +65,9 @@ def framed(prompt: Prompt, before: str, after: str) -> Prompt:
     return joiner.prompt()
 
 
-def with_roles(prompt: Prompt, roles: Mapping[str, str]) -> Prompt:
-    """A prompt whose parts have other roles: {what a role is called: what it shall be}."""
-    parts = tuple(replace(part, role=roles.get(part.role, part.role)) for part in prompt.parts)
+def with_roles(prompt: Prompt, roles: Mapping[str, str], speaker: str = "") -> Prompt:
+    """A prompt whose parts have other roles: {what a role is called: what it shall be}; and who says them."""
+    parts = tuple(replace(part, role=roles.get(part.role, part.role), speaker=speaker) for part in prompt.parts)
     units = tuple(replace(unit, kind=roles.get(unit.kind, unit.kind)) for unit in prompt.units)
     return replace(prompt, parts=parts, units=units)
 

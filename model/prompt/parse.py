@@ -53,7 +53,7 @@ class Part:
     """A block of the prompt with a role (one of roles.ROLES): characters [start, end) and tokens [first, last).
 
     The parts lie end to end; the blank lines between two of them belong to the earlier one. Its heading, label or
-    opening tag ends at character `head` (start where it has none).
+    opening tag ends at character `head` (start where it has none). `speaker` says it, where not a label does.
     """
 
     role: str
@@ -62,6 +62,7 @@ class Part:
     first: int
     last: int
     head: int = -1
+    speaker: str = ""
 
 
 @dataclass(frozen=True, slots=True)

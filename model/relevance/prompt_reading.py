@@ -133,10 +133,10 @@ def _path(prompt: Prompt, u: int) -> str:
 
 
 def _by_asker(prompt: Prompt, units: Sequence[int]) -> list[bool]:
-    heads = [prompt.text[part.start : part.head].strip() for part in prompt.parts]
-    asking = [i for i, part in enumerate(prompt.parts) if part.role == "question" and part.end > part.head]
-    askers = {heads[i] for i in asking if heads[i] and prompt.text[prompt.parts[i].head : prompt.parts[i].end].strip()}
-    return [heads[prompt.units[u].part] in askers for u in units]
+    said = [(part.role, part.speaker or prompt.text[part.start : part.head].strip()) for part in prompt.parts]
+    spoken = [prompt.text[max(part.head, part.start) : part.end].strip() for part in prompt.parts]
+    askers = {("turn", who) for (role, who), text in zip(said, spoken, strict=True) if role == "question" and text}
+    return [bool(said[prompt.units[u].part][1]) and said[prompt.units[u].part] in askers for u in units]
 
 
 def _questions(prompt: Prompt) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.support.case_rules import Case
 
 GREENHOUSE = (
@@ -359,4 +361,5 @@ EXACT = (
     ),
 )
 
-CASES = (*RULES, *LANGUAGES, *ASKED, *DATA, *CODE, *EXACT)
+LOOKUPS = tuple(map(Case.of, Path(__file__).with_name("lookups.jsonl").read_text(encoding="utf-8").splitlines()))
+CASES = (*RULES, *LANGUAGES, *ASKED, *DATA, *CODE, *EXACT, *LOOKUPS)

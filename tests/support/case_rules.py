@@ -36,6 +36,12 @@ class Case:
     records: bool = False
     rows: bool = False
 
+    @classmethod
+    def of(cls, line: str) -> Case:
+        """A line of a file of cases: these attributes as JSON."""
+        row = json.loads(line)
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in row.items()})
+
 
 def faults(case: Case, source: str, result: str) -> Iterator[str]:
     """What is wrong with a result, in words."""
