@@ -171,7 +171,7 @@ class Verdict:
         if self.protected >= self.kept:
             return f"what is protected is {share:.0%} alone"
         if self.question_whole is not None:
-            return "less would leave nothing that may answer the question"
+            return "less would leave nothing that may answer"
         return "the shortest piece that can stay is longer"
 
     def lines(self) -> list[str]:

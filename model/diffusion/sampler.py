@@ -88,6 +88,7 @@ def denoise(
     policy: RefreshPolicy = EVERY_STEP,
     total: int | None = None,
     stretch: float = 1.0,
+    lead: float = 0.0,
 ) -> Iterator[Step]:
     """Yield the steps of one run, each as soon as it is decided.
 
@@ -107,9 +108,10 @@ def denoise(
         policy: when the model predicts anew; by default in every step that has a choice.
         total: what the mask may cost; None = as `budget` says.
         stretch: how many times that the mask may cost where else the likeliest piece would not fit in.
+        lead: logits by which it has to be likelier than any other for that.
     """
     total = budget(pieces, config.retention) if total is None else total
-    run = _Run(predict, pieces, config, total, stretch)
+    run = _Run(predict, pieces, config, total, (stretch, lead))
     n = len(pieces.prompt)
     quota, risk, passes = 0, 0.0, 0  # risk: of the tokens decided since the last pass, how many it expects otherwise
     for index, count in enumerate(commits(n - len(pieces.pins), config.steps), start=1):
@@ -143,9 +145,11 @@ class _Run:
         undecided: tokens.
     """
 
-    def __init__(self, predict: Predict, pieces: PieceSet, config: SamplerConfig, total: int, stretch: float):
+    def __init__(
+        self, predict: Predict, pieces: PieceSet, config: SamplerConfig, total: int, beyond: tuple[float, float]
+    ):
         self.model, self.pieces, self.config, self.total = predict, pieces, config, total
-        self.stretch = stretch
+        self.stretch, self.lead = beyond
         self.states = PieceStates(pieces)
         self.same_price = set(pieces.price) == {1}
         shown = any(part.role == "demonstration" for part in pieces.prompt.parts)  # of those any more helps
@@ -198,7 +202,9 @@ class _Run:
             return self.total
         best = int(open_[scores[open_].argmax()])
         group = next((range(g.first, g.last) for g in self.pieces.thinned if g.first <= best < g.last), (best,))
-        if bool(self._chosen(scores)[list(group)].any()):
+        others = [p for p in open_.tolist() if p not in group]
+        leads = not others or float(scores[best] - scores[others].max()) >= self.lead
+        if not leads or bool(self._chosen(scores)[list(group)].any()):
             return self.total
         selection = Selection(self.pieces)
         cost = selection.size + selection.cost(*group)

@@ -343,6 +343,12 @@ def _last_cut(reader: Reader, block: Block) -> tuple[int, int] | None:
     return (spans[-2][1], start) if told or asks(text, language) else None
 
 
+def _line_asks(reader: Reader, start: int, end: int) -> bool:
+    """Whether a line asks, behind its label if it has one: "Q: how deep is it"."""
+    label = next((m.end for m in reader.markers(start, end) if m.start == start), start)
+    return asks(reader.text[label:end], reader.language)
+
+
 def _tail_cut(reader: Reader, block: Block) -> tuple[int, int] | None:
     """Where what asks or waits in the last lines of a paragraph begins, if other lines come before."""
     found = list(paragraph_lines(reader.text, block.start, block.end))
@@ -351,10 +357,8 @@ def _tail_cut(reader: Reader, block: Block) -> tuple[int, int] | None:
         return None
     marked = {m.start for m in reader.markers(block.start, block.end)}
     i = len(found) - 1
-    if waits(text) and asks(reader.text[slice(*found[i - 1])], reader.language):
+    if waits(text) and _line_asks(reader, *found[i - 1]):
         i -= 1
-    if not i or (
-        waits(text) and i == 1 and found[0][0] in marked and asks(reader.text[slice(*found[0])], reader.language)
-    ):
+    if not i or (waits(text) and i == 1 and found[0][0] in marked and _line_asks(reader, *found[0])):
         return None
     return found[i - 1][1], found[i][0]

@@ -191,6 +191,8 @@ def is_title(text: str, spans: Sequence[tuple[int, int]]) -> bool:
     if len(spans) < 2:
         return False
     first = text[slice(*spans[0])]
+    if "\n" in text[spans[0][1] : spans[1][0]]:
+        return False
     spaced = any(character.isspace() for character in text[slice(*spans[1])])
     short = len(first) <= TITLE and len(first.split()) <= 3 if spaced else len(first) <= TITLE // 5
     return short and first[-1:] in ".。।．"

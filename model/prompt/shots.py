@@ -93,6 +93,8 @@ def _classified(text: str, end: int, starts: list[int], fields: list[Marker], op
     first = text[starts[0] : edges[1]]
     if shared & _MAIL and len(shared & _MAIL) > 1:
         role = "document"
+    elif opener == ITEM_LABEL and first[0] == "[":
+        role = "document"  # numbered so that they can be cited
     elif (
         opener == ITEM_LABEL
         or len(shared) > 1

@@ -219,7 +219,11 @@ def _lines(reader: Reader, start: int, end: int) -> Iterator[Node]:
     lines = [line for line in reader.lines(_line_start(reader, start), end) if not line.blank]
     bullets = [bool(_BULLET.match(reader.text, line.start, line.end)) and line.start >= start for line in lines]
     first = next((i for i, is_item in enumerate(bullets) if is_item), len(lines))
-    if first == len(lines):
+    below = lines[first + 1 :]
+    alone = sum(bullets) == 1 and any(
+        _indent(reader.text, line) <= _indent(reader.text, lines[first]) for line in below
+    )
+    if first == len(lines) or alone:  # one "✓ done" among other lines makes no list
         yield from _prose(reader, start, end)
         return
     lead = [*_prose(reader, start, lines[first].start)] if first else []
