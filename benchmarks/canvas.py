@@ -111,7 +111,10 @@ def main() -> int:
 def edited(page: Any) -> Iterator[Row]:
     """TOKENS tokens: played, slid, and corrected."""
     page.click("#settings button")
-    page.get_by_label("Steps", exact=False).first.fill("32")
+    steps = page.locator("#settings input[type=number]").first
+    steps.fill("32")
+    steps.press("Tab")
+    page.wait_for_timeout(500)  # until the page has taken it in
     page.fill("#prompt textarea", long_prompt(TOKENS))
     page.click("#run")
     page.wait_for_selector(DONE)

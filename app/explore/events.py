@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from app.explore.why import why_units
 from app.studio import Studio
 from model.compress import AUTO, CompressRequest
 
+_SENT_EVERY = 0.1  # seconds; the page plays steps more slowly, and each sending costs it time
 _STOPPED = "Stopped. What was decided until then is shown; press Run to start again."
 _NO_SETUP = refused_as("This link or this run holds settings that there are not: set them by hand.")
 
@@ -240,14 +242,18 @@ class ExploreEvents:
         if others or not quiet:
             yield ExplorePage(canvas=lines)
         run = self.studio.start(asked.request)
+        sent, shown = lines, -math.inf  # when the canvas was sent something last
         for step in self.studio.denoise(run):
             lines += step_line(step)
-            if not quiet:
+            if not quiet and time.monotonic() - shown >= _SENT_EVERY:
+                sent, shown = lines, time.monotonic()
                 yield ExplorePage(canvas=lines)
+        if not quiet and sent != lines:
+            yield ExplorePage(canvas=lines)  # the verdict on a long prompt takes a while
         self.studio.remember(run_id, run)
         lengths = all_lengths(run.trace, asked.request.pieces)
-        shown = {**lengths, "verdict": verdict_panel(run.result()), "use": asked.use, "why": self._why(asked.request)}
-        lines += end_line(run.trace, run.seconds, run.checkpoint, **shown)
+        said = {**lengths, "verdict": verdict_panel(run.result()), "use": asked.use, "why": self._why(asked.request)}
+        lines += end_line(run.trace, run.seconds, run.checkpoint, **said)
         yield ExplorePage(canvas=lines, last_run=run_id)
 
     def _why(self, request: CompressRequest) -> dict[str, Any]:

@@ -3,6 +3,8 @@ import { make, makeButton, setText } from '../shared/dom.js';
 import { blocksOf, isBreak, shownToken } from './layout.js';
 
 const FOUND = 2500; // milliseconds that tokens stay marked
+const OPEN_CHIP = 't o'; // the class of a token that is not decided
+const MANY = 1500; // tokens that are certainly higher than the scroller
 
 export class Chips {
   spans = []; // one for each token
@@ -26,7 +28,7 @@ export class Chips {
   build(doc) {
     this.#doc = doc;
     this.spans = new Array(doc.tokens.length);
-    this.#worn = new Array(doc.tokens.length).fill('');
+    this.#worn = new Array(doc.tokens.length).fill(OPEN_CHIP);
     this.#heads = [];
     const shots = document.createDocumentFragment();
     doc.shots.forEach((shot, at) => shots.append(this.#buildShot(shot, at)));
@@ -47,8 +49,8 @@ export class Chips {
     const { tokens, gaps } = this.#doc;
     const block = make('div', 'dm-block');
     for (let i = first; i < last; i++) {
-      const span = make('span', '', shownToken(this.#doc, i));
-      span.dataset.i = i;
+      const span = make('span', OPEN_CHIP, shownToken(this.#doc, i));
+      span.setAttribute('data-i', i);
       this.spans[i] = span;
       block.append(gaps[i], span);
       if (isBreak(this.#doc, i) && i + 1 < end) block.append(tokens[i].length > 1 ? '\n\n' : '\n');
@@ -138,9 +140,18 @@ export class Chips {
 
   /** The scroller is contained, so its height does not follow from its content: as high as needed, up to a limit. */
   fitHeight() {
-    this.#box.style.height = '120px';
     const most = Math.max(260, Math.round(window.innerHeight * 0.62));
-    this.#box.style.height = `${Math.min(this.#box.scrollHeight + 4, most)}px`;
+    this.#box.style.height = `${this.#isLong() ? most : Math.min(this.#contentHeight(), most)}px`;
+  }
+
+  // Whether it is not worth measuring, which takes long.
+  #isLong() {
+    return this.spans.length > MANY && !this.#box.querySelector('.is-folded');
+  }
+
+  #contentHeight() {
+    this.#box.style.height = '120px';
+    return this.#box.scrollHeight + 4;
   }
 
   /** The words of tokens, for a sentence about them; never longer than a line. */
