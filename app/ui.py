@@ -9,17 +9,17 @@ import gradio as gr
 
 from app.account.tab import account_tab
 from app.api import add_endpoints, mcp_is_there
-from app.compare.tab import compare_tab
+from app.compare.tab import CompareTab, compare_tab
 from app.components.counting import OWN
 from app.components.forms import INSTANT, MODEL_QUEUE
 from app.correct.tab import CorrectTab, correct_tab
-from app.corrections.tab import corrections_tab
-from app.explore.pasted import prompt_text
+from app.explore.pasted import prompt_text, without_question
 from app.explore.tab import ExploreTab, explore_tab
 from app.hosting.serve import host
 from app.hosting.uploads import AGE, LOOK, clean_up
 from app.learn.tab import learn_tab
 from app.results.tab import results_tab
+from app.review.tab import review_tab
 from app.studio import Studio
 from app.web import LOGO, read_web
 
@@ -46,18 +46,19 @@ def build(studio: Studio) -> gr.Blocks:
                 explore = explore_tab(studio, counter)
             with gr.Tab("Correct", id="correct") as tab:
                 correct = correct_tab(studio, page, tab, kept_name, counter, explore.settings)
-            with gr.Tab("Corrections", id="corrections") as tab:
-                corrections_tab(studio, tab, tabs, correct, kept_name)
+            with gr.Tab("Review", id="review") as tab:
+                review_tab(studio, tab, tabs, correct, kept_name)
             with gr.Tab("Learn", id="learn") as tab:
                 learn_tab(studio, tab)
             with gr.Tab("Compare", id="compare") as tab:
-                compare_tab(studio, page, tab, correct.name)
+                compare = compare_tab(studio, page, tab, correct.name)
             with gr.Tab("Results", id="results") as tab:
                 results_tab(studio.settings, tab)
             if studio.settings.hosting.hosted:
                 with gr.Tab("Account", id="account") as tab:
                     account_tab(studio, tab)
         _lead_to_correct(explore, correct, tabs)
+        _lead_to_compare(explore, compare, tabs)
         add_endpoints(studio, MODEL_QUEUE)
     return page
 
@@ -71,6 +72,16 @@ def _lead_to_correct(explore: ExploreTab, correct: CorrectTab, tabs: gr.Tabs) ->
         **INSTANT,
     )
     correct.open_after(moved.then)
+
+
+def _lead_to_compare(explore: ExploreTab, compare: CompareTab, tabs: gr.Tabs) -> None:
+    """Compare with other ways: Explore's prompt in the Compare tab, its question apart."""
+    explore.compare_this.click(
+        lambda text: (*without_question(prompt_text(text)), gr.Tabs(selected="compare")),
+        explore.text,
+        [compare.context, compare.questions, tabs],
+        **INSTANT,
+    )
 
 
 def launch(studio: Studio, **options: Any) -> Any:
@@ -99,6 +110,14 @@ def theme() -> gr.themes.Base:
         button_primary_background_fill_hover="*primary_800",
         button_primary_background_fill_dark="*primary_700",
         button_primary_background_fill_hover_dark="*primary_800",
+        button_secondary_background_fill="*background_fill_primary",
+        button_secondary_background_fill_hover="*background_fill_secondary",
+        button_secondary_background_fill_dark="*background_fill_primary",
+        button_secondary_background_fill_hover_dark="*background_fill_secondary",
+        checkbox_background_color_selected="*primary_700",
+        checkbox_background_color_selected_dark="*primary_700",
+        checkbox_border_color_selected="*primary_700",
+        checkbox_border_color_selected_dark="*primary_500",
         slider_color="*primary_700",
         slider_color_dark="*primary_500",
         block_label_text_color="*neutral_600",

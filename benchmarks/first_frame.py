@@ -2,9 +2,9 @@
 
 A prompt of 300 words (or --tokens), 8 steps, the shipped model, headless Chromium, after one run to warm up. Timed in
 the page: from the click on Run to the frame that shows the first step, and to the one that shows the last step, the
-player's pace between steps included, beside the time that the model itself took; and, with a prompt of 512 tokens, from letting the slider go to the frame that
-shows the model's new mask. Needs chromium and playwright. Prints medians over --repeat runs and exits with 1 when one
-misses its limit.
+player's pace between steps included, beside the time that the model itself took; and, with a prompt of 512 tokens,
+from letting the slider go to the frame that shows the model's new mask. Needs chromium and playwright. Prints medians
+over --repeat runs and exits with 1 when one misses its limit.
 """
 
 from __future__ import annotations

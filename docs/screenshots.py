@@ -62,7 +62,7 @@ def tour(page: Any, out: Path) -> None:
     explore(page, out / "explore-light.png")
     for i, example in enumerate(list(example_prompts().values())[:3]):
         correct(page, example.text, None if i else out / "correct-light.png")
-    page.get_by_role("tab", name="Corrections").click()
+    page.get_by_role("tab", name="Review").click()
     page.locator("#corrections-list tbody tr, #corrections-list [role=row], #corrections-list button").first.click()
     page.wait_for_selector('#review-canvas .dm[data-state="done"]')
     picture(page, out / "corrections-light.png")

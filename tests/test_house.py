@@ -28,7 +28,7 @@ FLOORS = (
         "app.api",
         "app.compare",
         "app.correct",
-        "app.corrections",
+        "app.review",
         "app.explore",
         "app.learn",
         "app.results",

@@ -105,7 +105,7 @@ def arena_fields(methods: Sequence[str]) -> dict[str, Any]:
 
 
 def _percent(value: int, elem_id: str, visible: bool = True) -> gr.Slider:
-    label = "Keep at most (% of tokens)"
+    label = "Keep at most (%)"
     return gr.Slider(5, 100, value, step=1, label=label, visible=visible, min_width=200, buttons=[], elem_id=elem_id)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import gradio as gr
 
 from app.answering.fields import answerer_fields
@@ -19,7 +21,15 @@ _UNMASKED = "A diffusion LLM's answer is played here, step by step."
 _DOWNLOAD = "() => setTimeout(() => document.querySelector('#votes-file').click(), 100)"
 
 
-def compare_tab(studio: Studio, page: gr.Blocks, tab: gr.Tab, name: gr.Textbox) -> None:
+@dataclass(frozen=True)
+class CompareTab:
+    """The components that other tabs use."""
+
+    context: gr.Textbox
+    questions: gr.Textbox
+
+
+def compare_tab(studio: Studio, page: gr.Blocks, tab: gr.Tab, name: gr.Textbox) -> CompareTab:
     """Lay the tab out, inside it, and wire it. name: the box with the visitor's name in the Correct tab."""
     events, methods = CompareEvents(studio), offered(studio.settings)
     prompt = prompt_fields()
@@ -71,6 +81,7 @@ def compare_tab(studio: Studio, page: gr.Blocks, tab: gr.Tab, name: gr.Textbox) 
     )
     _wire_comparison(form, events)
     _wire_votes(form, events, tab, export)
+    return CompareTab(prompt["context"], prompt["questions"])
 
 
 def _wire_comparison(form: Form, events: CompareEvents) -> None:

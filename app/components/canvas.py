@@ -24,6 +24,7 @@ def token_canvas(
     slider: str = "",
     inputs: tuple[str, str] = ("", ""),
     file: str = "",
+    check: str = "",
     empty: str = "",
     counters: Sequence[str] = (),
     roles: Mapping[str, str] | None = None,
@@ -44,13 +45,14 @@ def token_canvas(
         slider: elem_id of the retention slider that the canvas listens to.
         inputs: elem_ids of the text box and of the settings, after whose change what is shown is out of date.
         file: elem_id of an upload button that gets files dropped on the text box.
+        check: elem_id of the fold in which answers are checked.
         empty: what to say before there is a prompt.
         counters: names of the tokenizers that tokens can be counted with.
         roles: what a person may say a part is -> how it is called.
     """
     # In the script and not as properties: a canvas whose tab opens with its first value may start without those.
     mode = "edit" if editable else "review" if reviewing else "view"
-    shown = {"file": file, "empty": empty, "counters": list(counters), "roles": dict(roles or {})}
+    shown = {"file": file, "check": check, "empty": empty, "counters": list(counters), "roles": dict(roles or {})}
     watched = dict(zip(("text", "settings"), inputs, strict=True))
     return gr.HTML(
         "",
@@ -64,4 +66,4 @@ def token_canvas(
 def retention_slider(elem_id: str, percent: int = 50) -> gr.Slider:
     """In percent; without Gradio's reset button, which the canvas would not hear of."""
     shown: dict[str, Any] = {"elem_id": elem_id, "scale": 4, "min_width": 260, "buttons": []}
-    return gr.Slider(LEAST_PERCENT, 100, percent, step=1, label="Keep at most (% of tokens)", **shown)
+    return gr.Slider(LEAST_PERCENT, 100, percent, step=1, label="Keep at most (%)", **shown)

@@ -8,6 +8,7 @@ added to a text, so every step travels once; the browser reads only the lines th
      "units": "<base64>"}
     {"end": true, "kept": 12, "seconds": 0.21, "checkpoint": "0a1b2c3d4e5f", "held": [0, 1], "bundles": [[9, 10], ...]}
     {"model": "0110", "human": "0111", "pins": "...K"}    (a stored correction, in place of steps and end)
+    {"judged": {...}, "mask": "0110"}    (what a person's mask costs)
     {"error": "The prompt is empty: ..."}
 
 Bytes in base64 are one for each token or unit: a confidence in [0.5, 1] or a probability in [0, 1] as 0-255.
@@ -127,6 +128,11 @@ def error_line(message: str) -> str:
 def saved_line(message: str) -> str:
     """The store has the correction."""
     return _line({"saved": message, "at": uuid.uuid4().hex})
+
+
+def judged_line(verdict: Mapping[str, Any], mask: Sequence[bool]) -> str:
+    """What a person's mask costs, see `app.components.verdict`."""
+    return _line({"judged": verdict, "mask": "".join("1" if keep else "0" for keep in mask)})
 
 
 def drafted_line(message: str) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from app.components.words import plural, shorten
-from model.compress import Compressed
+from model.compress import Compressed, CompressRequest
 from model.prompt import Prompt
 from model.verdict import Loss, Verdict
 
@@ -51,24 +51,45 @@ class VerdictLine:
         return cls(level, text, places[:_MOST_PLACES], max(len(places) - _MOST_PLACES, 0), act)
 
 
+@dataclass(frozen=True)
+class _Judged:
+    """A mask, what it costs, and what a person fixed of it."""
+
+    prompt: Prompt
+    keep: Sequence[bool]
+    pins: Mapping[int, bool]
+    verdict: Verdict
+
+
 def verdict_panel(result: Compressed) -> dict[str, Any]:
-    """The panel as the canvas is sent it: `lines`, and what a click on "keep all rules" keeps, possible from `clean`
-    percent on."""
-    lines = sorted(_lines(result), key=lambda line: ("bad", "look", "note").index(line.level))
+    """The panel of a run as the canvas is sent it: `lines`, and what a click on "keep all rules" keeps, possible from
+    `clean` percent on."""
+    return _panel(_Judged(result.prompt, result.trace.keep, result.request.pins, result.verdict))
+
+
+def mask_panel(request: CompressRequest, keep: Sequence[bool], pins: Mapping[int, bool]) -> dict[str, Any]:
+    """The panel of a person's mask of what was asked; pins: what they fixed."""
+    fixed, asked = {**request.fixed, **pins}, request.config.retention
+    verdict = Verdict.of(request.prompt, keep, asked=asked, pins=fixed, least=request.rules.least)
+    return _panel(_Judged(request.prompt, keep, pins, verdict))
+
+
+def _panel(mask: _Judged) -> dict[str, Any]:
+    lines = sorted(_lines(mask), key=lambda line: ("bad", "look", "note").index(line.level))
     return {
         "level": lines[0].level if lines and lines[0].level != "note" else "good",
-        "headline": _headline(result.verdict, lines),
+        "headline": _headline(mask.verdict, lines),
         "lines": list(map(asdict, lines)),
-        "rules": [[place.first, place.last] for place in _lost_rules(result)],
-        "clean": math.ceil(100 * result.verdict.shortest),
+        "rules": [[place.first, place.last] for place in _lost_rules(mask)],
+        "clean": math.ceil(100 * mask.verdict.shortest),
     }
 
 
-def _lost_rules(result: Compressed) -> Iterator[Place]:
+def _lost_rules(mask: _Judged) -> Iterator[Place]:
     """What is lost of the task, and of all sentences with a rule."""
-    prompt, verdict = result.prompt, result.verdict
+    prompt, verdict = mask.prompt, mask.verdict
     for role in _TASK:
-        yield from _gaps(prompt, result.trace.keep, role)
+        yield from _gaps(prompt, mask.keep, role)
     yield from _units(prompt, [*verdict.rules_gone, *verdict.rules_broken])
 
 
@@ -83,14 +104,14 @@ def _headline(verdict: Verdict, lines: Sequence[VerdictLine]) -> str:
     return f"{f'{whole.capitalize()} whole. ' if whole else ''}{plural(len(looks), 'thing')} to look at:"
 
 
-def _lines(result: Compressed) -> Iterator[VerdictLine]:
-    verdict, prompt = result.verdict, result.prompt
+def _lines(mask: _Judged) -> Iterator[VerdictLine]:
+    verdict, prompt = mask.verdict, mask.prompt
     if verdict.over_budget:
         asked, kept = verdict.asked or 0, verdict.kept_share
         yield VerdictLine("look", f"longer than asked, {kept:.0%} instead of {asked:.0%}: {verdict.over_budget}")
     for role in _TASK:
         if getattr(verdict, f"{role}_whole") is False:
-            yield VerdictLine.of("bad", f"the {role} is not whole", _gaps(prompt, result.trace.keep, role))
+            yield VerdictLine.of("bad", f"the {role} is not whole", _gaps(prompt, mask.keep, role))
     yield from _rules(prompt, verdict.rules_gone, "dropped")
     yield from _rules(prompt, verdict.rules_broken, "not whole")
     if verdict.fragments:
@@ -100,8 +121,8 @@ def _lines(result: Compressed) -> Iterator[VerdictLine]:
         count = plural(len(verdict.broken_by_pins), *_SENTENCES)
         yield VerdictLine.of("look", f"taken apart by what you fixed: {count}", _units(prompt, verdict.broken_by_pins))
     yield from _gone(prompt, verdict)
-    yield from _dropped(result)
-    if mine := list(_by_hand(result)):
+    yield from _dropped(mask)
+    if mine := list(_by_hand(mask)):
         yield VerdictLine.of("note", f"kept by you: {plural(len(mine), 'place')}", mine, act="free")
 
 
@@ -127,9 +148,9 @@ def _rules(prompt: Prompt, losses: Sequence[Loss], what: str) -> Iterator[Verdic
             yield VerdictLine.of(level, f"{count}{where} {_RULE} {what}", _units(prompt, some))
 
 
-def _dropped(result: Compressed) -> Iterator[VerdictLine]:
+def _dropped(mask: _Judged) -> Iterator[VerdictLine]:
     """Sentences, items and lines of which nothing is left."""
-    keep, prompt = result.trace.keep, result.prompt
+    keep, prompt = mask.keep, mask.prompt
     units = [unit for unit in prompt.units if unit.leaf and not unit.frame and unit.first < unit.last]
     gone = [unit for unit in units if not any(keep[unit.first : unit.last])]
     if gone:
@@ -155,10 +176,10 @@ def _units(prompt: Prompt, losses: Sequence[Loss], own: bool = False) -> Iterato
         yield Place(shorten(loss.text, 60), first, last) if own else _place(prompt, first, last)
 
 
-def _by_hand(result: Compressed) -> Iterator[Place]:
+def _by_hand(mask: _Judged) -> Iterator[Place]:
     """Runs of tokens that a person has kept, each within one unit."""
-    prompt, run = result.prompt, list[int]()
-    for i in sorted(i for i, keep in result.request.pins.items() if keep):
+    prompt, run = mask.prompt, list[int]()
+    for i in sorted(i for i, keep in mask.pins.items() if keep):
         if run and (run[-1] + 1 != i or prompt.unit_of[i] != prompt.unit_of[run[0]]):
             yield _place(prompt, run[0], run[-1] + 1)
             run = []

@@ -15,6 +15,7 @@ from app.components.canvas_lines import (
     drafted_line,
     end_line,
     error_line,
+    judged_line,
     offer_line,
     saved_line,
     step_line,
@@ -22,12 +23,12 @@ from app.components.canvas_lines import (
 from app.components.forms import UNCHANGED, USER_ERRORS, Change, Changes, Request, Text, reads
 from app.components.payloads import CheckedEdits, CounterChoice, Edits, OutOfStepError
 from app.components.sampling import SamplingRequest
-from app.components.verdict import verdict_panel
+from app.components.verdict import mask_panel, verdict_panel
 from app.components.words import shorten
 from app.correct import view
 from app.correct.queue import PeopleRequest, PersonRequest, progress_line, prompt_sha256
 from app.hosting.people import signed_in_name
-from app.opened import Opened, opened_again
+from app.opened import Opened, opened_again, stored_mask
 from app.studio import Studio
 from model.compress import CompressRequest
 from model.errors import InputError
@@ -215,7 +216,9 @@ class CorrectEvents:
     def _show(self, stored: CorrectionRecord, name: str, counter: str, message: str) -> CorrectPage:
         opened = opened_again(stored, name)
         document = self.studio.document(uuid.uuid4().hex, opened.without_rules, counter, correction=opened.id)
-        canvas = view.stored_edits(document, stored, message)
+        mask = stored_mask(stored.human_mask)
+        judged = judged_line(mask_panel(opened.request, mask, stored.pins), mask)
+        canvas = view.stored_edits(document, stored, message) + judged
         return CorrectPage(
             canvas=canvas, opened=opened, retention=round(100 * stored.retention), kept=(opened.id, stored.created_at)
         )
@@ -294,7 +297,8 @@ class CorrectEvents:
         if not request.may_replace(draft, opened):
             return CorrectPage(canvas=drafted_line(_ELSEWHERE))
         saved = self.studio.save_draft(opened, mask, pins, request.name, edits.note, edits.seconds)
-        return CorrectPage(canvas=drafted_line("Draft kept."), kept=(opened.id, saved.correction.created_at))
+        lines = drafted_line("Draft kept.") + judged_line(mask_panel(opened.request, mask, pins), mask)
+        return CorrectPage(canvas=lines, kept=(opened.id, saved.correction.created_at))
 
     def _offer(self, name: str) -> str:
         newest = self._newest(name)

@@ -133,7 +133,12 @@ class ExploreQuery:
         setup = settings_of(page) | said_of(said, len(pasted.prompt))
         return cls(pasted, said, replace(request, pins=said.pins), setup)
 
-    def percent(self, share: float) -> int:
+    def with_length(self, found: CompressRequest) -> ExploreQuery:
+        """The same at the length that the model has found; programs and links say that it is to be found."""
+        setup = self.setup | {"retention": self._percent(found.config.retention), "auto": True}
+        return replace(self, request=found, setup=setup)
+
+    def _percent(self, share: float) -> int:
         """The least length on the slider that is a share of the tokens; of messages, what is protected counts less."""
         if self.pasted.chat is None:
             return max(LEAST_PERCENT, math.ceil(100 * share - 1e-6))
@@ -152,7 +157,7 @@ class ExploreQuery:
     def use(self) -> dict[str, Any]:
         """Programs that do the same, and links that open the page like this: with the settings alone, and with the
         text."""
-        retention = self.setup["retention"] / 100
+        retention = AUTO if "auto" in self.setup else self.setup["retention"] / 100
         programs = snippets(self.request, retention, self.pasted.chat, self.said.parts)
         alone = {name: value for name, value in self.setup.items() if name not in ("marks", "parts")}
         links = {"settings": packed(alone), "text": packed({**self.setup, "text": self.said.text})}
@@ -198,13 +203,14 @@ class ExploreEvents:
     @reads(ExploreRequest, refused=_on_canvas)
     def find_length(self, request: ExploreRequest) -> Iterator[ExplorePage]:
         """As short as the model is sure of: put the slider there, and run."""
-        asked = ExploreQuery.of(request, request.said)
-        compressor = self.studio.compressor
-        found = self.studio.served.run(compressor.with_length, replace(asked.request, retention=AUTO))
-        percent = asked.percent(found.config.retention)
-        yield ExplorePage(retention=percent)
-        request = request.model_copy(update={"retention": percent})
-        yield from self._explore(ExploreQuery.of(request, request.said), request.counter, quiet=False)
+        asked = self._found(ExploreQuery.of(request, request.said))
+        yield ExplorePage(retention=asked.setup["retention"])
+        yield from self._explore(asked, request.counter, quiet=False)
+
+    def _found(self, asked: ExploreQuery) -> ExploreQuery:
+        """The same, as short as the model is sure of."""
+        auto = replace(asked.request, retention=AUTO)
+        return asked.with_length(self.studio.served.run(self.studio.compressor.with_length, auto))
 
     @reads(ExploreRequest, refused=_on_canvas)
     def resample(self, request: ExploreRequest) -> Iterator[ExplorePage]:
@@ -290,7 +296,10 @@ class ExploreEvents:
     def _again(self, request: RecallRequest) -> Iterator[ExplorePage]:
         page = request.recalled
         asked = ExploreQuery.of(page, page.said)
-        yield ExplorePage(**settings_of(page), text=page.text, by_hand=page.said)
+        if request.event.auto:
+            asked = self._found(asked)
+        shown = settings_of(page) | {"retention": asked.setup["retention"]}
+        yield ExplorePage(**shown, text=page.text, by_hand=page.said)
         yield from self._explore(asked, page.counter, quiet=True)
 
     @reads(ExploreCountRequest, refused=_on_canvas)

@@ -110,6 +110,22 @@ def prompt_text(text: str) -> str:
     return text if chat is None else chat.talk.joined.prompt.text
 
 
+def without_question(text: str) -> tuple[str, str]:
+    """A prompt without the question that it ends with, and that question; "" = it ends with none.
+
+    >>> without_question("It rained. \n\nQuestion: Where?")
+    ('It rained.', 'Question: Where?')
+    """
+    try:
+        check_length(len(text))
+        parts = parse(text).parts
+    except InputError:
+        return text, ""
+    if len(parts) < 2 or parts[-1].role != "question":
+        return text, ""
+    return text[: parts[-1].start].rstrip(), text[parts[-1].start :].strip()
+
+
 def read_chat(text: str, protect: Sequence[str] = PROTECTED) -> Chat | None:
     """The messages that a text holds as JSON: a list of them, or a request with them; None: it is something else.
 

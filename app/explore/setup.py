@@ -37,6 +37,7 @@ class Setup(SamplingRequest):
     """The settings of a run, and, where they are known, its text and what a person had said of it.
 
     Attributes:
+        auto: whether the model is to find the length.
         text: "" = whatever stands on the page.
         marks: "." or what a person fixed it to, K or D, of each token; "" = nothing.
         parts: as of `ByHand`.
@@ -46,6 +47,7 @@ class Setup(SamplingRequest):
     steps: Annotated[WholeNumber, Field(ge=1, le=MAX_STEPS)]
     threshold: Annotated[Number, Field(ge=0, lt=1)]
     words: Annotated[Text, Field(max_length=WORDS_LIMIT)]
+    auto: bool = False
     text: Annotated[Text, Field(max_length=MAX_CHARACTERS)] = ""
     marks: Annotated[str, Field(pattern=r"^[.KD]*$", max_length=MAX_CHARACTERS)] = ""
     parts: tuple[tuple[int, int, str], ...] = ()

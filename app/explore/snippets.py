@@ -40,10 +40,15 @@ _DEFAULTS = {field.name: field.default for field in fields(CompressRequest)}
 
 
 def snippets(
-    request: CompressRequest, retention: float, chat: Chat | None, parts: Sequence[tuple[int, int, str]] = ()
+    request: CompressRequest, retention: float | str, chat: Chat | None, parts: Sequence[tuple[int, int, str]] = ()
 ) -> dict[str, str]:
-    """Title -> program. retention: as it was asked for; chat: the messages that the prompt was made of; parts: where
-    the prompt's parts are, as a person said."""
+    """Title -> program.
+
+    Args:
+        retention: as it was asked for, or AUTO.
+        chat: the messages that the prompt was made of.
+        parts: where the prompt's parts are, as a person said.
+    """
     settings = {"retention": retention, **_changed(request)}
     if chat is not None:
         return _for_messages(chat, settings)
@@ -88,7 +93,18 @@ def _for_text(
 def _prompt_in_python(text: str) -> str:
     if len(text) > EMBEDDED:
         return f'prompt = open("{_FILE}", encoding="utf-8", newline="").read()  # save your prompt as {_FILE}'
-    return f"prompt = {_wrapped(text)}"
+    return f'prompt = """{text}"""' if _stands_in_quotes(text) else f"prompt = {_wrapped(text)}"
+
+
+def _stands_in_quotes(text: str) -> bool:
+    """Whether a text is the same between triple quotes: nothing in it is read as an escape, an end or other signs."""
+    return (
+        "\n" in text
+        and not set(text) & {"\\", "\r"}
+        and '"""' not in text
+        and text[-1:] != '"'
+        and all(c.isprintable() or c == "\n" for c in text)
+    )
 
 
 def _pins_in_python(pins: Mapping[int, bool]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class ExploreTab:
     retention: gr.Slider
     settings: SamplingBoxes
     correct_this: gr.Button
+    compare_this: gr.Button
 
 
 def explore_tab(studio: Studio, counter: gr.State) -> ExploreTab:
@@ -50,18 +51,21 @@ def explore_tab(studio: Studio, counter: gr.State) -> ExploreTab:
         stop = gr.Button("Stop", elem_id="stop", scale=0, min_width=80)
         retention = retention_slider("retention", first.percent)
         auto = gr.Button("Auto length", elem_id="auto", scale=0, min_width=120)
-        correct_this = gr.Button("Correct this by hand", elem_id="correct-this", scale=1, min_width=150)
     with gr.Accordion("Settings", open=False, elem_id="settings"):
         settings = sampling_boxes()
     canvas = token_canvas(
         slider="retention",
         inputs=("prompt", "settings"),
         file="prompt-file",
+        check="check",
         empty=_EMPTY,
         counters=studio.counters.names,
         roles=ROLE_TITLES,
         elem_id="explore-canvas",
     )
+    with gr.Row(elem_classes="dm-next"):
+        correct_this = gr.Button("Correct this by hand", elem_id="correct-this", min_width=150)
+        compare_this = gr.Button("Compare with other ways to shorten", elem_id="compare-this", min_width=150)
     last_run = gr.State(None)
     check_fold(studio, last_run)
     with gr.Accordion("Charts of this run", open=False, elem_id="charts"):
@@ -98,7 +102,7 @@ def explore_tab(studio: Studio, counter: gr.State) -> ExploreTab:
         form.on(finished.then, events.draw_charts, ["confidence", "decided", "parts"])
     form.on(stop.click, events.stop, ["canvas"], cancels=runs)
     form.on(canvas.count, events.count, ["canvas", "counter"])
-    return ExploreTab(text, retention, settings, correct_this)
+    return ExploreTab(text, retention, settings, correct_this, compare_this)
 
 
 def _from_elsewhere(form: Form, events: ExploreEvents, shows: list[str]) -> list[Any]:

@@ -79,7 +79,8 @@ def edit(made: Any, flip: int = 0, **more: Any) -> dict[str, Any]:
 
 
 def keep_draft(tab: CorrectEvents, made: Any, name: str, event: dict[str, Any], kept: Any = None) -> str:
-    return str(line(tab.keep_draft({"opened": made, "name": name, "event": event, "kept": kept}))["drafted"])
+    page = tab.keep_draft({"opened": made, "name": name, "event": event, "kept": kept})
+    return str(lines(page)[0]["drafted"])
 
 
 def submit(tab: CorrectEvents, made: Any, name: str, event: dict[str, Any]) -> CorrectPage:
@@ -104,6 +105,17 @@ def test_a_draft_is_found_again_by_name_and_prompt(tab: CorrectEvents, store: St
     assert (restored.opened.id, restored.retention, restored.text) == (made.id, 50, TEXT)
     assert lines(restored)[1]["human"] == shown[1]["human"]
     assert line(tab.discard({"name": "Ann"}))["offer"] == "" and store.draft("Ann", store_key(TEXT)) is None
+
+
+def test_a_draft_is_answered_with_what_its_mask_costs(tab: CorrectEvents) -> None:
+    text = "Answer briefly.\n\nNotes: It rained. Never pay in cash.\n\nQuestion: How do I pay?"
+    _, made = opened(tab, "Ann", text)
+    for keep, lost in (("0", True), ("1", False)):
+        event = edit(made, 0, mask=keep * len(made.model_mask), pins="." * len(made.model_mask))
+        *_, judged = lines(tab.keep_draft({"opened": made, "name": "Ann", "event": event, "kept": None}))
+        assert judged["mask"] == event["mask"] and bool(judged["judged"]["rules"]) == lost
+    shown, _ = opened(tab, "Ann", text)
+    assert shown[-1]["mask"] == "1" * len(made.model_mask), "and so is one that is opened again"
 
 
 def test_two_windows_on_one_prompt_do_not_take_each_others_draft(tab: CorrectEvents, store: Store) -> None:

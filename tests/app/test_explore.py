@@ -123,9 +123,13 @@ def test_a_length_of_its_own_is_found_and_stands_on_the_slider() -> None:
     text = example_prompts()["Documents + question"].text
     first, *_, page = tab.find_length({"text": text, "retention": 90, **ASKED})
     found = tab.studio.run(page.last_run)
-    assert found is not None and found.request.retention == first.retention / 100  # type: ignore[operator]
+    assert found is not None
     exact = tab.studio.compressor.with_length(replace(found.request, retention=AUTO)).retention
+    assert found.request.retention == exact
     assert 0 <= first.retention / 100 - float(exact) < 0.01, "rounded up to a whole per cent"  # type: ignore[operator]
+    link = json.loads(page.canvas.splitlines()[-1])["use"]["links"]["text"]
+    *_, again = tab.open_link({"text": "", "retention": 90, **ASKED, "event": {"link": link}})
+    assert text_of(tab, again) == found.result().text, "and a link finds it again"
     messages = json.dumps([{"role": "user", "content": text}, {"role": "user", "content": "What is a berth?"}])
     first, *_ = tab.find_length({"text": messages, "retention": 90, **ASKED})
     assert 5 <= first.retention < 100  # type: ignore[operator]

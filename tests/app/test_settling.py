@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from annotations.store import open_store
-from app.corrections.events import CorrectionsEvents
-from app.corrections.settling import SharedPrompt, agreement_on_tokens, agreement_on_units, settling_table
+from app.review.events import CorrectionsEvents
+from app.review.settling import SharedPrompt, agreement_on_tokens, agreement_on_units, settling_table
 from app.settings import Settings
 from app.studio import Studio
 from model.prompt import parse

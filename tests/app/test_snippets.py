@@ -48,13 +48,15 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "words to keep": {"words": "cash, Ann", "granularity": PART},
     "a pattern": {"words": r"/\bp\w+'?/", "granularity": WORDS_ALONE, "retention": 33},
     "by hand": {"by_hand": BY_HAND},
+    "in plain lines": {"text": PROMPT.replace("\\n", "").replace("👍", "👍\n  \t'")},
+    "a length that is found": {"auto": True},
 }
 
 
-def shown(text: str, **more: Any) -> tuple[str, dict[str, str]]:
+def shown(text: str = PROMPT, auto: bool = False, **more: Any) -> tuple[str, dict[str, str]]:
     """What stands on the canvas at the end, and the programs beside it."""
     tab = ExploreEvents(Studio(Settings(), ScriptedCompressor))  # type: ignore[arg-type]
-    *_, page = tab.run({**SETTINGS, "text": text, **more})
+    *_, page = (tab.find_length if auto else tab.run)({**SETTINGS, "text": text, **more})
     run = tab.studio.run(page.last_run)
     assert run is not None
     return run.result().text, json.loads(page.canvas.splitlines()[-1])["use"]["programs"]
@@ -78,9 +80,10 @@ def printed(program: str, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_a_program_gives_what_the_canvas_shows(name: str, title: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if title == "LangChain":
         pytest.importorskip("langchain_core")
-    text, programs = shown(PROMPT, **VARIANTS[name])
+    text, programs = shown(**VARIANTS[name])
     assert printed(programs[title], monkeypatch).startswith(text + "\n")
     assert all(program.count("compress") for program in programs.values())
+    assert all(("auto" in program) == (name == "a length that is found") for program in programs.values())
 
 
 @pytest.mark.parametrize("rules", [[TASK], []])
@@ -141,7 +144,7 @@ def test_a_program_that_asks_this_server_gives_what_the_canvas_shows(
 ) -> None:
     if not shutil.which({"curl": "curl"}.get(title, "node")):
         pytest.skip(f"no {title} here")
-    text, programs = shown(PROMPT, **VARIANTS[name])
+    text, programs = shown(**VARIANTS[name])
     program = programs[title].replace(ORIGIN, url.rstrip("/"))
     done = subprocess.run(command, input=program, capture_output=True, text=True, check=False)
     if title == "JavaScript":

@@ -13,7 +13,7 @@ pytestmark = needs_chromium
 
 PROMPT = "Answer from the notes.\n\nNotes: The office opens at 9. Never pay in cash. Ann left.\n\nQuestion: How?"
 TABS = {  # what stands there once a tab is open
-    "Corrections": "#corrections-list",
+    "Review": "#corrections-list",
     "Learn": "#fine-tune",
     "Compare": "#compare",
     "Results": "#results-curve .js-plotly-plot",

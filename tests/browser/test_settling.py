@@ -28,7 +28,7 @@ def corrected(store: Store, name: str, *sentences: int, **given: Any) -> str:
 
 
 def open_it(page: Any, id: str) -> None:
-    page.get_by_role("tab", name="Corrections", exact=True).press("Enter")
+    page.get_by_role("tab", name="Review", exact=True).press("Enter")
     page.wait_for_selector("#corrections-list tbody tr")
     page.locator(f"#corrections-list tr[data-id^='{id}'] .sheet-pick").press("Enter")
     page.wait_for_function("id => document.querySelector('#review-card').textContent.includes(id)", arg=id)

@@ -118,7 +118,7 @@ def test_from_a_finger_on_a_phone_to_what_people_agree_on(phone: Any, studio: St
     corrected_by(studio, "Bob", 9, LEFT)
 
     with new_page(browser, url, viewport={"width": 1280, "height": 900}) as desk:
-        open_tab(desk, "Corrections")
+        open_tab(desk, "Review")
         desk.locator("#corrections-list tbody tr", has_text="Bob").first.click(position={"x": 4, "y": 4})
         wait_for_text(desk, "#review-people", "2 people corrected this prompt")
         assert RULE in desk.inner_text("#review-people")

@@ -69,7 +69,7 @@ export class Chips {
     name.title = this.#editable ? `Keep or drop all of ${shot.name}` : 'Fold or unfold';
     const share = make('span', 'dm-share');
     const score = make('span', 'dm-score');
-    score.title = 'What the model thinks of keeping this part as a whole';
+    score.title = 'The chance that the model gives this part as a whole to stay';
     head.append(fold, name, ...this.#buildRole(shot, at), share, score);
     this.#heads.push({ head, fold, share, score });
     return head;
@@ -116,7 +116,7 @@ export class Chips {
     this.#heads.forEach(({ score }, at) => {
       const fixed = isFixed(shots[at]);
       score.hidden = fixed;
-      score.textContent = scores && !fixed ? `own score ${Math.round(100 * scores[at])} %` : '';
+      score.textContent = scores && !fixed ? `chance to stay ${Math.round(100 * scores[at])} %` : '';
       score.style.setProperty('--share', scores ? scores[at] : 0);
     });
   }

@@ -16,6 +16,7 @@ export class Correct {
   edits = new Edits([], []);
   #since = 0; // when the person began, for the time spent
   #waiting = ''; // what the server was asked for
+  #judged = ''; // the mask that the verdict is of
   #draft = new Draft(() => this.canvas.trigger('draft', this.#work()));
 
   acts = {
@@ -64,7 +65,8 @@ export class Correct {
 
   onEnd() {
     this.#takeDecision();
-    if (this.canvas.run.end.verdict) showVerdict(this.canvas, this.canvas.run.end.verdict);
+    const { run } = this.canvas;
+    if (run.end.verdict) this.onJudged(run.end.verdict, run.keep.join(''));
     this.redraw();
   }
 
@@ -122,6 +124,17 @@ export class Correct {
   onDrafted(message) {
     const { find, say } = this.canvas;
     if (!this.#waiting && find('.dm').dataset.state !== 'saved') say('.dm-saved', message);
+  }
+
+  /** What a mask ("0110") costs; edits since then make it old. */
+  onJudged(verdict, mask) {
+    this.#judged = mask;
+    showVerdict(this.canvas, verdict, mask.replaceAll('0', '').length);
+    this.#markOld();
+  }
+
+  #markOld() {
+    this.canvas.find('.dm-verdict').classList.toggle('is-old', this.#judged !== this.edits.maskText);
   }
 
   // There is a draft to go on with ("" = none): said as long as no prompt is open.
@@ -218,6 +231,7 @@ export class Correct {
     if (this.unit.unit) this.unit.showWords((i) => this.edits.mask[i]);
     if (this.edits.brush) return; // counts and text follow when the brush is lifted
     drawResult(this.canvas, this.edits);
+    this.#markOld();
     this.#planDraft();
   }
 }
@@ -245,7 +259,6 @@ function drawResult(canvas, { mask, pin, done, undone }) {
   const asked = Math.round(100 * doc.retention);
   showCounts(canvas, (i) => (mask[i] ? KEEP : DROP), ` · asked ${asked} % · ${number(pins)} pinned by you`);
   showResult(canvas, (i) => mask[i] === 1, 'Corrected prompt');
-  find('.dm-verdict').classList.toggle('is-old', canvas.run.keep.some((keep, i) => keep !== mask[i]));
   find('[data-act=undo]').disabled = !done.length;
   find('[data-act=redo]').disabled = !undone.length;
 }

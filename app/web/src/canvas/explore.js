@@ -2,14 +2,14 @@
 import { counted, number } from '../shared/format.js';
 import { maskAt } from './budget.js';
 import { shade } from './chips.js';
-import { hint } from './hint.js';
 import { History } from './history.js';
 import { takeDrops, takeLinks } from './inbox.js';
 import { showCounts, showResult } from './panel.js';
 import { Player } from './player.js';
 import { DROP, KEEP, OPEN } from './run.js';
 import { listenToInputs, listenToSlider, markSlider } from './slider.js';
-import { reasons, UnitCard } from './unit.js';
+import { openFold } from './fold.js';
+import { hint, reasons, UnitCard } from './unit.js';
 import { Use } from './use.js';
 import { marksWith, showLengths, showVerdict, spansOf, wholeText } from './verdict.js';
 
@@ -27,6 +27,7 @@ export class Explore {
     play: () => this.player.setPlaying(!this.player.playing),
     forward: () => this.player.pauseAt(this.player.at + 1),
     last: () => this.player.pauseAt(this.canvas.run.steps.length),
+    check: () => openFold(this.canvas.settings.check),
     'next-unit': () => this.#chooseUnit(() => this.unit.step(1)),
     'last-unit': () => this.#chooseUnit(() => this.unit.step(-1)),
     'unit-keep': () => this.#fixUnit('K'),
@@ -145,11 +146,15 @@ export class Explore {
 
   #explain() {
     if (!this.unit.unit) return;
-    const { at, preview } = this.player;
-    const { run, doc, find } = this.canvas;
-    const isKept = preview ? (i) => preview[i] === 1 : (i) => run.stateAt(i, at) === KEEP;
-    this.unit.explain(reasons(this.canvas, this.unit.unit, at, isKept));
+    const { doc, find } = this.canvas;
+    this.unit.explain(reasons(this.canvas, this.unit.unit, this.player.at, this.#isKept()));
     find('[data-act=unit-question]').hidden = Boolean(doc.chat);
+  }
+
+  // Whether token i is kept in what is shown.
+  #isKept() {
+    const { at, preview } = this.player;
+    return preview ? (i) => preview[i] === 1 : (i) => this.canvas.run.stateAt(i, at) === KEEP;
   }
 
   #fixUnit(mark) {
@@ -158,7 +163,7 @@ export class Explore {
   }
 
   hint(i) {
-    return this.canvas.run ? hint(this.canvas, i, this.player.at) : '';
+    return this.canvas.run ? hint(this.canvas, i, this.player.at, this.#isKept()) : '';
   }
 
   onRefused() {
@@ -198,7 +203,7 @@ function drawStep(canvas, { at, playing, isAtEnd }) {
   canvas.setState(playing ? 'playing' : isAtEnd ? 'done' : 'paused');
   chips.paint((i) => {
     const shown = state(i);
-    const extra = doc.pins[i] !== '.' ? 'pin' : fresh > 0 && run.when[i] === fresh ? 'now' : '';
+    const extra = fixedBy(doc.pins[i]) || (fresh > 0 && run.when[i] === fresh ? 'now' : '');
     return [shown, shown === OPEN ? 0 : shade(run.sure[i]), extra];
   });
   showCounts(canvas, state);
@@ -208,6 +213,9 @@ function drawStep(canvas, { at, playing, isAtEnd }) {
   showPosition(canvas, at, playing);
 }
 
+// The class of what is fixed: by a person, by a setting, or ("") not at all.
+const fixedBy = (pin) => ({ K: 'pin', D: 'pin', k: 'rule', d: 'rule' })[pin] ?? '';
+
 function showPosition({ doc, find }, at, playing) {
   find('.dm-scrub').value = at;
   find('.dm-scrub').setAttribute('aria-valuetext', `step ${at} of ${doc.steps}`);
@@ -215,11 +223,17 @@ function showPosition({ doc, find }, at, playing) {
   find('.dm-play').setAttribute('aria-label', playing ? 'Pause' : 'Play');
 }
 
+// Why a step decided nothing.
+function nothing({ when }, at) {
+  const isDone = when.every((step) => step >= 0 && step < at);
+  return isDone ? 'nothing was left to decide' : 'nothing was certain enough yet';
+}
+
 // What a step did, as a sentence.
 function describe({ doc, run, chips }, at) {
   if (at === 0) {
     const pinned = doc.pins.replace(/\./g, '').length;
-    return `Start: nothing is decided${pinned ? ` but the ${number(pinned)} tokens that are always kept.` : ' yet.'}`;
+    return `Start: nothing is decided yet${pinned ? `, but ${number(pinned)} words and marks are always kept` : ''}.`;
   }
   const { decided, keep } = run.steps[at - 1];
   const says = (bit, verb) => {
@@ -227,12 +241,12 @@ function describe({ doc, run, chips }, at) {
     return tokens.length ? [`${number(tokens.length)} ${verb} ${chips.quote(tokens)}`.trim()] : [];
   };
   const parts = [...says('1', 'kept'), ...says('0', 'dropped')];
-  return `Step ${at} of ${doc.steps}: ${parts.length ? parts.join(' · ') : 'nothing was certain enough'}.`;
+  return `Step ${at} of ${doc.steps}: ${parts.join(' · ') || nothing(run, at)}.`;
 }
 
 function drawPreview(canvas, mask) {
   const { doc, run, chips, find, say } = canvas;
-  const extra = (i) => (doc.pins[i] !== '.' ? 'pin' : mask[i] !== run.keep[i] ? 'moved' : '');
+  const extra = (i) => fixedBy(doc.pins[i]) || (mask[i] !== run.keep[i] ? 'moved' : '');
   const state = (i) => (mask[i] ? KEEP : DROP);
   canvas.setState('preview');
   chips.paint((i) => [state(i), shade(run.sure[i]), extra(i)]);

@@ -49,5 +49,6 @@ export class History {
 function labelOf(doc, { end }) {
   const start = wholeText(doc).slice(0, 60).replace(/\s+/g, ' ').slice(0, 24);
   const verdict = { good: 'good', look: 'to look at', bad: 'not to send' }[end.verdict?.level] ?? '';
-  return `${doc.setup.retention} %: ${number(doc.tokens.length)} → ${number(end.kept)}, ${verdict} · ${start}…`;
+  const length = `${doc.setup.auto ? 'auto, ' : ''}${doc.setup.retention} %`;
+  return `${length}: ${number(doc.tokens.length)} → ${number(end.kept)}, ${verdict} · ${start}…`;
 }

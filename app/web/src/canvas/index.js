@@ -15,14 +15,14 @@ const MODES = { view: Explore, edit: Correct, review: Review };
  * A canvas in an element that holds canvas.html.
  *
  * props, trigger, watch: Gradio's.
- * settings: { mode: "view", "edit" or "review"; slider: id of the retention slider; inputs:
- * ids of the text box and of the settings, as { text, settings }; file: id of an upload button; empty: what to say
- * before there is a prompt; counters: names of tokenizers; roles: of parts, with their names }, from
+ * settings: { mode: "view", "edit" or "review"; slider: id of the retention slider; inputs: ids of the text box and of
+ * the settings, as { text, settings }; file: id of an upload button; check: id of the fold where answers are checked;
+ * empty: what to say before there is a prompt; counters: names of tokenizers; roles: of parts, with their names }, from
  * app/components/canvas.py.
  *
  * A mode is an object with `acts` (buttons by their data-act), `role` and `label` of the scroller, onDocument(isSame)
- * and, as far as the mode needs them, onStep, onEnd, onMasks, onRefused, onSaved, onDrafted, onOffer, onWaiting,
- * onShot, onPlace, onKey, hint and redraw.
+ * and, as far as the mode needs them, onStep, onEnd, onMasks, onRefused, onSaved, onDrafted, onJudged, onOffer,
+ * onWaiting, onShot, onPlace, onKey, hint and redraw.
  */
 export default function createCanvas({ element, props, trigger, watch, settings }) {
   const find = finder(element);
@@ -52,6 +52,7 @@ function showMode({ find, say, settings }, { role, label }) {
   find('.dm-scroll').setAttribute('role', role);
   find('.dm-scroll').setAttribute('aria-label', label);
   say('.dm-empty-text', settings.empty);
+  find('.dm-first').hidden = !settings.check;
   for (const name of settings.counters) find('.dm-counter select').add(new Option(name, name));
 }
 

@@ -15,7 +15,7 @@ export function showCounts(canvas, state, more = '') {
   const parts = [`${number(counts[KEEP])} kept`, `${number(counts[DROP])} dropped`];
   if (counts[OPEN]) parts.push(`${number(counts[OPEN])} undecided`);
   const kept = percent(counts[KEEP], n);
-  canvas.say('.dm-counts', `${parts.join(' · ')} of ${number(n)} tokens (${kept} kept)${more}`);
+  canvas.say('.dm-counts', `${parts.join(' · ')} of ${number(n)} words and marks (${kept} kept)${more}`);
   chips.showShares(({ first, last }) => {
     let keeps = 0;
     for (let i = first; i < last; i++) keeps += state(i) === KEEP;

@@ -9,6 +9,7 @@ export function take(canvas, mode, line) {
   else if ('waiting' in line) mode.onWaiting?.(line.waiting);
   else if ('saved' in line) mode.onSaved?.(line.saved);
   else if ('drafted' in line) mode.onDrafted?.(line.drafted);
+  else if ('judged' in line) mode.onJudged?.(line.judged, line.mask);
   else if ('offer' in line) mode.onOffer?.(line.offer);
   else if ('run' in line) takeDocument(canvas, mode, line);
   else if ('model' in line) takeMasks(canvas, mode, line);

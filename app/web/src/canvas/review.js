@@ -1,4 +1,4 @@
-// Corrections: a stored correction, read only: the model's mask, the person's, and their difference.
+// Review: a stored correction, read only: the model's mask, the person's, and their difference.
 import { number } from '../shared/format.js';
 import { announce, showCompressed, showCounts } from './panel.js';
 import { DROP, KEEP } from './run.js';

@@ -1,7 +1,10 @@
 // The chosen sentence, item or line: what it is, why it stays or goes, and what a person may do with it.
 import { make, makeButton } from '../shared/dom.js';
-import { unitAt } from './hint.js';
+import { range } from './edits.js';
 import { isBreak, shownToken } from './layout.js';
+
+/** The innermost unit of a token, -1 = none. units: [first, last] of each, in the order of their tree. */
+export const unitAt = (units, i) => units.findLastIndex(([first, last]) => first <= i && i < last);
 
 const KINDS = { sentence: 'Sentence', item: 'Item', line: 'Line', member: 'Entry', row: 'Row', record: 'Record' };
 
@@ -92,10 +95,12 @@ function likely({ units, probability }, unit, first, last) {
 
 // What the model thought of it at a step, and why it nevertheless went the other way.
 function judged(percent, at, kept, { steps, end }) {
-  const says = `At step ${at} the model gave it ${percent} % to be kept`;
+  const says = `At step ${at} the model gives it a chance of ${percent} % to stay`;
   if (!end || at < steps.length || (percent >= 50) === kept) return `${says}.`;
-  return `${says}; ${kept ? 'it stays, for there was room for it' : 'it goes, for what is likelier fills the length'}.`;
+  return `${says}; ${kept ? 'it stays, for there was room' : 'it goes, for what is likelier fills the length'}.`;
 }
+
+const partly = ({ name }, chance) => `All of ${name} has a chance of ${Math.round(100 * chance)} %.`;
 
 const codeOf = (character) => character.charCodeAt(0);
 
@@ -105,20 +110,47 @@ const codeOf = (character) => character.charCodeAt(0);
  * at: the step; isKept(i): whether token i is kept by then; why: of the end line, see app/explore/why.py.
  */
 export function reasons({ doc, run }, { at: unit, first, last }, at, isKept) {
-  const says = [];
-  const why = run.end?.why ?? {};
-  const rank = why.asked?.[unit];
-  if (rank !== undefined) says.push(`Nearer to the ${why.to} than ${rank} % of the sentences and lines.`);
-  const step = at > 0 ? run.steps[at - 1] : null;
-  if (step) says.push(judged(likely(step, unit, first, last), at, isKept(first), run));
   const part = doc.shots.findIndex((shot) => shot.first <= first && first < shot.last);
-  if (step && part >= 0) says.push(`${doc.shots[part].name} as a whole: ${Math.round(100 * step.shots[part])} %.`);
+  const { says: byWhom, isWhole } = fixed(doc, first, last);
+  const says = byWhom ? [byWhom] : [];
+  const why = run.end?.why ?? {};
+  const step = at > 0 ? run.steps[at - 1] : null;
+  if (step && !isWhole) says.push(judged(likely(step, unit, first, last), at, isKept(first), run));
+  const rank = why.asked?.[unit];
+  if (rank !== undefined) says.push(`It is nearer to the ${why.to} than ${rank} % of the sentences and lines.`);
+  if (step && part >= 0) says.push(partly(doc.shots[part], step.shots[part]));
   const twin = (why.like?.[unit] ?? []).find((other) => isKept(doc.units[other][0]));
   if (twin !== undefined) {
     const [from, to] = doc.units[twin];
     says.push(`Said already by what is kept: “${textOf(doc, { first: from, last: to }).slice(0, 120)}”`);
   }
-  const pinned = Array.from({ length: last - first }, (_, i) => doc.pins[first + i]).some((pin) => pin !== '.');
-  if (pinned) says.push('Something of it is fixed, by a rule or by you.');
   return says;
+}
+
+// What is fixed of it, and by whom; "" = nothing. isWhole: whether all of it is, so that the model has no say.
+function fixed(doc, first, last) {
+  const marks = range(first, last - 1).filter((i) => !isBreak(doc, i)).map((i) => doc.pins[i]);
+  const pinned = marks.filter((mark) => mark !== '.');
+  if (!pinned.length) return { says: '', isWhole: false };
+  const isWhole = pinned.length === marks.length;
+  const by = pinned.some((mark) => 'KD'.includes(mark)) ? 'you' : 'the setting “Always keep”';
+  const what = pinned.every((mark) => 'kK'.includes(mark)) ? 'kept' : 'dropped';
+  return { says: isWhole ? `Always ${what}, by ${by}.` : `Some of its words are fixed by ${by}.`, isWhole };
+}
+
+/** What is said of a token under the pointer: when it was decided, and why its unit stays or goes. As `reasons`. */
+export function hint(canvas, i, at, isKept) {
+  const { doc, run } = canvas;
+  if (!at || !run.steps.length) return '';
+  const unit = unitAt(doc.units, i);
+  if (unit < 0) return decision(run, i, at);
+  const [first, last] = doc.units[unit];
+  return [decision(run, i, at), ...reasons(canvas, { at: unit, first, last }, at, isKept)].filter(Boolean).join('\n');
+}
+
+function decision(run, i, at) {
+  const when = run.when[i];
+  if (when === 0) return '';
+  if (when < 0 || when > at) return 'Not decided yet.';
+  return `${run.keep[i] ? 'Kept' : 'Dropped'} in step ${when}.`;
 }

@@ -5,13 +5,13 @@ import { compressedText } from './layout.js';
 
 const ACTS = { keep: 'Keep this', free: 'Let go' };
 
-/** Show a verdict, as app.components.verdict.py sends it. */
-export function showVerdict(canvas, { level, headline, lines, rules, clean }) {
+/** Show a verdict, as app.components.verdict.py sends it, of a mask that keeps so many tokens. */
+export function showVerdict(canvas, { level, headline, lines, rules, clean }, kept = canvas.run.end.kept) {
   const { find, say } = canvas;
   find('.dm-verdict').hidden = false;
   find('.dm-verdict').dataset.level = level;
   say('.dm-verdict-head', headline);
-  showLengths(canvas);
+  showLengths(canvas, kept);
   find('.dm-verdict-lines').replaceChildren(...lines.map(buildLine));
   find('.dm-clean').hidden = !rules.length;
   find('.dm-clean').dataset.fix = rules.map((span) => span.join('-')).join(' ');
@@ -21,17 +21,11 @@ export function showVerdict(canvas, { level, headline, lines, rules, clean }) {
 
 const askedPercent = (doc) => doc.setup?.retention ?? Math.round(100 * doc.retention);
 
-/** What was asked and what is kept, in prompt tokens and in those of the chosen tokenizer. */
-export function showLengths({ doc, run, say }) {
+/** What was asked and what is kept. */
+export function showLengths({ doc, run, say }, kept = run.end.kept) {
   const n = doc.tokens.length;
-  let [before, after] = [0, 0];
-  doc.subwords.forEach((count, i) => {
-    before += count;
-    after += run.keep[i] * count;
-  });
-  const asked = `asked ${askedPercent(doc)} %, kept ${percent(run.end.kept, n)}`;
-  const own = `${number(run.end.kept)} of ${number(n)} prompt tokens`;
-  say('.dm-length', `${asked}: ${own}; ${number(after)} of ${number(before)} as counted by ${doc.counter}`);
+  const asked = doc.setup?.auto ? 'as short as the model is sure of' : `asked ${askedPercent(doc)} %`;
+  say('.dm-length', `${asked}, kept ${percent(kept, n)}: ${number(kept)} of ${number(n)} words and marks`);
 }
 
 function buildLine({ level, text, places, more, act }) {

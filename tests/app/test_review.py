@@ -1,4 +1,4 @@
-"""The Corrections tab over HTTP: what an export says when there is nothing to export, or it fails."""
+"""The Review tab over HTTP: what an export says when there is nothing to export, or it fails."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from annotations.errors import ExportError
 from annotations.store import Store, open_store
-from app.corrections import events
+from app.review import events
 from tests.support.hosted import Stranger, hosted_studio, names_of, served
 from tests.support.saving import fields
 

@@ -1,4 +1,4 @@
-"""What the Corrections tab shows of the store's answers. Pure: no Gradio, no database."""
+"""What the Review tab shows of the store's answers. Pure: no Gradio, no database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layout and wiring of the Corrections tab: find what people corrected, look at it, review it, export and import."""
+"""Layout and wiring of the Review tab: find what people corrected, look at it, review it, export and import."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.components.canvas import token_canvas
 from app.components.forms import INSTANT, PRIVATE, Form
 from app.components.scripted import table_component
 from app.correct.tab import CANVAS_QUEUE, CorrectTab
-from app.corrections.events import CorrectionsEvents, ExportEvents
+from app.review.events import CorrectionsEvents, ExportEvents
 from app.studio import Studio
 from model.fields import NOTE_LIMIT
 from model.record import STATUSES
@@ -28,9 +28,7 @@ _FILTER = ("search", "statuses", "annotator", "checkpoint", "since", "until")
 _DAYS = ("since", "until")
 
 
-def corrections_tab(
-    studio: Studio, tab: gr.Tab, tabs: gr.Tabs, correct: CorrectTab, kept_name: gr.BrowserState
-) -> None:
+def review_tab(studio: Studio, tab: gr.Tab, tabs: gr.Tabs, correct: CorrectTab, kept_name: gr.BrowserState) -> None:
     """Lay the tab out, inside it, and wire it.
 
     Args:

@@ -1,4 +1,4 @@
-"""What happens on a click in Corrections: finding, looking, reviewing, opening again, exporting, importing."""
+"""What happens on a click in Review: finding, looking, reviewing, opening again, exporting, importing."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from app.components import table
 from app.components.forms import UNCHANGED, USER_ERRORS, Change, Changes, PersonName, Request, Text, TextList, reads
 from app.components.payloads import PageChoice, RowChoice
 from app.components.words import plural
-from app.corrections import view
-from app.corrections.settling import SharedPrompt, settling_table
 from app.opened import Opened, opened_again
+from app.review import view
+from app.review.settling import SharedPrompt, settling_table
 from app.studio import Studio
 from model.errors import InputError
 from model.record import CorrectionRecord

@@ -1,4 +1,4 @@
-"""The Corrections tab in a real browser: find, look, review, open again, export, import."""
+"""The Review tab in a real browser: find, look, review, open again, export, import."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def corrected(store: Store, text: str = PROMPT, flip: tuple[int, ...] = (1, 4), 
 
 
 def open_corrections(page: Any) -> None:
-    open_tab(page, "Corrections")
+    open_tab(page, "Review")
     page.wait_for_selector("#corrections-list .sheet > *")
 
 
