@@ -19,5 +19,10 @@ def table_component(**kwargs: Any) -> gr.HTML:
     return _html('<div class="sheet"></div>', script("table"), elem_classes="dm-sheet", **kwargs)
 
 
+def queue_place(**kwargs: Any) -> gr.HTML:
+    """The visitor's place in the queue, of events that name this in `show_progress_on`; empty while none waits."""
+    return _html("<p class='dm-place' role='status'></p>", script("place"), elem_classes="dm-sheet", **kwargs)
+
+
 def _html(template: str, js: str, **kwargs: Any) -> gr.HTML:
     return gr.HTML("", html_template=template, js_on_load=js, apply_default_css=False, **kwargs)

@@ -120,10 +120,20 @@ def _lines(mask: _Judged) -> Iterator[VerdictLine]:
     if verdict.broken_by_pins:
         count = plural(len(verdict.broken_by_pins), *_SENTENCES)
         yield VerdictLine.of("look", f"taken apart by what you fixed: {count}", _units(prompt, verdict.broken_by_pins))
+    if code := list(_shortened_code(mask)):
+        yield VerdictLine.of("look", "code is shortened, and the model has not learnt what of code is needed", code)
     yield from _gone(prompt, verdict)
     yield from _dropped(mask)
     if mine := list(_by_hand(mask)):
         yield VerdictLine.of("note", f"kept by you: {plural(len(mine), 'place')}", mine, act="free")
+
+
+def _shortened_code(mask: _Judged) -> Iterator[Place]:
+    """The parts that are code and not whole."""
+    for part in mask.prompt.parts:
+        tokens = range(part.first, part.last)
+        if part.role == "code" and any(not mask.keep[i] and not mask.prompt.tokens[i].text.isspace() for i in tokens):
+            yield _place(mask.prompt, part.first, part.last)
 
 
 def _gone(prompt: Prompt, verdict: Verdict) -> Iterator[VerdictLine]:

@@ -27,7 +27,7 @@ def check_fold(studio: Studio, last_run: gr.State) -> None:
         questions = gr.Textbox(
             label="Questions, one a line",
             info=_ABOUT,
-            placeholder=f"None: the prompt is sent as it is. At most {MOST_QUESTIONS}.",
+            placeholder=f"Left empty, the prompt is sent as it is. At most {MOST_QUESTIONS} questions.",
             lines=3,
             max_lines=8,
             elem_id="check-questions",

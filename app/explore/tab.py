@@ -11,6 +11,7 @@ from app.components.canvas import retention_slider, token_canvas
 from app.components.canvas_lines import ROLE_TITLES
 from app.components.forms import INSTANT, MODEL_QUEUE, Form
 from app.components.sampling import SamplingBoxes, sampling_boxes
+from app.components.scripted import queue_place
 from app.examples import example_prompts
 from app.explore.check_tab import check_fold
 from app.explore.events import ExploreEvents
@@ -53,6 +54,7 @@ def explore_tab(studio: Studio, counter: gr.State) -> ExploreTab:
         auto = gr.Button("Auto length", elem_id="auto", scale=0, min_width=120)
     with gr.Accordion("Settings", open=False, elem_id="settings"):
         settings = sampling_boxes()
+    place = queue_place(elem_id="explore-place")
     canvas = token_canvas(
         slider="retention",
         inputs=("prompt", "settings"),
@@ -86,14 +88,19 @@ def explore_tab(studio: Studio, counter: gr.State) -> ExploreTab:
         parts=parts,
     )
     shows = ["canvas", "last_run"]
-    model: dict[str, Any] = {"concurrency_id": MODEL_QUEUE}
+    model: dict[str, Any] = {
+        "concurrency_id": MODEL_QUEUE,
+        "trigger_mode": "always_last",  # what is pressed during a run is not lost
+        "show_progress": "minimal",
+        "show_progress_on": [place],
+    }
     runs = [
         form.on(run.click, events.run, shows, **model),
         form.on(auto.click, events.find_length, [*shows, "retention"], **model),
-        form.on(canvas.resample, events.resample, shows, trigger_mode="always_last", **model),
+        form.on(canvas.resample, events.resample, shows, **model),
         form.on(canvas.fix, events.fix, [*shows, "by_hand"], **model),
         form.on(canvas.role, events.name_part, [*shows, "by_hand"], **model),
-        *_from_elsewhere(form, events, shows),
+        *_from_elsewhere(form, events, shows, model),
     ]
     for button, example in zip(buttons, examples.values(), strict=True):
         filled = button.click(lambda it=example: (it.text, it.percent), None, [text, retention], **INSTANT)
@@ -105,10 +112,9 @@ def explore_tab(studio: Studio, counter: gr.State) -> ExploreTab:
     return ExploreTab(text, retention, settings, correct_this, compare_this)
 
 
-def _from_elsewhere(form: Form, events: ExploreEvents, shows: list[str]) -> list[Any]:
+def _from_elsewhere(form: Form, events: ExploreEvents, shows: list[str], options: dict[str, Any]) -> list[Any]:
     """A file, an earlier run and a link: they fill the page, and the model is run."""
     filled = [*shows, "by_hand", "text", *SETTINGS]
-    options: dict[str, Any] = {"concurrency_id": MODEL_QUEUE}
     return [
         form.on(form["file"].upload, events.open_file, [*shows, "text"], **options),
         form.on(form["canvas"].recall, events.recall, filled, **options),

@@ -31,12 +31,13 @@ class ResultsPage(Changes):
     measure: Change[Any] = UNCHANGED
     curve: Change[Any] = UNCHANGED
     numbers: Change[str] = UNCHANGED
+    readers: Change[Any] = UNCHANGED
     matrix: Change[Any] = UNCHANGED
 
 
 def _in_place_of_figures(error: Exception) -> ResultsPage:
     hidden, said = gr.update(visible=False), table.message(error, "error")
-    return ResultsPage(story=said, run=hidden, measure=hidden, curve=hidden, matrix=hidden, numbers="")
+    return ResultsPage(story=said, run=hidden, measure=hidden, curve=hidden, readers=hidden, numbers="")
 
 
 class ResultsEvents:
@@ -61,5 +62,6 @@ class ResultsEvents:
             measure=gr.update(choices=measures, value=measure, visible=True),
             curve=gr.update(value=curves.curve(run, measure), visible=True),
             numbers=view.results_table(run, measure),
-            matrix=gr.update(value=matrix, visible=matrix is not None),
+            readers=gr.update(visible=matrix is not None),
+            matrix=matrix,
         )

@@ -12,6 +12,7 @@ from app.results.events import ResultsEvents
 from app.results.view import COMMAND
 from app.settings import Settings
 
+_READERS = "Does what was shortened for one language model serve another? Bluer is better"
 _ABOUT = (
     f"Measure it yourself: `{COMMAND}`, then `DIFFUMASK_REPORT=report/report.json python app.py`. How all this was "
     "measured: `docs/results.md`."
@@ -28,9 +29,10 @@ def results_tab(settings: Settings, tab: gr.Tab) -> None:
     curve = gr.Plot(show_label=False, elem_id="results-curve")
     with gr.Accordion("All numbers of these prompts", open=False, elem_id="results-all"):
         numbers = table_component(elem_id="results-table")
-    matrix = gr.Plot(show_label=False, elem_id="results-matrix")
+    with gr.Accordion(_READERS, open=True, elem_id="results-readers") as readers:
+        matrix = gr.Plot(show_label=False, elem_id="results-matrix")
     gr.Markdown(_ABOUT)
-    form = Form(run=run, measure=measure, story=told, curve=curve, matrix=matrix, numbers=numbers)
-    shows = ["run", "measure", "story", "curve", "numbers", "matrix"]
+    form = Form(run=run, measure=measure, story=told, curve=curve, readers=readers, matrix=matrix, numbers=numbers)
+    shows = ["run", "measure", "story", "curve", "numbers", "readers", "matrix"]
     form.on(tab.select, events.show, shows)
     form.on(partial(gr.on, [run.input, measure.input]), events.show, shows)

@@ -12,6 +12,7 @@ const COMPONENTS = {
   checkpoints: here('src/checkpoints.js'),
   compare: here('src/compare.js'),
   learn: here('src/learn.js'),
+  place: here('src/place.js'),
   table: here('src/table.js'),
 };
 

@@ -99,6 +99,14 @@ def test_the_verdict_says_why_the_result_is_longer_than_asked(tab: ExploreEvents
     assert "protected" in line["text"]
 
 
+def test_the_verdict_does_not_call_shortened_code_good_to_send(tab: ExploreEvents) -> None:
+    lines = "".join(f"    total_{i} = price_{i} * count_{i}\n" for i in range(12))
+    text = f"Review this.\n\n```python\ndef pay(prices, counts):\n{lines}    return total_0\n```\n\nWhat is wrong?"
+    verdict = verdict_of(run(tab, text, 40)[0])
+    assert verdict["level"] == "look" and any(line["text"].startswith("code is short") for line in verdict["lines"])
+    assert "code is short" not in str(verdict_of(run(tab, text, 100)[0]))
+
+
 @pytest.mark.parametrize("marks", ["K", "", "k" * 50, "K" * 10_000])
 def test_marks_that_do_not_fit_are_refused_in_one_line(tab: ExploreEvents, marks: str) -> None:
     asked = {"text": RULES, "retention": 60, **ASKED}

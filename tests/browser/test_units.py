@@ -13,15 +13,16 @@ PROMPT = "Answer from the notes.\n\nNotes: Harbourmasters considered furniture. 
 
 def test_a_click_says_why_and_what_can_be_done(page: Any) -> None:
     explore(page, PROMPT)
+    token(page, "explore-canvas", 10).hover()
+    assert "At step 8 the model gives it" in token(page, "explore-canvas", 10).get_attribute("title")
     token(page, "explore-canvas", 10).click()
     card = page.locator("#explore-canvas .dm-unit")
     assert "Harbourmasters" in card.locator(".dm-unit-text").inner_text()
-    assert "At step 8 the model gave it" in card.locator(".dm-unit-why").inner_text()
+    assert "At step 8 the model gives it" in card.locator(".dm-unit-why").inner_text()
     page.locator("#explore-canvas .dm-scroll").press("ArrowDown")
     assert "Never pay in cash." in card.locator(".dm-unit-text").inner_text()
     card.get_by_role("button", name="Drop it").click()
-    wait_for_text(page, "#explore-canvas .dm-unit-why", "")
-    page.wait_for_function("() => document.querySelector('.dm-unit-why').textContent.includes('is fixed')")
+    wait_for_text(page, "#explore-canvas .dm-unit-why", "Always dropped, by you.")
     assert "cash" not in page.inner_text("#explore-canvas .dm-out")
     card.get_by_role("button", name="This is the question").click()
     page.wait_for_function(
