@@ -55,7 +55,7 @@ export class Correct {
     this.edits = new Edits(new Uint8Array(n), new Uint8Array(n));
     this.#since = Date.now();
     this.#waiting = '';
-    say('.dm-moved', '');
+    say('.dm-moved', 'The model is reading the prompt …');
     if (find('.dm').dataset.state !== 'saved') say('.dm-saved', ''); // else it says so of the prompt before
     say('.dm-out', '');
     find('.dm-verdict').hidden = true;
@@ -96,7 +96,10 @@ export class Correct {
   #takeDecision() {
     const { run, doc } = this.canvas;
     if (this.#waiting === 'redenoise') this.#showMoved(this.edits.takeOver(run.keep));
-    else this.edits = Edits.of(run.keep, doc.pins);
+    else {
+      this.edits = Edits.of(run.keep, doc.pins);
+      this.canvas.say('.dm-moved', '');
+    }
     this.#waiting = '';
     this.canvas.setState('done');
   }

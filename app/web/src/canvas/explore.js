@@ -231,6 +231,7 @@ function nothing({ when }, at) {
 
 // What a step did, as a sentence.
 function describe({ doc, run, chips }, at) {
+  if (!run.steps.length && !run.end) return `The model is reading ${number(doc.tokens.length)} words and marks …`;
   if (at === 0) {
     const pinned = doc.pins.replace(/\./g, '').length;
     return `Start: nothing is decided yet${pinned ? `, but ${number(pinned)} words and marks are always kept` : ''}.`;
