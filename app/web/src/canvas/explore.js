@@ -142,6 +142,7 @@ export class Explore {
     if (!this.canvas.run) return;
     choose();
     this.#explain();
+    if (this.unit.unit) this.canvas.find('.dm-unit').scrollIntoView({ block: 'nearest' });
   }
 
   #explain() {

@@ -118,7 +118,7 @@ export function reasons({ doc, run }, { at: unit, first, last }, at, isKept) {
   if (step && !isWhole) says.push(judged(likely(step, unit, first, last), at, isKept(first), run));
   const rank = why.asked?.[unit];
   if (rank !== undefined) says.push(`It is nearer to the ${why.to} than ${rank} % of the sentences and lines.`);
-  if (step && part >= 0) says.push(partly(doc.shots[part], step.shots[part]));
+  if (step && part >= 0 && !isWhole) says.push(partly(doc.shots[part], step.shots[part]));
   const twin = (why.like?.[unit] ?? []).find((other) => isKept(doc.units[other][0]));
   if (twin !== undefined) {
     const [from, to] = doc.units[twin];
