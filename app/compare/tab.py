@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 
@@ -12,7 +13,7 @@ from app.compare.events import CompareEvents
 from app.compare.fields import arena_fields, arm_fields, mode_field, price_fields, prompt_fields
 from app.components.canvas import token_canvas
 from app.components.forms import MODEL_QUEUE, PRIVATE, Form
-from app.components.scripted import scripted, table_component
+from app.components.scripted import queue_place, scripted, table_component, waits_at
 from app.studio import Studio
 
 _AT_ONCE = 4  # comparisons that are answered at the same time
@@ -46,6 +47,7 @@ def compare_tab(studio: Studio, page: gr.Blocks, tab: gr.Tab, name: gr.Textbox) 
         cancel = gr.Button("Cancel", interactive=False, elem_id="compare-cancel", scale=1, min_width=90)
     with gr.Accordion("Who answers, and what it costs", open=False, elem_id="who"):
         answerer, prices = answerer_fields(studio.local_targets), price_fields(page)
+    place = queue_place(elem_id="compare-place")
     summary = table_component(elem_id="compare-summary")
     answers = scripted("compare", elem_id="board")
     with gr.Row(visible=False, elem_id="unmasked") as unmasked:
@@ -79,15 +81,15 @@ def compare_tab(studio: Studio, page: gr.Blocks, tab: gr.Tab, name: gr.Textbox) 
         kept_key=gr.State(None, time_to_live=_KEY_SECONDS),
         comparison=gr.State(None),
     )
-    _wire_comparison(form, events)
+    _wire_comparison(form, events, {"concurrency_id": MODEL_QUEUE, **waits_at(place)})
     _wire_votes(form, events, tab, export)
     return CompareTab(prompt["context"], prompt["questions"])
 
 
-def _wire_comparison(form: Form, events: CompareEvents) -> None:
+def _wire_comparison(form: Form, events: CompareEvents, model: dict[str, Any]) -> None:
     begun = ["answers", "summary", "comparison", "key", "kept_key", "run", "cancel"]
     played = ["unmasked", "left", "right"]
-    shortened = form.on(form["run"].click, events.shorten, begun, concurrency_id=MODEL_QUEUE)
+    shortened = form.on(form["run"].click, events.shorten, begun, **model)
     written = form.on(
         shortened.then, events.write, ["answers", "summary"], concurrency_id="compare", concurrency_limit=_AT_ONCE
     )

@@ -20,8 +20,13 @@ def table_component(**kwargs: Any) -> gr.HTML:
 
 
 def queue_place(**kwargs: Any) -> gr.HTML:
-    """The visitor's place in the queue, of events that name this in `show_progress_on`; empty while none waits."""
-    return _html("<p class='dm-place' role='status'></p>", script("place"), elem_classes="dm-sheet", **kwargs)
+    """The visitor's place in the queue, for the events whose options are `waits_at(it)`; empty while none waits."""
+    return _html("<p class='dm-place' role='status'></p>", script("place"), elem_classes="dm-sheet dm-wait", **kwargs)
+
+
+def waits_at(place: gr.HTML) -> dict[str, Any]:
+    """Options of an event whose place in the queue is said there."""
+    return {"show_progress": "minimal", "show_progress_on": [place]}
 
 
 def _html(template: str, js: str, **kwargs: Any) -> gr.HTML:

@@ -12,7 +12,7 @@ from annotations.files.prompts import SUFFIXES
 from app.components.canvas import retention_slider, token_canvas
 from app.components.forms import INSTANT, MODEL_QUEUE, Form
 from app.components.sampling import SamplingBoxes
-from app.components.scripted import table_component
+from app.components.scripted import queue_place, table_component, waits_at
 from app.correct.events import CorrectEvents
 from app.correct.queue import QueueEvents
 from app.studio import Studio
@@ -63,6 +63,7 @@ def correct_tab(
         button = gr.Button("Open", variant="primary", elem_id="open", scale=1, min_width=110)
         retention = retention_slider("correct-retention")
         name = gr.Textbox(label="Your name", max_length=80, elem_id="annotator", placeholder="anonymous", min_width=150)
+    place = queue_place(elem_id="correct-place")
     canvas = token_canvas(editable=True, empty=_EMPTY, counters=studio.counters.names, elem_id="correct-canvas")
     form = Form(
         text=text,
@@ -80,28 +81,30 @@ def correct_tab(
         current=gr.State(""),
     )
 
+    model = {"concurrency_id": MODEL_QUEUE, **waits_at(place)}
+
     def open_after(event: Any) -> Any:
-        return form.on(event, events.open, ["canvas", "opened", "retention", "kept"], concurrency_id=MODEL_QUEUE)
+        return form.on(event, events.open, ["canvas", "opened", "retention", "kept"], **model)
 
     open_after(button.click)
-    _wire_canvas(form, events)
-    _wire_queue(form, events, take, skip)
+    _wire_canvas(form, events, model)
+    _wire_queue(form, events, take, skip, model)
     _wire_names(form, events, page)
     _wire_adding(adding, QueueEvents(studio), tab, name, progress)
     return CorrectTab(name, text, retention, canvas, form["opened"], open_after)
 
 
-def _wire_canvas(form: Form, events: CorrectEvents) -> None:
+def _wire_canvas(form: Form, events: CorrectEvents, model: dict[str, Any]) -> None:
     canvas = form["canvas"]
     shows = ["canvas", "opened", "retention", "kept"]
-    form.on(canvas.redenoise, events.redenoise, shows, concurrency_id=MODEL_QUEUE)
+    form.on(canvas.redenoise, events.redenoise, shows, **model)
     form.on(canvas.draft, events.keep_draft, ["canvas", "kept"], trigger_mode="always_last")
     form.on(canvas.restore, events.restore, [*shows, "text"])
     form.on(canvas.discard, events.discard, ["canvas"])
     form.on(canvas.count, events.count, ["canvas", "counter"])
 
 
-def _wire_queue(form: Form, events: CorrectEvents, take: gr.Button, skip: gr.Button) -> None:
+def _wire_queue(form: Form, events: CorrectEvents, take: gr.Button, skip: gr.Button, model: dict[str, Any]) -> None:
     """Submit, Next and Skip find out which prompt comes next; then it is opened."""
     shows = ["next_text", "current", "progress"]
     for happened in (
@@ -110,7 +113,7 @@ def _wire_queue(form: Form, events: CorrectEvents, take: gr.Button, skip: gr.But
         form.on(skip.click, events.skip, shows),
     ):
         opened = ["canvas", "opened", "retention", "kept", "text"]
-        form.on(happened.then, events.open_next, opened, concurrency_id=MODEL_QUEUE)
+        form.on(happened.then, events.open_next, opened, **model)
 
 
 def _wire_names(form: Form, events: CorrectEvents, page: gr.Blocks) -> None:

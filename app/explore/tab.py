@@ -11,7 +11,7 @@ from app.components.canvas import retention_slider, token_canvas
 from app.components.canvas_lines import ROLE_TITLES
 from app.components.forms import INSTANT, MODEL_QUEUE, Form
 from app.components.sampling import SamplingBoxes, sampling_boxes
-from app.components.scripted import queue_place
+from app.components.scripted import queue_place, waits_at
 from app.examples import example_prompts
 from app.explore.check_tab import check_fold
 from app.explore.events import ExploreEvents
@@ -91,8 +91,7 @@ def explore_tab(studio: Studio, counter: gr.State) -> ExploreTab:
     model: dict[str, Any] = {
         "concurrency_id": MODEL_QUEUE,
         "trigger_mode": "always_last",  # what is pressed during a run is not lost
-        "show_progress": "minimal",
-        "show_progress_on": [place],
+        **waits_at(place),
     }
     runs = [
         form.on(run.click, events.run, shows, **model),
