@@ -108,6 +108,7 @@ def correct(page: Any, text: str, file: Path | None) -> None:
     page.wait_for_timeout(500)
     for i in (2, 3, 11):
         page.locator(f"#correct-canvas .dm-scroll .t[data-i='{30 + i}']").click()
+    page.wait_for_selector("#correct-canvas .dm-verdict:not(.is-old)")
     if file:
         picture(page, file)
     page.locator("#correct-canvas").get_by_role("button", name="Submit").click()

@@ -57,4 +57,4 @@ def saved_message(edits: int, tokens: int, revision: int, new: bool) -> str:
     """What is said once the store has a correction."""
     if not new:
         return "This is saved already; nothing has changed since."
-    return f"Saved: {edits} of {tokens} tokens corrected, revision {revision}."
+    return f"Saved: {edits} of {tokens} words and marks corrected, revision {revision}."

@@ -74,7 +74,7 @@ def _facts(correction: CorrectionRecord, agreement: Agreement) -> list[tuple[str
         ("Remark", correction.review_note),
         ("Annotator", correction.annotator),
         ("Note", correction.note),
-        ("Changed", f"{edits} of {n} tokens ({edits / n:.0%}), {len(correction.pins)} pinned"),
+        ("Changed", f"{edits} of {n} words and marks ({edits / n:.0%}), {len(correction.pins)} pinned"),
         ("Saved", _saved(correction)),
         ("Model", correction.checkpoint),
         ("Asked", _asked(correction)),

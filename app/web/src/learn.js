@@ -58,7 +58,7 @@ function showResult(find, result) {
   );
   find('.dm-tiles').replaceChildren(
     makeTile(agreement, 'agreement with held-out corrections'),
-    makeTile(editRate, 'edit rate: tokens a person has to change'),
+    makeTile(editRate, 'edit rate: words and marks a person has to change'),
   );
   const { level, text, texts } = result.judgement;
   const better = level === 'better';

@@ -60,7 +60,7 @@ export class Review {
     if (!changed) return 'The person left the mask as it was.';
     const added = this.#changed.filter(this.#byPerson).length;
     const total = number(this.canvas.doc.tokens.length);
-    return `+${number(added)} kept · −${number(changed - added)} dropped by the person of ${total} tokens`;
+    return `+${number(added)} kept · −${number(changed - added)} dropped by the person of ${total} words and marks`;
   }
 
   /** To the next change (1) or the one before (-1), round and round. */
