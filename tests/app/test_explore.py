@@ -76,7 +76,7 @@ def text_of(tab: ExploreEvents, page: Any) -> str:
 
 
 def test_the_verdict_leads_to_what_was_lost_and_one_click_keeps_it(tab: ExploreEvents) -> None:
-    shown, page = run(tab, RULES, 60)
+    shown, page = run(tab, RULES, 75)
     assert "Never pay in cash." not in text_of(tab, page)
     verdict = verdict_of(shown)
     (line,) = [line for line in verdict["lines"] if "negation" in line["text"]]
@@ -85,18 +85,18 @@ def test_the_verdict_leads_to_what_was_lost_and_one_click_keeps_it(tab: ExploreE
     assert place["text"] == "Never pay in cash." and tokens[place["first"]] == "Never"
     assert verdict["level"] == "look" and [place["first"], place["last"]] in verdict["rules"]
     marks = "".join("K" if place["first"] <= i < place["last"] else "." for i in range(len(tokens)))
-    shown, by_hand = fixing(tab, RULES, 60, marks)
+    shown, by_hand = fixing(tab, RULES, 75, marks)
     verdict = verdict_of(shown)
-    assert not verdict["rules"] and verdict["level"] == "good" and shown[-1]["kept"] <= 0.6 * len(tokens)
+    assert not verdict["rules"] and verdict["level"] == "good" and shown[-1]["kept"] <= 0.75 * len(tokens)
     assert [line["act"] for line in verdict["lines"]][-1] == "free"
-    assert "cash" in text_of(tab, run(tab, RULES, 60, by_hand=by_hand)[1]), "and it stays when the slider is moved"
-    assert "free" not in str(verdict_of(run(tab, RULES + " Now?", 60, by_hand=by_hand)[0])), "but not in another text"
+    assert "cash" in text_of(tab, run(tab, RULES, 75, by_hand=by_hand)[1]), "and it stays when the slider is moved"
+    assert "free" not in str(verdict_of(run(tab, RULES + " Now?", 75, by_hand=by_hand)[0])), "but not in another text"
 
 
 def test_the_verdict_says_why_the_result_is_longer_than_asked(tab: ExploreEvents) -> None:
     shown, _ = run(tab, RULES, 5)
     (line,) = [line for line in verdict_of(shown)["lines"] if line["text"].startswith("longer than asked")]
-    assert "protected" in line["text"]
+    assert line["text"].endswith("less would leave nothing that may answer")
 
 
 def test_the_verdict_does_not_call_shortened_code_good_to_send(tab: ExploreEvents) -> None:
