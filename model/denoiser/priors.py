@@ -22,6 +22,7 @@ ENDS, FACTS = ".!?。！？।…:：", 0.4  # what sentences end with, and the 
 CHANGE = 3.0  # of what a diff changes: the lines around it only say where
 NAMED = 4.0  # of data that has the rarest word of the question: there it is a name, not a way to say something
 GUARD = 2.5  # of a guard where there is no question, so that less says what counts
+RULE = 5.0  # of a guard of an instruction, which holds whatever is asked
 TALK = 0.5  # share of that in what others than the asker say in a conversation: "no problem" is no rule
 ASKER = 1.5  # of what the asker has said before: a wish is answered by what was wished
 REPLIED = 1.5  # of the last that was said to the asker, who goes on from there
@@ -43,7 +44,7 @@ def prior(prompt: Prompt, units: UnitsOf, relevance: Relevance) -> Tensor:
     if units.has_question:
         data = torch.tensor([float(_is_data(prompt, u)) for u in units.units])
         rules = torch.tensor([prompt.parts[prompt.units[u].part].role == "instruction" for u in units.units])
-        return bonus + NAMED * data * named(words, terms(units.asked)) + GUARD * guards * rules
+        return bonus + NAMED * data * named(words, terms(units.asked)) + RULE * guards * rules
     bonus = bonus + GUARD * guards * torch.where(talk & ~asker, TALK, 1.0) + ASKER * asker
     if units.is_talk:
         return bonus + DENSE * talk * _telling(units.texts, words)

@@ -18,6 +18,7 @@ _SUMMARY = regex.compile(
     regex.IGNORECASE,
 )
 HEAD, HEADS = 80, 4  # characters of a key or tag, and how many of them are read with what they hold
+_LABEL = regex.compile(r"\p{L}[\p{L}\p{M} ]{0,20}[:：]\s+(?=\S)")
 LABEL = 40  # characters of what only waits for an answer: "Answer:"
 
 
@@ -159,7 +160,13 @@ def _asked(prompt: Prompt, part: int) -> list[str]:
     if len(texts) == 1 and waits(texts[0]) and len(texts[0]) <= LABEL and not _orders(texts[0]):
         return [texts[0].rstrip(":： ")] if _SUMMARY.search(texts[0]) else []
     several = [text for text in texts if _is_question(text)]
-    return several if len(several) > 1 else [prompt.text[leaves[0].start : leaves[-1].end].strip()]
+    return several if len(several) > 1 else [_unlabelled(prompt.text[leaves[0].start : leaves[-1].end].strip())]
+
+
+def _unlabelled(text: str) -> str:
+    """What a label such as "Question:" is in front of; one that says what to do is none."""
+    label = _LABEL.match(text)
+    return text[label.end() :] if label and not tells(f"{label[0]} this") else text
 
 
 def _is_question(text: str) -> bool:

@@ -342,3 +342,39 @@ def test_demonstrations_do_not_win_against_the_document_that_answers() -> None:
     )
     short = Compressor.load().compress(text, 0.75)
     assert "repaired at 15:00" in short.text
+
+
+TALK = (
+    "Customer: Hello, are you there?\nAgent: Sure, go ahead.\nCustomer: The boiler in Tromso broke on Friday.\n"
+    "Agent: Oh no, what now?\nCustomer: The plumber wants 900 euros before Monday noon.\nAgent: Thanks a lot!\n"
+)
+
+
+def test_of_a_talk_what_tells_most_stays(shipped: Compressor) -> None:
+    kept = shipped.compress(f"{TALK}\nSummarise the conversation.", 0.6).text
+    assert "Tromso" in kept and "900 euros" in kept and "Thanks" not in kept
+
+
+def test_short_names_of_data_stand_for_long_ones(shipped: Compressor) -> None:
+    days = zip("Mon Tue Wed Thu Fri Sat Sun".split(), (3, 5, 9, 2, 7, 8, 4), strict=True)
+    table = "day,high,rain\n" + "\n".join(f"{day},{high},{high * 2}" for day, high in days)
+    assert "Thu,2,4" in shipped.compress(f"{table}\n\nHow warm does it get on Thursday?", 0.4).text
+
+
+def test_a_question_needs_no_mark() -> None:
+    assert UnitsOf.of(parse("Text: It rains.\n\nQuestion: where does it rain\nAnswer:")).has_question
+    assert not UnitsOf.of(parse("It rains.\n\nSummarise the text.")).has_question
+
+
+def test_rules_come_first_where_a_prompt_is_all_instruction(shipped: Compressor) -> None:
+    told = "You work for an airline.\n- Never promise a refund.\n- Be kind.\n- Say hello.\n- Like planes."
+    assert "Never promise a refund." in shipped.compress(f"{told}\n\nClient: Where is my bag?", 0.85).text
+
+
+def test_an_answer_may_take_more_than_was_asked_and_the_verdict_says_so(shipped: Compressor) -> None:
+    text = (
+        "It rains. The old mill on the river Ouse was built by the miller John Hart in 1762. Hm.\n\nWho built the mill?"
+    )
+    short = shipped.compress(text, 0.6)
+    assert "John Hart" in short.text and short.retention > 0.6 and "nothing that may answer" in short.warnings[0]
+    assert shipped.compress(text, target_tokens=15).retention <= 15 / len(short.prompt)

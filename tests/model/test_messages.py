@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from model.compress import Compressor
 from model.errors import InputError
-from model.messages import GONE
+from model.messages import GONE, Conversation
 from model.prompt import parse
+from model.relevance.prompt_reading import UnitsOf
 from tests.support.tiny import tiny_checkpoint
 
 COMPRESSOR = Compressor(tiny_checkpoint())
@@ -220,3 +221,10 @@ def test_many_messages_and_what_is_deep_in_them() -> None:
     short = COMPRESSOR.compress_messages(messages, 0.3)
     assert len(short) == 2000 and short[0]["meta"] is deep
     assert sum(message["content"] != GONE for message in short) > 100
+
+
+def test_who_speaks_is_known_by_the_role() -> None:
+    said = [("user", "I have a dog."), ("assistant", "How old is it?"), ("user", "Write its name.")]
+    talk = Conversation.of([{"role": role, "content": text} for role, text in said], ("last_user",))
+    units = UnitsOf.of(talk.joined.prompt)
+    assert units.by_asker == [True, False] and units.is_talk

@@ -369,3 +369,18 @@ def test_a_question_behind_lines_of_talk_is_no_speaker() -> None:
     )
     roles = [part.role for part in parse(f"Name the mood.\n\n{blocks}Text: It rains.\nMood:").parts]
     assert roles == ["instruction", *["demonstration"] * 3, "question"]
+
+
+PASSAGES = (
+    "[1] The Atacama lies in Chile. It hardly rains.\n[2] Lake Baikal holds fresh water. It is 1,642 metres deep."
+)
+
+
+@pytest.mark.parametrize(
+    "asked", ["Q: how deep is lake baikal\nA:", "Q: How deep is Lake Baikal?\nA:", "How deep is it?"]
+)
+def test_numbered_passages_are_what_is_asked_about(asked: str) -> None:
+    prompt = parse(f"{PASSAGES}\n\n{asked}")
+    last = prompt.parts[-1]
+    assert last.role == "question" and prompt.text[last.start : last.end] == asked
+    assert {part.role for part in prompt.parts[:-1]} <= {"text", "document"}

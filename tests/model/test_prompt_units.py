@@ -81,6 +81,28 @@ def test_sentences(sentences: list[str]) -> None:
     assert leaves(("" if unspaced else " ").join(sentences)) == sentences
 
 
+def test_lines_that_all_begin_with_a_capital_or_a_number_are_entries() -> None:
+    log = [
+        "a81f2c0 Fix the crash when the folder is missing",
+        "5d3e9b7 Bump lodash",
+        "c90aa13 Add a retry to the uploader",
+    ]
+    log.append("e4c0f6d Remove the old endpoints that nobody calls")
+    assert leaves("\n".join(log)) == log
+
+
+def test_one_mark_among_other_lines_makes_no_list() -> None:
+    build = "transforming...\n✓ 312 modules transformed.\nrendering chunks...\nerror during build:"
+    assert leaves(build) == build.splitlines()
+
+
+def test_the_question_of_a_demonstration_stays_with_it() -> None:
+    shot = "Q: A train leaves at 9 and arrives at 11. It is red. How long is the trip?\nA: Two hours.\n\n"
+    prompt = parse(shot * 2 + "Q: How far is it?\nA:")
+    frames = {prompt.text[unit.start : unit.end] for unit in prompt.units if unit.frame}
+    assert {"How long is the trip?", "A: Two hours."} <= frames
+
+
 def test_wrapped_lines_are_one_sentence_and_short_ones_are_not() -> None:
     wrapped = (
         "The stone pier was built in 1871 after a storm had destroyed the wooden\none, and it was made wider in 1903."

@@ -298,3 +298,21 @@ def test_no_room_is_left_for_a_piece_that_was_dropped(case: tuple[PieceSet, Samp
     fillers = pieces.rules.granularity != "token" and any(selection.kept)  # units far below what does not fit go, too,
     fillers = fillers and all(part.role != "demonstration" for part in pieces.prompt.parts)  # but demonstrations
     assert all(too_large) or (fillers and any(too_large))
+
+
+LONG = "Short one. A sentence that is much longer than the short one is. Another one."
+
+
+@pytest.mark.parametrize(
+    ("stretch", "lead", "long"), [(1.0, 0.0, False), (2.0, 0.0, True), (1.2, 0.0, False), (2.0, 9.0, False)]
+)
+def test_the_likeliest_piece_may_take_more_than_was_asked(stretch: float, lead: float, long: bool) -> None:
+    pieces = PieceSet.of(parse(LONG))
+    likely = torch.tensor([5.0 if 1 <= owner < 2 else 0.0 for owner in pieces.piece_of])
+
+    def predict(_: Tensor) -> Prediction:
+        return Prediction(likely, torch.zeros(1))
+
+    *_, last = denoise(predict, pieces, SamplerConfig(0.5, 2), stretch=stretch, lead=lead)
+    kept = {owner for owner, state in zip(pieces.piece_of, last.states, strict=True) if state == KEEP}
+    assert kept == ({1} if long else {0, 2})
