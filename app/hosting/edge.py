@@ -2,7 +2,8 @@
 
 What comes in bears one header, `VISITOR`, that says from which address it is and whom a trusted proxy names; it is
 signed, since Gradio's MCP server calls this server once more with the headers that it got. The same header from
-outside, and a proxy's header from an address that is no trusted proxy, are taken away.
+outside, and a proxy's header from an address that is no trusted proxy, are taken away. So is, from a request that
+another site's page sends, all that says who is signed in: a browser adds that by itself.
 """
 
 from __future__ import annotations
@@ -10,16 +11,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import ipaddress
 import json
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
+from app.hosting.doors import is_open
 from app.hosting.mode import LOOPBACK, Hosting
 
 VISITOR = "x-diffumask-visitor"
 BODY_LIMIT = 8 * 2**20  # bytes of a request that is no upload
+_SIGNED_IN = (b"cookie", b"authorization")  # headers by which Gradio knows people
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -68,7 +72,9 @@ class Edge:
         if wrong:
             await _refuse(send, *wrong)
             return
-        scope["headers"] = [*self._cleaned(scope), (VISITOR.encode(), self.signature.sign(address, user).encode())]
+        hidden = _SIGNED_IN if self._of_another_site(scope, peer) else ()
+        signed = self.signature.sign(address, "" if hidden else user)
+        scope["headers"] = [*self._cleaned(scope, hidden), (VISITOR.encode(), signed.encode())]
         if scope["type"] == "http" and not _is_upload(scope):
             receive = _bounded(receive)
         try:
@@ -80,6 +86,8 @@ class Edge:
         loopback, host = peer in LOOPBACK, _host(_header(scope, "host"))
         if not self.hosting.allows_host(host, loopback):
             return 400, "This host name is not served here; whoever runs the server can add it to DIFFUMASK_HOSTS."
+        if not is_open(str(scope["path"]).removeprefix(scope.get("root_path", ""))):
+            return 404, "There is nothing here."
         if self.hosting.hosted:
             return None
         origin = _header(scope, "origin")
@@ -112,11 +120,20 @@ class Edge:
         user = _header(scope, header) if header else ""
         hops = [hop.strip() for hop in _header(scope, "x-forwarded-for").split(",") if hop.strip()]
         address = next((hop for hop in reversed(hops) if not self.hosting.trusts(hop)), peer)
-        return address[:60], user.strip()[:100]
+        return _of_one_household(address)[:60], user.strip()[:100]
 
-    def _cleaned(self, scope: Scope) -> list[tuple[bytes, bytes]]:
-        hidden = {VISITOR.encode(), self.hosting.user_header.encode()}
-        return [(name, value) for name, value in scope["headers"] if name.lower() not in hidden]
+    def _of_another_site(self, scope: Scope, peer: str) -> bool:
+        origin = _header(scope, "origin")
+        if not origin:
+            return False
+        named = {_host(_header(scope, "host")), *self.hosting.hosts}
+        if self.hosting.trusts(peer):
+            named.add(_host(_header(scope, "x-forwarded-host")))
+        return _host(urlsplit(origin).netloc) not in named - {""}
+
+    def _cleaned(self, scope: Scope, hidden: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
+        never = {VISITOR.encode(), self.hosting.user_header.encode(), *hidden}
+        return [(name, value) for name, value in scope["headers"] if name.lower() not in never]
 
 
 class BodyTooLarge(Exception):
@@ -156,6 +173,21 @@ def _host(header: str) -> str:
     if header.startswith("["):
         return header[1:].partition("]")[0].lower()
     return header.partition(":")[0].lower()
+
+
+def _of_one_household(address: str) -> str:
+    """An address for quotas: of IPv6 the network that one customer gets, who has all addresses in it.
+
+    >>> _of_one_household("8.8.8.8"), _of_one_household("2001:db8:1:2:3:4:5:6"), _of_one_household("::ffff:8.8.8.8")
+    ('8.8.8.8', '2001:db8:1:2::/64', '8.8.8.8')
+    """
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    return str(ip.ipv4_mapped or ipaddress.ip_network((ip, 64), strict=False))
 
 
 async def _refuse(send: Send, status: int, reason: str) -> None:

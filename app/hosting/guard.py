@@ -26,12 +26,12 @@ _NEEDS = {
     Role.ADMIN: "Only admins may do this.",
 }
 MODEL_QUEUE = "model"  # concurrency_id of all events that run the model
-_SAVES = (
-    "CorrectEvents.keep_draft",
-    "CorrectEvents.submit",
-    "Endpoints.correct",
-    "QueueEvents.paste",
-    "QueueEvents.upload",
+_SAVES = frozenset(
+    (
+        "CorrectEvents.keep_draft CorrectEvents.submit CorrectEvents.discard CorrectEvents.take CorrectEvents.skip "
+        "QueueEvents.paste QueueEvents.upload QueueEvents.add_corrected Endpoints.correct CompareEvents.vote "
+        "AccountEvents.contribute AccountEvents.withdraw AccountEvents.erase AccountEvents.erase_all"
+    ).split()
 )
 
 

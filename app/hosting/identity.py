@@ -35,17 +35,16 @@ class Identity:
             return f"proxy:{user}"
         if name := username or _username(request):
             return f"auth:{name}"
-        if name := _oauth_name(request):
+        if self.hosting.oauth and (name := _oauth_name(request)):
             return f"hf:{name}"
         return ""
 
     def _role(self, id: str) -> Role:
         if not id:
             return Role.VISITOR
-        names = {id, id.partition(":")[2]}
-        if names & set(self.hosting.admins):
+        if self.hosting.is_admin(id):
             return Role.ADMIN
-        return Role.REVIEWER if names & set(self.hosting.reviewers) else Role.ANNOTATOR
+        return Role.REVIEWER if self.hosting.is_reviewer(id) else Role.ANNOTATOR
 
 
 def _oauth_name(request: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,11 @@ from app.ui import build
 from model.errors import InputError
 from tests.support.hosted import HOSTING, PEOPLE, Stranger, hosted_studio, names_of, served
 
-COUNTS = {name: len(inspect.signature(getattr(Endpoints, name)).parameters) - 1 for name in ("correct", "corrections")}
+COUNTS = {  # parameters of each endpoint
+    name: len(inspect.signature(answer).parameters) - 1
+    for name, answer in vars(Endpoints).items()
+    if not name.startswith("_")
+}
 REFUSALS = ("Sign in to do this.", "Only reviewers may do this.", "Only admins may do this.")
 
 
@@ -55,12 +60,12 @@ def test_a_lambda_of_a_layout_knows_nothing_but_the_page(store: Store, tmp_path:
 
 
 def test_each_handler_refuses_the_role_below_when_it_is_called_by_index(url: str, store: Store, tmp_path: Path) -> None:
-    names, refused = names_of(hosted_studio(store, tmp_path)), set()
+    names, refused = names_of(hosted_studio(store, tmp_path)), set[str]()
     strangers = {role: Stranger(url, user) for role, user in PEOPLE.items()}
     assert set(strangers[0].handlers()) == set(names), "the page that is served is the one that was looked at"
     for index, name in names.items():
         role = role_of(name)
-        if role is None or role == Role.VISITOR or name in refused:
+        if role is None or role == Role.VISITOR:
             continue
         below = strangers[role - 1]
         done, said = below.ask(index, below.blank(index))
@@ -69,13 +74,29 @@ def test_each_handler_refuses_the_role_below_when_it_is_called_by_index(url: str
     assert len(refused) == sum(role > Role.VISITOR for role in ROLES.values())
 
 
-@pytest.mark.parametrize("path", ["run/correct", "call/correct", "api/corrections"])
-def test_endpoints_refuse_visitors(url: str, path: str) -> None:
-    answered = Stranger(url).http.post(f"gradio_api/{path}", json={"data": ["x"] * COUNTS[path.partition("/")[2]]})
-    assert "Sign in" in answered.text or answered.status_code in (200, 404), answered.text
-    if answered.status_code == 200 and "event_id" in answered.json():
-        stream = Stranger(url).http.get(f"gradio_api/{path}/{answered.json()['event_id']}")
-        assert "Sign in" in stream.text
+def test_every_endpoint_refuses_the_role_below_and_no_other(url: str) -> None:
+    named = Stranger(url).http.get("gradio_api/info").json()["named_endpoints"]
+    assert {f"/{name}" for name in COUNTS} == set(named), "the endpoints that are served are those of the class"
+    for name, count in COUNTS.items():
+        role = ROLES[f"Endpoints.{name}"]
+        for person in {max(role - 1, 0), role}:
+            for way in ("call", "run", "api"):
+                http = Stranger(url, PEOPLE[person]).http
+                answer = http.post(f"gradio_api/{way}/{name}", json={"data": [[]] * count})
+                if way == "call":
+                    answer = http.get(f"gradio_api/call/{name}/{answer.json()['event_id']}")
+                assert any(said in answer.text for said in REFUSALS) == (person < role), (way, name, answer.text)
+
+
+def test_every_tool_refuses_the_role_below_and_no_other(url: str) -> None:
+    named = {tool["name"]: tool for tool in Stranger(url).tool("tools/list")["tools"]}
+    assert set(named) == set(COUNTS)
+    for name, tool in named.items():
+        role, needs = ROLES[f"Endpoints.{name}"], tool["inputSchema"].get("required", ())
+        given = {need: [] if tool["inputSchema"]["properties"][need]["type"] == "array" else "x" for need in needs}
+        for person in {max(role - 1, 0), role}:
+            said = str(Stranger(url, PEOPLE[person]).tool("tools/call", {"name": name, "arguments": given}))
+            assert any(refusal in said for refusal in REFUSALS) == (person < role), (name, said)
 
 
 # --- who asks ----------------------------------------------------------------------------------------------
@@ -91,7 +112,7 @@ class Asked:
 
 def test_who_is_signed_in() -> None:
     signature = Signature()
-    identity = Identity(HOSTING, signature)
+    identity = Identity(replace(HOSTING, oauth=True), signature)
     login = {"oauth_info": {"expires_at": 2**40, "userinfo": {"preferred_username": "ada"}}}
     over = {"oauth_info": {"expires_at": 1, "userinfo": {"preferred_username": "ada"}}}
     assert identity.person(Asked(signature.sign("1.2.3.4", "ann"))) == Person("proxy:ann", Role.ANNOTATOR, "1.2.3.4")
@@ -100,6 +121,7 @@ def test_who_is_signed_in() -> None:
     assert identity.person(Asked(session=login)) == Person("hf:ada", Role.ADMIN)
     for nobody in (Asked(), Asked("forged.0000"), Asked(Signature().sign("", "ada")), Asked(session=over), None):
         assert identity.person(nobody) == Person()
+    assert Identity(HOSTING, signature).person(Asked(session=login)) == Person(), "nobody signs in with the Hub here"
     assert Identity(Hosting(), signature).person(Asked()) == LOCAL
 
 
@@ -113,7 +135,50 @@ def test_a_proxys_header_counts_from_a_trusted_address_only(tmp_path: Path) -> N
             assert attacker.ask(index, attacker.blank(index)) == (False, REFUSALS[2])
 
 
+def test_a_proxy_tells_who_is_there_and_from_where(url: str, store: Store, tmp_path: Path) -> None:
+    """uvicorn by itself puts the visitor's address in the place of the proxy's, which then was nobody's to trust."""
+    index = next(i for i, name in names_of(hosted_studio(store, tmp_path)).items() if name == "AccountEvents.show")
+    for headers, who in (
+        ({"X-Forwarded-For": "8.8.8.8"}, "Signed in as proxy:ada (admin)"),
+        ({"X-Forwarded-For": "127.0.0.1, 8.8.8.8", "Origin": url.rstrip("/")}, "Signed in as proxy:ada (admin)"),
+        ({"Origin": "https://studio.example", "X-Forwarded-Host": "studio.example"}, "Signed in as proxy:ada (admin)"),
+        ({"Origin": "https://evil.example"}, "not signed in"),
+        ({"Origin": "null"}, "not signed in"),
+    ):
+        ada = Stranger(url, "ada", **headers)
+        assert who in str(ada.ask(index, ada.blank(index))), headers
+
+
 # --- the edge ----------------------------------------------------------------------------------------------
+
+CLOSED = (
+    *("monitoring", "monitoring/summary", "gradio_api/deep_link", "gradio_api/dev/reload", "gradio_api/runs"),
+    *("gradio_api/file=http://127.0.0.1/", "gradio_api/proxy=http://127.0.0.1/", "gradio_api/run-history/buckets"),
+    *("gradio_api/process_recording", "gradio_api/component_server", "gradio_api/stream/x", "gradio_api/vibe-edit"),
+)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_doors_that_nobody_needs_are_closed(url: str, method: str) -> None:
+    with httpx.Client(base_url=url) as http:
+        assert {path: http.request(method, path).status_code for path in CLOSED} == dict.fromkeys(CLOSED, 404)
+        assert http.get("").status_code == 200 and '"run_history":false' in http.get("config").text
+
+
+def test_what_is_given_as_a_file_is_never_fetched(url: str, store: Store, tmp_path: Path) -> None:
+    """Not from another server (it might be without end), nor from this one's disk."""
+    index = next(i for i, name in names_of(hosted_studio(store, tmp_path)).items() if name == "ExploreEvents.open_file")
+    visitor = Stranger(url)
+    kinds = {entry["id"]: entry["type"] for entry in visitor.config["components"]}
+    inputs = [kinds[id] for id in visitor.handlers()[index]["inputs"]]
+    for path, says in (("https://93.184.216.34/x", "never fetched"), ("pyproject.toml", None), ("/etc/passwd", None)):
+        file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+        data = [
+            file if kind in ("file", "uploadbutton") else value
+            for kind, value in zip(inputs, visitor.blank(index), strict=True)
+        ]
+        done, said = visitor.ask(index, data)
+        assert file in data and not done and (said is None if says is None else says in said), said
 
 
 def test_a_local_studio_answers_its_own_machine_only(tmp_path: Path) -> None:
@@ -144,6 +209,9 @@ def test_hosts_and_sizes_are_bounded_for_strangers(tmp_path: Path) -> None:
         for size, status in ((800, 200), (800, 429)):
             sent = httpx.post(f"{url}gradio_api/upload", files={"files": b"x" * (size - 200)}, headers=named)
             assert sent.status_code == status, sent.text
+    with served(hosted_studio(store, tmp_path, replace(hosting, disk_free=2**62))) as url:
+        sent = httpx.post(f"{url}gradio_api/upload", files={"files": b"x"}, headers=named)
+        assert sent.status_code == 429 and "nearly full" in sent.text
 
 
 @pytest.mark.parametrize(
@@ -152,6 +220,7 @@ def test_hosts_and_sizes_are_bounded_for_strangers(tmp_path: Path) -> None:
         ({"DIFFUMASK_MODE": "open"}, "one of local, hosted"),
         ({"DIFFUMASK_MODE": "local", "GRADIO_SERVER_NAME": "0.0.0.0"}, "this machine only"),
         ({"DIFFUMASK_PROXIES": "proxy"}, "no address or network"),
+        ({"DIFFUMASK_USER_HEADER": "x-user", "SPACE_ID": "a/b"}, "needs DIFFUMASK_PROXIES"),
         ({"DIFFUMASK_DISK_FREE": "much"}, "number of megabytes"),
     ],
 )
@@ -164,6 +233,14 @@ def test_when_a_studio_is_hosted() -> None:
     assert not Hosting.from_env({}).hosted and not Hosting.from_env({"GRADIO_SERVER_NAME": "127.0.0.1"}).hosted
     for hosted in ({"SPACE_ID": "a/b"}, {"GRADIO_SERVER_NAME": "0.0.0.0"}, {"DIFFUMASK_MODE": "hosted"}):
         assert Hosting.from_env(hosted).hosted
+
+
+def test_people_sign_in_with_the_hub_on_a_space_only() -> None:
+    """Elsewhere Gradio signs everybody in as the owner of the machine's token, with a secret that everybody knows."""
+    oauth = {"OAUTH_CLIENT_ID": "x", "OAUTH_CLIENT_SECRET": "y", "SPACE_ID": "a/b"}
+    assert Hosting.from_env({**oauth, "SYSTEM": "spaces"}).oauth
+    for missing in ({"SYSTEM": ""}, {"SYSTEM": "spaces", "OAUTH_CLIENT_SECRET": ""}, {"SYSTEM": "", "SPACE_ID": ""}):
+        assert not Hosting.from_env({**oauth, **missing}).oauth
 
 
 # --- crowds ------------------------------------------------------------------------------------------------
