@@ -12,7 +12,10 @@ import re
 from typing import Any
 
 import gradio as gr
-from gradio import processing_utils
+from gradio import processing_utils, route_utils
+from gradio.route_utils import GradioMultiPartParser
+
+MOST_FILES = 10  # in one upload
 
 _PAGE = (
     r"(config|theme\.css|favicon\.ico|robots\.txt|manifest\.json|pwa_icon(/\d+)?)?",
@@ -43,12 +46,20 @@ def is_open(path: str) -> bool:
 
 
 def close_doors() -> None:
-    """For this process: Gradio fetches nothing that a request names, keeps no history of runs, and leaves it to
-    `app.hosting.edge` to find out who is behind a proxy."""
+    """For this process: Gradio fetches nothing that a request names, takes few files at a time, keeps no history of
+    runs, and leaves it to `app.hosting.edge` to find out who is behind a proxy."""
     for name in ("async_ssrf_protected_download", "ssrf_protected_download", "save_url_to_cache"):
         setattr(processing_utils, name, _never)
+    route_utils.GradioMultiPartParser = FewFiles
     os.environ["GRADIO_RUN_HISTORY"] = "False"
     os.environ["FORWARDED_ALLOW_IPS"] = ""  # uvicorn would put the visitor's address in the place of the proxy's
+
+
+class FewFiles(GradioMultiPartParser):  # type: ignore[misc]
+    """Reads what is uploaded; of a thousand small files Gradio makes a thousand large ones' work."""
+
+    def __init__(self, *given: Any, **options: Any):
+        super().__init__(*given, **{**options, "max_files": MOST_FILES, "max_fields": MOST_FILES})
 
 
 def _never(*_: Any, **__: Any) -> Any:

@@ -14,15 +14,22 @@ import hmac
 import ipaddress
 import json
 import secrets
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
+
+from starlette.exceptions import HTTPException
 
 from app.hosting.doors import is_open
 from app.hosting.mode import LOOPBACK, Hosting
 
 VISITOR = "x-diffumask-visitor"
 BODY_LIMIT = 8 * 2**20  # bytes of a request that is no upload
+VALUE_LIMIT = 800_000  # and values in its JSON, by their commas and brackets: reading a million takes a second
+AT_ONCE = 250  # requests of one address that may be under way, streams included
+_TOO_LARGE = f"A request has at most {BODY_LIMIT:,} bytes, with {VALUE_LIMIT:,} values."
+_TOO_MANY = f"At most {AT_ONCE} requests of one address are worked on at a time: close some pages, or wait."
 _SIGNED_IN = (b"cookie", b"authorization")  # headers by which Gradio knows people
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -60,6 +67,7 @@ class Edge:
 
     def __init__(self, app: App, hosting: Hosting, signature: Signature, uploads: Admit):
         self.app, self.hosting, self.signature, self.uploads = app, hosting, signature, uploads
+        self._under_way: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the request, or hand it on with the visitor's header."""
@@ -77,10 +85,13 @@ class Edge:
         scope["headers"] = [*self._cleaned(scope, hidden), (VISITOR.encode(), signed.encode())]
         if scope["type"] == "http" and not _is_upload(scope):
             receive = _bounded(receive)
+        self._under_way[address] += 1
         try:
             await self.app(scope, receive, send)
-        except BodyTooLarge:
-            await _refuse(send, 413, f"A request has at most {BODY_LIMIT:,} bytes.")
+        finally:
+            self._under_way[address] -= 1
+            if not self._under_way[address]:
+                del self._under_way[address]
 
     def _wrong(self, scope: Scope, peer: str) -> tuple[int, str] | None:
         loopback, host = peer in LOOPBACK, _host(_header(scope, "host"))
@@ -101,10 +112,12 @@ class Edge:
         return None
 
     def _too_much(self, scope: Scope, address: str) -> tuple[int, str] | None:
+        if self.hosting.hosted and self._under_way[address] >= AT_ONCE:
+            return 429, _TOO_MANY
         length = _header(scope, "content-length")
         size = int(length) if length.isdecimal() and len(length) < 16 else 0
         if not _is_upload(scope):
-            return (413, f"A request has at most {BODY_LIMIT:,} bytes.") if size > BODY_LIMIT else None
+            return (413, _TOO_LARGE) if size > BODY_LIMIT else None
         if self.hosting.hosted and not size:
             return 411, "Say how large the upload is (Content-Length)."
         reason = self.uploads(address, size)
@@ -136,19 +149,17 @@ class Edge:
         return [(name, value) for name, value in scope["headers"] if name.lower() not in never]
 
 
-class BodyTooLarge(Exception):
-    """A body without a length, or with a wrong one, is larger than may be."""
-
-
 def _bounded(receive: Receive) -> Receive:
-    left = BODY_LIMIT
+    bytes_left, values_left = BODY_LIMIT, VALUE_LIMIT
 
     async def bounded() -> MutableMapping[str, Any]:
-        nonlocal left
+        nonlocal bytes_left, values_left
         message = await receive()
-        left -= len(message.get("body", b""))
-        if left < 0:
-            raise BodyTooLarge
+        body = message.get("body", b"")
+        bytes_left -= len(body)
+        values_left -= sum(map(body.count, (b",", b"[", b"{")))
+        if min(bytes_left, values_left) < 0:
+            raise HTTPException(413, _TOO_LARGE)  # whoever reads the body lets it through
         return message
 
     return bounded

@@ -23,6 +23,7 @@ from app.hosting.lanes import use_lanes
 from app.hosting.mode import Hosting
 from app.hosting.quotas import Quotas
 from app.hosting.sessions import SESSIONS, slim_sessions
+from app.hosting.traversal import search_less
 
 
 def host(page: gr.Blocks, hosting: Hosting, log: Log) -> dict[str, Any]:
@@ -32,6 +33,7 @@ def host(page: gr.Blocks, hosting: Hosting, log: Log) -> dict[str, Any]:
     guard(page, identity, quotas, log)
     close_doors()
     slim_sessions()
+    search_less()
     page.queue(default_concurrency_limit=1)
     use_lanes(page, identity, hosting.limits.waiting)
     uploads = _admit_uploads(hosting, quotas) if hosting.hosted else lambda address, size: ""
