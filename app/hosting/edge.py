@@ -1,9 +1,8 @@
 """The outermost layer of the server: which requests come in at all, and where each comes from.
 
-What comes in bears one header, `VISITOR`, that says from which address it is and whom a trusted proxy names; it is
-signed, since Gradio's MCP server calls this server once more with the headers that it got. The same header from
-outside, and a proxy's header from an address that is no trusted proxy, are taken away. So is, from a request that
-another site's page sends, all that says who is signed in: a browser adds that by itself.
+What comes in bears one header, `VISITOR`, that says where it comes from and whom a trusted proxy names; it is signed,
+since Gradio's MCP server calls this server once more with the headers that it got. The same header from outside, and a
+proxy's header from an address that is no trusted proxy, are taken away.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ import ipaddress
 import json
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any, TypeAlias
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
@@ -30,7 +29,6 @@ VALUE_LIMIT = 800_000  # and values in its JSON, by their commas and brackets: r
 AT_ONCE = 250  # requests of one address that may be under way, streams included
 _TOO_LARGE = f"A request has at most {BODY_LIMIT:,} bytes, with {VALUE_LIMIT:,} values."
 _TOO_MANY = f"At most {AT_ONCE} requests of one address are worked on at a time: close some pages, or wait."
-_SIGNED_IN = (b"cookie", b"authorization")  # headers by which Gradio knows people
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -39,24 +37,38 @@ App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Admit: TypeAlias = Callable[[str, int], str]
 
 
+class Origin(NamedTuple):
+    """Where a request comes from.
+
+    Attributes:
+        address: of the visitor.
+        user: who is signed in, as a trusted proxy says; "" = it does not.
+        of_another_site: another site's page has sent it. A browser adds by itself what says who is signed in, so that
+            nobody is.
+    """
+
+    address: str = ""
+    user: str = ""
+    of_another_site: bool = False
+
+
 class Signature:
     """What this process says about a visitor, in a way that nobody else can."""
 
     def __init__(self) -> None:
         self._secret = secrets.token_bytes(32)
 
-    def sign(self, address: str, user: str) -> str:
+    def sign(self, origin: Origin) -> str:
         """As the header's value."""
-        body = base64.urlsafe_b64encode(json.dumps([address, user]).encode()).decode()
+        body = base64.urlsafe_b64encode(json.dumps(origin).encode()).decode()
         return f"{body}.{self._digest(body)}"
 
-    def read(self, value: str) -> tuple[str, str] | None:
-        """Address and user; None when it was not signed here."""
+    def read(self, value: str) -> Origin | None:
+        """None when it was not signed here."""
         body, _, digest = value.rpartition(".")
         if not body or not hmac.compare_digest(self._digest(body).encode(), digest.encode("utf-8", "replace")):
             return None
-        address, user = json.loads(base64.urlsafe_b64decode(body))
-        return address, user
+        return Origin(*json.loads(base64.urlsafe_b64decode(body)))
 
     def _digest(self, body: str) -> str:
         return hmac.new(self._secret, body.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
@@ -75,14 +87,13 @@ class Edge:
             await self.app(scope, receive, send)
             return
         peer = (scope.get("client") or ("",))[0]
-        address, user = self._visitor(scope, peer)
+        origin = self._origin(scope, peer)
+        address = origin.address
         wrong = self._wrong(scope, peer) or self._too_much(scope, address)
         if wrong:
             await _refuse(send, *wrong)
             return
-        hidden = _SIGNED_IN if self._of_another_site(scope, peer) else ()
-        signed = self.signature.sign(address, "" if hidden else user)
-        scope["headers"] = [*self._cleaned(scope, hidden), (VISITOR.encode(), signed.encode())]
+        scope["headers"] = [*self._cleaned(scope), (VISITOR.encode(), self.signature.sign(origin).encode())]
         if scope["type"] == "http" and not _is_upload(scope):
             receive = _bounded(receive)
         self._under_way[address] += 1
@@ -123,17 +134,17 @@ class Edge:
         reason = self.uploads(address, size)
         return (429, reason) if reason else None
 
-    def _visitor(self, scope: Scope, peer: str) -> tuple[str, str]:
-        """Address and, if a trusted proxy says so, the name of who is signed in."""
+    def _origin(self, scope: Scope, peer: str) -> Origin:
         if peer in LOOPBACK and (known := self.signature.read(_header(scope, VISITOR))) is not None:
             return known
+        elsewhere = self._of_another_site(scope, peer)
         if not self.hosting.trusts(peer):
-            return peer, ""
+            return Origin(_of_one_household(peer), "", elsewhere)
         header = self.hosting.user_header
         user = _header(scope, header) if header else ""
         hops = [hop.strip() for hop in _header(scope, "x-forwarded-for").split(",") if hop.strip()]
         address = next((hop for hop in reversed(hops) if not self.hosting.trusts(hop)), peer)
-        return _of_one_household(address)[:60], user.strip()[:100]
+        return Origin(_of_one_household(address)[:60], user.strip()[:100], elsewhere)
 
     def _of_another_site(self, scope: Scope, peer: str) -> bool:
         origin = _header(scope, "origin")
@@ -144,9 +155,9 @@ class Edge:
             named.add(_host(_header(scope, "x-forwarded-host")))
         return _host(urlsplit(origin).netloc) not in named - {""}
 
-    def _cleaned(self, scope: Scope, hidden: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
-        never = {VISITOR.encode(), self.hosting.user_header.encode(), *hidden}
-        return [(name, value) for name, value in scope["headers"] if name.lower() not in never]
+    def _cleaned(self, scope: Scope) -> list[tuple[bytes, bytes]]:
+        hidden = {VISITOR.encode(), self.hosting.user_header.encode()}
+        return [(name, value) for name, value in scope["headers"] if name.lower() not in hidden]
 
 
 def _bounded(receive: Receive) -> Receive:
