@@ -34,7 +34,7 @@ def host(page: gr.Blocks, hosting: Hosting, log: Log) -> dict[str, Any]:
     close_doors()
     slim_sessions()
     search_less()
-    page.queue(default_concurrency_limit=1)
+    page.queue(default_concurrency_limit=1, api_open=False)  # all that runs waits in lanes
     use_lanes(page, identity, hosting.limits.waiting)
     uploads = _admit_uploads(hosting, quotas) if hosting.hosted else lambda address, size: ""
     edge = Middleware(Edge, hosting=hosting, signature=signature, uploads=uploads)

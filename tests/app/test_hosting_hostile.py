@@ -93,7 +93,7 @@ def test_sessions_hold_no_more_prompts_than_the_memory(monkeypatch: pytest.Monke
 def test_names_of_sessions_are_short(tmp_path: Path) -> None:
     """They are kept, some thousands of them."""
     with served(hosted_studio(open_store(f"sqlite:///{tmp_path}/store.sqlite3"), tmp_path)) as url:
-        for path in ("queue/join", "run/checkpoints"):
+        for path in ("queue/join", "run/predict"):
             body = {"data": [], "fn_index": 0, "session_hash": "x" * 10**6}
             answer = httpx.post(f"{url}gradio_api/{path}", json=body)
             assert answer.status_code >= 400 and "session" in answer.text, answer.text
