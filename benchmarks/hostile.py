@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx
 import psutil  # type: ignore[import-untyped,unused-ignore]
@@ -48,6 +48,8 @@ from tests.support.hosted import Stranger
 from tests.support.saving import HOSTILE
 from tests.support.scripted import ScriptedCompressor
 
+Sent: TypeAlias = tuple[str, float, float]  # what, from when to when
+Way: TypeAlias = Callable[[random.Random, int], str]
 OURS = (InputError, ExportError, StoreError)
 SHARES = {"http": 0.45, "files": 0.25, "messages": 0.2, "replies": 0.08, "patterns": 0.02}  # of the inputs
 SENDERS = ("ann", "bob", "rex", "ada")  # who send requests at once: two annotators, a reviewer, an admin
@@ -230,18 +232,22 @@ def watch(url: str, idle: str, *pids: str) -> dict[str, list[float]]:
     """Until standard input ends: ask the server for something trivial all the time, and another server that does
     nothing else: what that one takes is the machine's. Look at the memory of some processes.
 
-    Returns the longest seconds of both, and the bytes of each process above the start.
+    Returns the longest seconds of both, the bytes of each process above the start, and from when to when the server
+    stood still for longest.
     """
     over, looked = threading.Event(), [psutil.Process(int(pid)) for pid in pids]
     threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
     start = [process.memory_info().rss for process in looked]
-    stalls, most = [0.0, 0.0], [0.0] * len(looked)
+    stalls, most, longest = [0.0, 0.0], [0.0] * len(looked), [0.0, 0.0]
     print("ready", flush=True)
     with httpx.Client(timeout=60) as http:
         while not over.wait(0.05):
-            stalls = list(map(max, stalls, [_seconds(http, address) for address in (f"{url}/robots.txt", idle)]))
+            taken = [_seconds(http, address) for address in (f"{url}/robots.txt", idle)]
+            if taken[0] > stalls[0]:
+                longest = [time.monotonic() - sum(taken), time.monotonic() - taken[1]]
+            stalls = list(map(max, stalls, taken))
             most = [max(m, process.memory_info().rss - s) for m, process, s in zip(most, looked, start, strict=True)]
-    return {"stalls": stalls, "most": most}
+    return {"stalls": stalls, "most": most, "longest": longest}
 
 
 def _seconds(http: httpx.Client, url: str) -> float:
@@ -278,12 +284,13 @@ def attack(inputs: int, folder: Path) -> dict[str, Any]:
     server.stderr = subprocess.DEVNULL  # Gradio tells of each value that it does not take
     server.start()
     crashes: Counter[str] = Counter()
+    sent: list[Sent] = []
     with _idle_server(folder / "idle") as idle, _killed(server):
         with _watched(server, idle) as seen:
             doors = Doors(folder, server.url)
             ways = {"files": doors.damaged, **{name: getattr(doors, name) for name in SHARES if name != "files"}}
             for name, share in SHARES.items():
-                _send(ways[name], name, round(inputs * share), len(SENDERS) if name == "http" else 1, crashes)
+                _send(ways[name], name, round(inputs * share), len(SENDERS) if name == "http" else 1, crashes, sent)
         if httpx.get(f"{server.url}/config", timeout=60).status_code != 200:
             crashes["the server is gone"] += 1
     return {
@@ -294,12 +301,14 @@ def attack(inputs: int, folder: Path) -> dict[str, Any]:
         "MB of this process above the start": round(seen["most"][1] / 2**20),
         "longest stall of the server, s": round(seen["stalls"][0], 2),
         "longest stall of a server that does nothing, s": round(seen["stalls"][1], 2),
+        "sent meanwhile": [name for name, a, b in sent if a < seen["longest"][1] and b > seen["longest"][0]],
     }
 
 
-def _send(way: Callable[[random.Random, int], str], name: str, count: int, threads: int, crashes: Counter[str]) -> None:
+def _send(way: Way, name: str, count: int, threads: int, crashes: Counter[str], sent: list[Sent]) -> None:
     def work(who: int) -> None:
         for i in range(who, count, threads):
+            begun = time.monotonic()
             try:
                 if wrong := way(random.Random(f"{name} {i}"), who):
                     crashes[f"{name} {i}: {wrong}"] += 1
@@ -307,6 +316,7 @@ def _send(way: Callable[[random.Random, int], str], name: str, count: int, threa
                 pass
             except Exception as error:
                 crashes[f"{name} {i}: {type(error).__name__}: {str(error)[:80]}"] += 1
+            sent.append((f"{name} {i}", begun, time.monotonic()))
 
     crowd = [threading.Thread(target=work, args=(who,)) for who in range(threads)]
     for thread in crowd:
