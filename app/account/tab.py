@@ -22,7 +22,7 @@ def account_tab(studio: Studio, tab: gr.Tab) -> None:
         gr.LoginButton()
     gr.Markdown(_ABOUT.format(licence=studio.settings.hosting.licence))
     listing = table_component(elem_id="account-list")
-    work = gr.Textbox(label="Id of a correction", max_length=64, elem_id="account-work")
+    work = gr.Textbox(label="Id of a correction or vote", max_length=64, elem_id="account-work")
     with gr.Row():
         contribute = gr.Button("Contribute", elem_id="account-contribute")
         withdraw = gr.Button("Take back", elem_id="account-withdraw")

@@ -33,7 +33,7 @@ _SAVES = frozenset(
         "AccountEvents.contribute AccountEvents.withdraw AccountEvents.erase AccountEvents.erase_all"
     ).split()
 )
-
+_ANSWERS = ("CheckEvents.ask", "CompareEvents.write")  # a model answers for long; with what, is known elsewhere
 
 Log = Callable[[Person, str], None]
 
@@ -59,7 +59,7 @@ def _guarded(
         try:
             if role >= Role.REVIEWER and not person.local:
                 log(person, name)
-            if runs:
+            if runs or name in _ANSWERS:
                 quotas.use(person, "runs")
                 quotas.use(person, "characters", characters(given))
             elif name in _SAVES:

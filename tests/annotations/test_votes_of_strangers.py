@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from annotations.errors import RecordError
+from annotations.errors import NotFoundError, RecordError
 from annotations.store import Store, Viewer
 from annotations.store.votes import MOST_OF_ONE
 from tests.support.voting import ballot
@@ -39,3 +39,12 @@ def test_votes_count_as_stored(store: Store) -> None:
     ann.vote(ballot(annotator="ann", prompt="x" * 800))
     with pytest.raises(RecordError, match="1,000 characters stored already"):
         ann.vote(ballot(annotator="ann", prompt="y" * 800))
+
+
+def test_people_erase_their_own_votes(store: Store) -> None:
+    ann, bob = (store.seen_by(Viewer(name)) for name in ("ann", "bob"))
+    made = ann.vote(ballot(annotator="ann"))
+    with pytest.raises(NotFoundError):
+        bob.erase(made.id)
+    ann.erase(made.id)
+    assert store.votes().total == 0 and store.erased(made.id)
