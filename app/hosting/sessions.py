@@ -22,8 +22,8 @@ from starlette.exceptions import HTTPException
 SESSIONS = 2_000  # whose states are remembered; those used last
 CHARACTERS = 3_000_000  # that the states of all sessions are about; a prompt that was read takes some 60 bytes each
 _LEAST = 2_000  # as how many a short one counts
-NAME_LIMIT = 100  # characters of a session's name, which its page makes up
-LONG_NAME = f"The name of a session has at most {NAME_LIMIT} characters."
+_LONGEST = 100  # characters of a session's name, which its page makes up
+LONG_NAME = f"The name of a session has at most {_LONGEST} characters."
 
 
 class Held:
@@ -91,8 +91,13 @@ class SlimSession(SessionState):  # type: ignore[misc]
 _set, _get = SessionState.__setitem__, StateHolder.__getitem__
 
 
+def is_long(name: str | None) -> bool:
+    """Whether a session's name is too long to be kept."""
+    return len(name or "") > _LONGEST
+
+
 def _named(holder: StateHolder, name: str) -> SessionState:
-    if len(str(name)) > NAME_LIMIT:
+    if is_long(name):
         raise HTTPException(400, LONG_NAME)
     return _get(holder, name)
 
