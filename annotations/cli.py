@@ -1,4 +1,4 @@
-"""The command line: `python -m annotations export|import|stats|votes|sync|publish`.
+"""The command line: `python -m annotations export|import|stats|votes|audit|sync|publish`.
 
 Exit status: 0 done, 1 imported but some rows were refused, 2 a mistake in the input (one line on stderr), 130
 interrupted, 141 the reader of the output went away.
@@ -78,6 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     stats.add_argument("--json", action="store_true", help="print one JSON object")
     stats.set_defaults(run=_stats)
     _vote_flags(commands.add_parser("votes", help="write votes on answers to a file", epilog=_WHERE))
+    audit = commands.add_parser("audit", help="what reviewers and admins did, and what was erased", epilog=_WHERE)
+    audit.add_argument("--last", type=int, default=100, metavar="N", help="so many entries (100)")
+    audit.set_defaults(run=_audit)
     _sync_flags(commands.add_parser("sync", help="make the database and a log of it hold the same", epilog=_WHERE))
     _publish_flags(
         commands.add_parser("publish", help="put what was contributed and accepted on the Hub", epilog=_WHERE)
@@ -209,6 +212,12 @@ def _import(arguments: argparse.Namespace) -> int:
             print(printable(f"line {outcome.line}: {outcome.result}{reason}"))
     print(f"{counts['added']} added, {counts['already there']} already there, {counts['refused']} refused")
     return 1 if counts["refused"] else 0
+
+
+def _audit(arguments: argparse.Namespace) -> int:
+    for entry in reversed(open_store(arguments.database).audit(max(0, arguments.last))):
+        print(printable("  ".join(filter(None, (entry.at, entry.actor, entry.action, entry.subject, entry.detail)))))
+    return 0
 
 
 def _sync(arguments: argparse.Namespace) -> int:

@@ -33,6 +33,11 @@ class Opened:
     annotator: str = ""
 
     @property
+    def characters(self) -> int:
+        """Of the prompt."""
+        return len(self.request.prompt.text)
+
+    @property
     def without_rules(self) -> CompressRequest:
         """The request as a stored correction shows it: with nothing fixed but what a person fixed."""
         return replace(self.request, keep=None, keep_words=(), keep_digits=False, keep_breaks=False, keep_task=False)

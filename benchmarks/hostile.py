@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx
 import psutil  # type: ignore[import-untyped,unused-ignore]
@@ -47,10 +48,11 @@ from tests.support.hosted import Stranger
 from tests.support.saving import HOSTILE
 from tests.support.scripted import ScriptedCompressor
 
+Sent: TypeAlias = tuple[str, float, float]  # what, from when to when
+Way: TypeAlias = Callable[[random.Random, int], str]
 OURS = (InputError, ExportError, StoreError)
 SHARES = {"http": 0.45, "files": 0.25, "messages": 0.2, "replies": 0.08, "patterns": 0.02}  # of the inputs
-THREADS = 4  # who send requests at once
-PEOPLE = 40
+SENDERS = ("ann", "bob", "rex", "ada")  # who send requests at once: two annotators, a reviewer, an admin
 PATTERNS = (
     "(a+)+$",
     "(x{1000}){1000}",
@@ -90,7 +92,7 @@ class Doors:
         self.model = ScriptedCompressor()
         self.reply = b""
         self.files = self._exported()
-        self.strangers = [Stranger(url, f"user{i}", **{"x-forwarded-for": f"9.9.9.{i}"}) for i in range(THREADS)]
+        self.strangers = [Stranger(url, user, **{"x-forwarded-for": "9.9.9.9"}) for user in SENDERS]
         self._endpoint = _endpoint(self)
 
     def _exported(self) -> dict[str, bytes]:
@@ -208,26 +210,44 @@ def _endpoint(doors: Doors) -> str:
 # --- what is looked at -------------------------------------------------------------------------------------
 
 
-class Watch(threading.Thread):
-    """Looks at the memory of the server and of this process, and asks the server for something trivial all the time;
-    besides, another server that does nothing else: what that one takes is the machine's."""
+@contextmanager
+def _watched(server: HostedServer, idle: str) -> Iterator[dict[str, list[float]]]:
+    """A process of its own looks on, which nothing of what is done here holds up: see `watch`. The figures are there
+    in the end."""
+    assert server.process is not None
+    command = [sys.executable, "-m", "benchmarks.hostile", "--watch", server.url, idle]
+    command += map(str, (server.process.pid, os.getpid()))
+    figures: dict[str, list[float]] = {}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            yield figures
+        finally:
+            said, _ = process.communicate(timeout=120)
+    figures |= json.loads(said)
 
-    def __init__(self, server: HostedServer, idle: str):
-        super().__init__(daemon=True)
-        assert server.process is not None
-        self.idle = idle
-        self.processes = [psutil.Process(server.process.pid), psutil.Process()]
-        self.url, self.over = server.url, threading.Event()
-        self.start_bytes = [process.memory_info().rss for process in self.processes]
-        self.most, self.stalls = [0, 0], [0.0, 0.0]
 
-    def run(self) -> None:
-        with httpx.Client(timeout=60) as http:
-            while not self.over.wait(0.1):
-                taken = [_seconds(http, url) for url in (f"{self.url}/robots.txt", self.idle)]
-                self.stalls = list(map(max, self.stalls, taken))
-                now = [process.memory_info().rss for process in self.processes]
-                self.most = [max(m, n - s) for m, n, s in zip(self.most, now, self.start_bytes, strict=True)]
+def watch(url: str, idle: str, *pids: str) -> dict[str, list[float]]:
+    """Until standard input ends: ask the server for something trivial all the time, and another server that does
+    nothing else: what that one takes is the machine's. Look at the memory of some processes.
+
+    Returns the longest seconds of both, the bytes of each process above the start, and from when to when the server
+    stood still for longest.
+    """
+    over, looked = threading.Event(), [psutil.Process(int(pid)) for pid in pids]
+    threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+    start = [process.memory_info().rss for process in looked]
+    stalls, most, longest = [0.0, 0.0], [0.0] * len(looked), [0.0, 0.0]
+    print("ready", flush=True)
+    with httpx.Client(timeout=60) as http:
+        while not over.wait(0.05):
+            taken = [_seconds(http, address) for address in (f"{url}/robots.txt", idle)]
+            if taken[0] > stalls[0]:
+                longest = [time.monotonic() - sum(taken), time.monotonic() - taken[1]]
+            stalls = list(map(max, stalls, taken))
+            most = [max(m, process.memory_info().rss - s) for m, process, s in zip(most, looked, start, strict=True)]
+    return {"stalls": stalls, "most": most, "longest": longest}
 
 
 def _seconds(http: httpx.Client, url: str) -> float:
@@ -263,32 +283,32 @@ def attack(inputs: int, folder: Path) -> dict[str, Any]:
     server = HostedServer(folder / "data", real=False)
     server.stderr = subprocess.DEVNULL  # Gradio tells of each value that it does not take
     server.start()
+    crashes: Counter[str] = Counter()
+    sent: list[Sent] = []
     with _idle_server(folder / "idle") as idle, _killed(server):
-        doors = Doors(folder, server.url)
-        watch = Watch(server, idle)
-        watch.start()
-        crashes: Counter[str] = Counter()
-        ways = {"files": doors.damaged, **{name: getattr(doors, name) for name in SHARES if name != "files"}}
-        for name, share in SHARES.items():
-            _send(ways[name], name, round(inputs * share), THREADS if name == "http" else 1, crashes)
-        watch.over.set()
-        watch.join(60)
+        with _watched(server, idle) as seen:
+            doors = Doors(folder, server.url)
+            ways = {"files": doors.damaged, **{name: getattr(doors, name) for name in SHARES if name != "files"}}
+            for name, share in SHARES.items():
+                _send(ways[name], name, round(inputs * share), len(SENDERS) if name == "http" else 1, crashes, sent)
         if httpx.get(f"{server.url}/config", timeout=60).status_code != 200:
             crashes["the server is gone"] += 1
     return {
         "inputs": inputs,
         "crashes": sum(crashes.values()),
         "what": dict(crashes),
-        "MB of the server above the start": round(watch.most[0] / 2**20),
-        "MB of this process above the start": round(watch.most[1] / 2**20),
-        "longest stall of the server, s": round(watch.stalls[0], 2),
-        "longest stall of a server that does nothing, s": round(watch.stalls[1], 2),
+        "MB of the server above the start": round(seen["most"][0] / 2**20),
+        "MB of this process above the start": round(seen["most"][1] / 2**20),
+        "longest stall of the server, s": round(seen["stalls"][0], 2),
+        "longest stall of a server that does nothing, s": round(seen["stalls"][1], 2),
+        "sent meanwhile": [name for name, a, b in sent if a < seen["longest"][1] and b > seen["longest"][0]],
     }
 
 
-def _send(way: Callable[[random.Random, int], str], name: str, count: int, threads: int, crashes: Counter[str]) -> None:
+def _send(way: Way, name: str, count: int, threads: int, crashes: Counter[str], sent: list[Sent]) -> None:
     def work(who: int) -> None:
         for i in range(who, count, threads):
+            begun = time.monotonic()
             try:
                 if wrong := way(random.Random(f"{name} {i}"), who):
                     crashes[f"{name} {i}: {wrong}"] += 1
@@ -296,6 +316,7 @@ def _send(way: Callable[[random.Random, int], str], name: str, count: int, threa
                 pass
             except Exception as error:
                 crashes[f"{name} {i}: {type(error).__name__}: {str(error)[:80]}"] += 1
+            sent.append((f"{name} {i}", begun, time.monotonic()))
 
     crowd = [threading.Thread(target=work, args=(who,)) for who in range(threads)]
     for thread in crowd:
@@ -353,7 +374,11 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, default=10_000, help="hostile ones, through all doors (10,000; 0: none)")
     parser.add_argument("--prompts", type=int, default=300, help="distinct ones to compress (300; 0: none)")
     parser.add_argument("--after", type=int, default=100, help="of these, after which memory must be flat (100)")
+    parser.add_argument("--watch", nargs="+", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.watch:
+        print(json.dumps(watch(*arguments.watch)))
+        return 0
     figures: dict[str, Any] = {}
     if arguments.inputs:
         with tempfile.TemporaryDirectory() as folder:

@@ -18,7 +18,7 @@ from annotations.store.tables import PromptRow as P
 from annotations.store.tables import QueueRow as Q
 from annotations.store.tables import RevisionRow as R
 from annotations.store.tables import VoteRow as V
-from annotations.store.viewers import sees_revision
+from annotations.store.viewers import sees_revision, sees_vote
 from model.fields import NAME_LIMIT, NOTE_LIMIT, now, text_field
 
 _r, _p, _c, _q, _a, _v = (columns(table) for table in (R, P, C, Q, A, V))
@@ -76,15 +76,17 @@ class Consent(Sessions):
     # --- erasing -------------------------------------------------------------------------------------------
 
     def erase(self, id: str) -> None:
-        """Erase a correction: its text, masks, notes and revisions; a tombstone says that there was one.
+        """Erase a correction, its text, masks, notes and revisions, or a vote; a tombstone says that there was one.
 
         The same person's queued copy of the prompt goes, too. Raises NotFoundError when it is not the viewer's own.
         """
         with self._write() as session:
-            owner = self._owner(session, id)
+            voter = session.execute(select(_v.annotator).where(_v.id == id, sees_vote(self._viewer))).scalar()
+            owner = voter or self._owner(session, id)
             hashes = session.execute(select(_r.prompt_sha256).where(_r.correction_id == id)).scalars().all()
             self._bury(session, [id], owner)
             session.execute(delete(R).where(_r.correction_id == id))
+            session.execute(delete(V).where(_v.id == id))
             self._forget_queued(session, _q.owner == owner, _q.sha256.in_(set(hashes)))
             _sweep(session)
         self._scrub()

@@ -17,7 +17,7 @@ from annotations.store.tables import ContributionRow as C
 from annotations.store.tables import PromptRow as P
 from annotations.store.tables import RevisionRow as R
 from annotations.store.tables import TombstoneRow, UseRow, columns, correction_of, prompt_row, revision_row
-from annotations.store.usage import stored_characters
+from annotations.store.usage import check_room
 from annotations.store.viewers import Viewer, check_own, is_contributed, sees_revision
 from model.fields import NAME_LIMIT, now, text_field
 from model.record import CONSENT, CorrectionRecord
@@ -54,7 +54,7 @@ class Corrections(Sessions):
         check_own(self._viewer, draft.annotator)
         with self._write() as session:
             _check_owner(session, draft)
-            _check_room(session, self._viewer, draft.prompt)
+            check_room(session, self._viewer, len(draft.prompt))
             _drop_draft(session, draft)
             newest = _newest(session, draft.id)
             if newest is not None and newest.content == draft.content:
@@ -75,7 +75,7 @@ class Corrections(Sessions):
         check_own(self._viewer, wanted.annotator)
         with self._write() as session:
             _check_owner(session, wanted)
-            _check_room(session, self._viewer, wanted.prompt)
+            check_room(session, self._viewer, len(wanted.prompt))
             newest = _newest(session, wanted.id)
             last = newest.revision if newest else 0
             there = newest if revision is None else _get(session, wanted.id, revision)
@@ -254,14 +254,6 @@ def _check_owner(session: Session, correction: CorrectionRecord) -> None:
     query = select(_r.annotator, _r.prompt_sha256).where(_r.correction_id == correction.id).distinct()
     if any(owner != (correction.annotator, correction.prompt_sha256) for owner in session.execute(query)):
         raise RecordError("id: belongs to a correction of another prompt, or by another annotator")
-
-
-def _check_room(session: Session, viewer: Viewer | None, prompt: str) -> None:
-    """Raise RecordError when a person would have more stored than they may."""
-    if viewer is not None and stored_characters(session, viewer.owner) + len(prompt) > viewer.stored:
-        raise RecordError(
-            f"prompt: you have {viewer.stored:,} characters stored already; erase some of your work first"
-        )
 
 
 def _drop_draft(session: Session, correction: CorrectionRecord) -> None:

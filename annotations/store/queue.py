@@ -15,7 +15,7 @@ from annotations.store.sessions import Sessions
 from annotations.store.tables import AssignmentRow as A
 from annotations.store.tables import QueueRow as Q
 from annotations.store.tables import columns
-from annotations.store.usage import stored_characters
+from annotations.store.usage import check_room
 from annotations.store.viewers import Viewer, check_own, sees_queue
 from model.fields import NAME_LIMIT, TEXT_LIMIT, now, text_field, utc_of
 from model.record import sha256_of
@@ -44,10 +44,8 @@ class Queue(Sessions):
                 refused.append((i, str(error)))
         new = 0
         with self._write() as session:
-            if self._viewer is not None and self._new_owner:
-                size = stored_characters(session, self._viewer.owner) + sum(len(row.text) for row in rows)
-                if size > self._viewer.stored:
-                    raise RecordError(f"prompt: at most {self._viewer.stored:,} characters are kept for you")
+            if self._new_owner:
+                check_room(session, self._viewer, sum(len(row.text) for row in rows))
             for row in rows:
                 if session.get(Q, row.id) is None:
                     session.add(row)

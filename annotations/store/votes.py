@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, select
+from sqlalchemy.orm import Session
 
 from annotations.errors import RecordError
 from annotations.results import VotePage
@@ -13,13 +14,19 @@ from annotations.standings import Standing, standings
 from annotations.store.sessions import Sessions
 from annotations.store.tables import VoteRow as V
 from annotations.store.tables import columns, vote_of, vote_row
+from annotations.store.usage import check_room
 from annotations.store.viewers import check_own, sees_vote
 from annotations.votes import Vote
 from model.fields import NAME_LIMIT, now, text_field
 
+MOST_OF_ONE = 10  # votes of one person on a pair of arms that count in a hosted studio's arena
 _BATCH = 50  # votes read at a time
 
 _v = columns(V)
+_PAIR = tuple(
+    case((_v.left_name < _v.right_name, one), else_=other)
+    for one, other in ((_v.left_name, _v.right_name), (_v.right_name, _v.left_name))
+)  # the names in the order of the alphabet
 
 
 class Votes(Sessions):
@@ -30,13 +37,17 @@ class Votes(Sessions):
 
         fields: those of `annotations.votes`; created_at is set here. The same vote with the same id a second time
         changes nothing, and what was saved first is returned.
-        Raises RecordError when a field is not valid, or the id is that of a vote that says something else.
+        Raises RecordError when a field is not valid, or the id is that of a vote that says something else; in a hosted
+        studio also when the person has voted on this prompt, question, target and pair before, or has too much stored.
         """
         vote = Vote.from_fields({**fields, "created_at": now()})
         check_own(self._viewer, vote.annotator)
         with self._write() as session:
             row = session.get(V, vote.id)
             if row is None:
+                if self._viewer is not None:
+                    _check_first(session, vote)
+                    check_room(session, self._viewer, sum(map(len, _texts(vote))))
                 session.add(vote_row(vote))
                 return vote
             there = vote_of(row)
@@ -75,11 +86,28 @@ class Votes(Sessions):
 
     def arena(self) -> list[Standing]:
         """How each pair of arms stands after everybody's blind votes, whatever the target: names and counts, nothing
-        that anybody wrote."""
-        pair = (_v.left_name, _v.right_name, _v.winner)
-        query = select(*pair, func.count()).where(_v.blind).group_by(*pair)
+        that anybody wrote. In a hosted studio the first `MOST_OF_ONE` votes of each person on a pair count."""
+        nth = func.row_number().over(partition_by=(_v.annotator, *_PAIR), order_by=(_v.created_at, _v.id))
+        blind = select(_v.left_name, _v.right_name, _v.winner, nth.label("nth")).where(_v.blind).subquery()
+        pair = (blind.c.left_name, blind.c.right_name, blind.c.winner)
+        query = select(*pair, func.count()).group_by(*pair)
+        if self._viewer is not None:
+            query = query.where(blind.c.nth <= MOST_OF_ONE)
         with self._read() as session:
             return standings(("", row[0], row[1], row[2], row[3]) for row in session.execute(query))
+
+
+def _check_first(session: Session, vote: Vote) -> None:
+    same = (_v.annotator == vote.annotator, _v.target == vote.target, _v.question == vote.question)
+    names = (vote.left.name, vote.right.name)
+    where = and_(*same, _v.left_name.in_(names), _v.right_name.in_(names), _v.prompt == vote.prompt)
+    if session.execute(select(exists().where(where))).scalar_one():
+        raise RecordError("prompt: you have voted on this comparison before; that vote counts")
+
+
+def _texts(vote: Vote) -> tuple[str, ...]:
+    sides = (vote.left, vote.right)
+    return (vote.prompt, vote.question, vote.note, *(text for side in sides for text in (side.text, side.answer)))
 
 
 def _by(annotator: str | None) -> list[ColumnElement[bool]]:

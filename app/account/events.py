@@ -21,7 +21,7 @@ class ShowRequest(Request):
 
 
 class WorkRequest(Request):
-    """A correction, by its id."""
+    """A correction, or a vote that is to be erased, by its id."""
 
     work: Text
 
@@ -64,7 +64,7 @@ class AccountEvents:
 
     @reads(WorkRequest, refused=_in_said)
     def erase(self, request: WorkRequest) -> AccountPage:
-        """Erase a correction with its text."""
+        """Erase a correction or a vote with its text."""
         self.studio.store.erase(request.work.strip())
         return self._done("Erased.")
 
@@ -85,6 +85,7 @@ class AccountEvents:
         store = self.studio.store
         entries = store.find(Filter(annotator=person.id), limit=_SHOWN).entries
         rows = [("", (entry.id, entry.start[:60], entry.status, store.licence(entry.id))) for entry in entries]
+        rows += [("", (vote.id, vote.prompt[:60], "vote", "")) for vote in store.votes(person.id, limit=_SHOWN).votes]
         who = f"Signed in as {person.id} ({person.role.name.lower()})."
         columns = ("Id*", "Prompt", "Status", "Contributed under")
         return table.content(table.paragraph(who), table.rows("Your work", columns, rows))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import gradio as gr
 
 from app.account.events import AccountEvents
@@ -20,11 +18,11 @@ _ABOUT = (
 def account_tab(studio: Studio, tab: gr.Tab) -> None:
     """Lay the tab out, inside it, and wire it."""
     events = AccountEvents(studio)
-    if os.environ.get("OAUTH_CLIENT_ID"):
+    if studio.settings.hosting.oauth:
         gr.LoginButton()
     gr.Markdown(_ABOUT.format(licence=studio.settings.hosting.licence))
     listing = table_component(elem_id="account-list")
-    work = gr.Textbox(label="Id of a correction", max_length=64, elem_id="account-work")
+    work = gr.Textbox(label="Id of a correction or vote", max_length=64, elem_id="account-work")
     with gr.Row():
         contribute = gr.Button("Contribute", elem_id="account-contribute")
         withdraw = gr.Button("Take back", elem_id="account-withdraw")

@@ -117,9 +117,8 @@ class FineTuning:
         if not self._hosting.hosted:
             return store.keys(Filter(lesson.statuses, unused_by=unused_by))
         given = store.keys(Filter(("accepted",), unused_by=unused_by, contributed=True))
-        admins = {admin.partition(":")[2] or admin for admin in self._hosting.admins}
         named = ((record.id, record.revision, record.annotator) for record in store.fetch(given))
-        return capped([((id, n), who) for id, n, who in named if who.partition(":")[2] not in admins])
+        return capped([((id, n), who) for id, n, who in named if not self._hosting.is_admin(who)])
 
     def split(self, keys: Sequence[RevisionKey], share: float) -> tuple[list[RevisionKey], list[RevisionKey]]:
         """Those to learn from, and those to measure on: nothing is learnt where all are prompts to measure on."""
@@ -139,12 +138,8 @@ class FineTuning:
         if not self._hosting.hosted:
             return {}
         store = self._open_store()
-        admins = {admin.partition(":")[2] or admin for admin in self._hosting.admins}
-        holdout = [
-            record
-            for record in store.fetch(store.keys(Filter(("submitted", "accepted"))))
-            if record.annotator.partition(":")[2] in admins
-        ]
+        there = store.fetch(store.keys(Filter(("submitted", "accepted"))))
+        holdout = [record for record in there if self._hosting.is_admin(record.annotator)]
         return verdict(self._served.load(parent), self._served.load(child), holdout)
 
     def start(self, lesson: Lesson) -> None:

@@ -34,7 +34,7 @@ from model.compress import CompressRequest
 from model.errors import InputError
 from model.record import CorrectionRecord
 
-_CLOSED = "The server was started anew since this prompt was opened: press Open; your draft will be there."
+_CLOSED = "The server has put this prompt away since it was opened: press Open; your draft will be there."
 _ELSEWHERE = (
     "This prompt is being corrected in another window, whose draft is kept; the edits here are not. Submit them, or "
     "press Open to go on with the draft."

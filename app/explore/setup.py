@@ -32,6 +32,11 @@ class ByHand:
     pins: Mapping[int, bool] = field(default_factory=dict)
     parts: tuple[Given, ...] = ()
 
+    @property
+    def characters(self) -> int:
+        """Of the prompt."""
+        return len(self.text)
+
 
 class Setup(SamplingRequest):
     """The settings of a run, and, where they are known, its text and what a person had said of it.

@@ -25,6 +25,10 @@ class Disk:
         """Raise StoreError, one line, when nothing may be saved."""
         if self.hosting.read_only:
             raise StoreError("this studio is read-only (READ_ONLY): nothing is saved")
+        self.check_room()
+
+    def check_room(self) -> None:
+        """Raise StoreError, one line, when the disk is nearly full."""
         with self._lock:
             if time.monotonic() > self._look_at:
                 self._look_at, self._full = time.monotonic() + _LOOK, self._free() < self.hosting.disk_free

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from app.hosting.edge import VISITOR, Signature
+from app.hosting.edge import VISITOR, Origin, Signature
 from app.hosting.mode import Hosting
 from app.hosting.people import LOCAL, Person, Role
 
@@ -22,30 +22,26 @@ class Identity:
             return LOCAL
         if request is None:
             return Person()
-        address, user = self._from_edge(request)
-        id = self._signed_in(request, username, user)
-        return Person(id, self._role(id), address)
-
-    def _from_edge(self, request: Any) -> tuple[str, str]:
-        headers = getattr(request, "headers", None)
-        return self.signature.read((headers or {}).get(VISITOR, "")) or ("", "")
+        headers = getattr(request, "headers", None) or {}
+        origin = self.signature.read(headers.get(VISITOR, "")) or Origin()
+        id = "" if origin.of_another_site else self._signed_in(request, username, origin.user)
+        return Person(id, self._role(id), origin.address)
 
     def _signed_in(self, request: Any, username: str | None, user: str) -> str:
         if user:
             return f"proxy:{user}"
         if name := username or _username(request):
             return f"auth:{name}"
-        if name := _oauth_name(request):
+        if self.hosting.oauth and (name := _oauth_name(request)):
             return f"hf:{name}"
         return ""
 
     def _role(self, id: str) -> Role:
         if not id:
             return Role.VISITOR
-        names = {id, id.partition(":")[2]}
-        if names & set(self.hosting.admins):
+        if self.hosting.is_admin(id):
             return Role.ADMIN
-        return Role.REVIEWER if names & set(self.hosting.reviewers) else Role.ANNOTATOR
+        return Role.REVIEWER if self.hosting.is_reviewer(id) else Role.ANNOTATOR
 
 
 def _oauth_name(request: Any) -> str:
@@ -53,7 +49,8 @@ def _oauth_name(request: Any) -> str:
     scope = getattr(getattr(request, "request", None) or request, "scope", {})
     session = scope.get("session") or {}
     info = session.get("oauth_info") or {}
-    if not isinstance(info, dict) or float(info.get("expires_at") or 0) <= time.time():
+    expires = info.get("expires_at") if isinstance(info, dict) else None
+    if not isinstance(expires, (int, float)) or not expires > time.time():
         return ""
     return str((info.get("userinfo") or {}).get("preferred_username") or "")[:100]
 

@@ -14,6 +14,7 @@ from gradio.queueing import Event, EventQueue, Queue
 
 from app.hosting.guard import MODEL_QUEUE, characters
 from app.hosting.identity import Identity
+from app.hosting.sessions import LONG_NAME, is_long
 
 LANE = 64  # events that may wait in a lane
 LONG = 10_000  # characters from which on a prompt waits in a lane of its own; the model reads as many in about 4 s
@@ -124,6 +125,8 @@ def _lane(id: str, data: list[Any]) -> str:
 
 def _wrong(handler: Any, body: Any) -> str:
     """What is wrong with a request; Gradio would print all of it, text included."""
+    if is_long(body.session_hash):
+        return LONG_NAME
     if len(body.data) < len(handler.inputs):
         return _FEW.format(len(handler.inputs), len(body.data))
     return _ODD if _cannot_be_repeated([body.data, body.event_data]) else ""

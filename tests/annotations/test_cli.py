@@ -101,6 +101,17 @@ def test_export_filters(database: str, tmp_path: Path) -> None:
     assert store.keys(Filter(text="second")) == [(sent["id"], 2)]
 
 
+def test_the_audit_log_is_printed_oldest_first(database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    store = open_store()
+    store.log("hf:ada", "LearnEvents.serve")
+    store.log("hf:ada", "erase", "0" * 32, "two\nlines")
+    assert main(["audit"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.endswith("hf:ada  LearnEvents.serve") and "two" in second and "lines" in second
+    assert main(["audit", "--last", "1"]) == 0
+    assert capsys.readouterr().out.splitlines() == [second]
+
+
 def test_an_interrupt(database: str) -> None:
     script = (  # it sleeps because another thread may get the signal first
         "import os, signal, time, annotations.cli as cli\n"

@@ -56,7 +56,7 @@ def holding_text(folder: Path) -> list[Path]:
 
 
 def test_an_import_goes_on_where_it_was_killed(tmp_path: Path) -> None:
-    made = [correction(f"Prompt {i} about {SECRET}") for i in range(3000)]
+    made = [correction(f"Prompt {i} about {SECRET}") for i in range(1500)]
     export(made, tmp_path / "x.jsonl")
     database = ["--database", f"sqlite:///{tmp_path}/store.sqlite3"]
     said = killed(start("annotations", "import", str(tmp_path / "x.jsonl"), "-v", *database, PYTHONUNBUFFERED="1"), 250)

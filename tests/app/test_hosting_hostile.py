@@ -5,11 +5,15 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import gradio as gr
 import httpx
 import pytest
 
 from annotations.store import open_store
+from app.explore.setup import ByHand
+from app.hosting import sessions as hosting_sessions
 from app.hosting import uploads
+from app.hosting.sessions import Held, SlimSession
 from benchmarks.hostile import attack, memory_of_a_process
 from model.compress import CompressRequest
 from tests.support.hosted import Stranger, hosted_studio, names_of, served
@@ -69,3 +73,37 @@ def test_uploads_are_gone_after_a_while(tmp_path: Path, monkeypatch: pytest.Monk
         while Path(path).exists() and time.monotonic() < until:
             time.sleep(0.1)
         assert not Path(path).exists()
+
+
+def test_sessions_hold_no_more_prompts_than_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each that was read takes 11 MB, and the last 2,000 sessions had one; those used last keep theirs."""
+    with gr.Blocks() as page:
+        opened, other = gr.State(None), gr.State(None)
+    sessions = [SlimSession(page) for _ in range(3)]
+    monkeypatch.setattr(hosting_sessions, "_held", Held(300_000))
+    for session in sessions[:2]:
+        session[opened._id] = ByHand("x" * 120_000)
+    sessions[0][other._id] = "used again"
+    sessions[2][opened._id] = ByHand("x" * 120_000)
+    assert [session[opened._id] is None for session in sessions] == [False, True, False]
+    sessions[2][opened._id] = ByHand("x" * 400_000)
+    assert [session[opened._id] is None for session in sessions] == [True, True, False], "one is always kept"
+
+
+def test_names_of_sessions_are_short(tmp_path: Path) -> None:
+    """They are kept, some thousands of them."""
+    with served(hosted_studio(open_store(f"sqlite:///{tmp_path}/store.sqlite3"), tmp_path)) as url:
+        for path in ("queue/join", "run/predict"):
+            body = {"data": [], "fn_index": 0, "session_hash": "x" * 10**6}
+            answer = httpx.post(f"{url}gradio_api/{path}", json=body)
+            assert answer.status_code >= 400 and "session" in answer.text, answer.text
+
+
+def test_a_request_of_very_many_values_is_not_read(tmp_path: Path) -> None:
+    """Reading and searching three million of them stopped everybody for seconds; so did a thousand small files."""
+    with served(hosted_studio(open_store(f"sqlite:///{tmp_path}/store.sqlite3"), tmp_path)) as url:
+        body = {"data": [[0] * 900_000], "fn_index": 0}
+        large = httpx.post(f"{url}gradio_api/queue/join", json=body)
+        assert large.status_code == 413 and "800,000 values" in large.text
+        files = [("files", (str(i), b"x")) for i in range(20)]
+        assert httpx.post(f"{url}gradio_api/upload", files=files).status_code == 400

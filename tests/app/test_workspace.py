@@ -25,6 +25,7 @@ from model.training.finetune import FineTuned
 from tests.support.hosted import HOSTING, Stranger, hosted_studio, names_of, served
 from tests.support.saving import fields
 from tests.support.scripted import ScriptedCompressor
+from tests.support.voting import ballot
 
 SECRET = "A secret prompt about Zanzibar."
 
@@ -45,31 +46,50 @@ def url(studio: Studio) -> Iterator[str]:
         yield url
 
 
+READERS = {  # by which people see their own
+    "CorrectionsEvents.refresh",
+    "CorrectionsEvents.first_page",
+    "CorrectionsEvents.turn",
+    "CorrectionsEvents.pick",
+    "CorrectEvents.greet",
+    "AccountEvents.show",
+    "Endpoints.corrections",
+}
+
+
 def test_what_one_person_does_is_nowhere_in_what_another_is_sent(url: str, studio: Studio, store: Store) -> None:
-    """Every handler that an annotator may call, by index, with the other's name and id wherever a text is asked for."""
+    """Every handler by index, with the other's name and id wherever a text or an event is asked for; the readers are
+    asked by their owner, too, who is told."""
     names = names_of(studio)
     index = {name: i for i, name in names.items()}
     ann, bob = Stranger(url, "ann"), Stranger(url, "bob")
-    sent = fields(SECRET, annotator="bob", note="Zanzibar")
-    done, saved = ann.ask(index["Endpoints.correct"], _sent(sent))
+    done, saved = ann.ask(index["Endpoints.correct"], _sent(fields(SECRET, annotator="bob", note="Zanzibar")))
     assert done and saved[0]["annotator"] == "proxy:ann", "never what was typed"
-    paste = ann.blank(index["QueueEvents.paste"])
-    inputs = ann.handlers()[index["QueueEvents.paste"]]["inputs"]
-    boxes = {entry["id"]: entry["props"].get("elem_id") for entry in ann.config["components"]}
-    paste = [f"{SECRET} Queued." if boxes[id] == "paste" else value for id, value in zip(inputs, paste, strict=True)]
-    assert ann.ask(index["QueueEvents.paste"], paste)[0] and store.find().total == 1 and len(store.waiting()) == 1
-    before = (store.history(saved[0]["id"]), store.waiting())
-    key = f"{saved[0]['id']} 1"
-    for guess in ("proxy:ann", saved[0]["id"]):
-        for i, name in names.items():
-            if name.startswith(("Corrections", "Correct", "Queue", "Export", "Compare", "Account", "Endpoints")):
-                data = [guess if value == "" else value for value in bob.blank(i)]
-                _, said = bob.ask(i, data, {"id": key, "page": 0, "name": "words", "correction": saved[0]["id"]})
-                assert "Zanzibar" not in json.dumps(said), name
-    assert store.history(saved[0]["id"]) == before[0]
-    assert [item.text for item in store.waiting()][:1] == [item.text for item in before[1]][:1]
-    done, listed = ann.ask(index["Endpoints.corrections"], [[], "", "", "", "", "", 0, 20])
-    assert done and [one["id"] for one in listed[0]] == [saved[0]["id"]]
+    id, own = saved[0]["id"], store.seen_by(Viewer("proxy:ann"))
+    own.save_draft(fields(f"{SECRET} Begun.", annotator="proxy:ann"))
+    own.add_prompts([(f"{SECRET} Queued.", 1.0)])
+    own.vote(ballot(annotator="proxy:ann", prompt=SECRET))
+    before = _everything(store)
+    for name, i in index.items():
+        said = json.dumps(_called(bob, i, id))
+        assert "Zanzibar" not in said and "gradio.FileData" not in said, name
+    assert _everything(store) == before, "nor changed"
+    told = {name for name in READERS if "Zanzibar" in json.dumps(_called(ann, index[name], id))}
+    assert told == READERS, "or this test would find nothing, whatever bob is sent"
+
+
+def _called(who: Stranger, index: int, id: str) -> list[Any]:
+    """What somebody is told who calls a handler in several ways, guessing at a correction and at its owner."""
+    blank, edits = who.blank(index), {"mask": "1", "pins": ".", "note": "", "seconds": 1, "correction": id}
+    events = (None, {"id": f"{id}/1"}, {"page": 0}, edits)
+    ways = [(blank, event) for event in events]
+    ways += [([guess if value == "" else value for value in blank], None) for guess in (id, "proxy:ann") if "" in blank]
+    return [who.ask(index, *way) for way in ways]
+
+
+def _everything(store: Store) -> list[Any]:
+    corrections = [store.history(entry.id) or store.get(entry.id) for entry in store.find().entries]
+    return [corrections, store.waiting(), store.votes(), store.progress("proxy:ann"), store.consents()]
 
 
 def _sent(record: dict[str, Any]) -> list[Any]:

@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,18 +36,27 @@ def hosted_studio(store: Store, data: Path, hosting: Hosting = HOSTING) -> Studi
     return Studio(settings, load=ScriptedCompressor, open_store=lambda: store)
 
 
+class Address(str):
+    """Of a server; what it says of its page is asked once, since it takes it half a second."""
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """For everybody the same."""
+        config: dict[str, Any] = httpx.get(f"{self}config", timeout=60).json()
+        return config
+
+
 @contextmanager
 def served(studio: Studio) -> Iterator[str]:
     """Its address, while the block lasts."""
-    import gradio as gr
     from gradio import networking
 
     networking.url_ok = lambda url: True
-    _, url, _ = launch(studio, prevent_thread_lock=True, quiet=True)
+    app, url, _ = launch(studio, prevent_thread_lock=True, quiet=True)
     try:
-        yield url
+        yield Address(url)
     finally:
-        gr.close_all(verbose=False)
+        app.get_blocks().close(verbose=False)
 
 
 class Stranger:
@@ -54,8 +64,15 @@ class Stranger:
 
     def __init__(self, url: str, user: str = "", **headers: str):
         self.http = httpx.Client(base_url=url, timeout=60, headers={**({HEADER: user} if user else {}), **headers})
-        self.session = uuid.uuid4().hex
-        self.config = self.http.get("config").json()
+        self.session, self.url = uuid.uuid4().hex, url
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """What the server says of its page."""
+        if isinstance(self.url, Address):
+            return self.url.config
+        config: dict[str, Any] = self.http.get("config").json()
+        return config
 
     def handlers(self) -> dict[int, dict[str, Any]]:
         """What the server says of its handlers, by index."""
@@ -79,6 +96,14 @@ class Stranger:
         if joined.status_code != 200:
             return False, joined.text
         return self.listen()
+
+    def tool(self, method: str, asked: dict[str, Any] | None = None) -> Any:
+        """What the MCP server answers."""
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": asked or {}}
+        headers = {"Accept": "application/json, text/event-stream"}
+        answer = self.http.post("gradio_api/mcp/", json=body, headers=headers)
+        line = next(line for line in answer.text.splitlines() if line.startswith(("data:", "{")))
+        return json.loads(line.removeprefix("data:"))["result"]
 
     def listen(self) -> tuple[bool, Any]:
         """Wait for the end of the session's event."""

@@ -9,18 +9,13 @@ import os
 import sys
 import time
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from annotations.files.archive import unzipped
 from annotations.store import Store, open_store
-from app.background.finetuning import Lesson
-from app.settings import Settings
-from app.studio import Studio
-from model.denoiser.checkpoint import save_checkpoint
-from model.prompt import parse
-from tests.support.corrected import fields_for
-from tests.support.tiny import tiny_checkpoint
+
+if TYPE_CHECKING:
+    from app.studio import Studio
 
 SECRET = "Zanzibar"
 
@@ -31,11 +26,21 @@ def store_in(folder: Path) -> Store:
 
 def studio_in(folder: Path) -> Studio:
     """With real models."""
+    from app.settings import Settings  # here, as below, so that unpacking alone need not load everything
+    from app.studio import Studio
+
     return Studio(Settings(data=folder), open_store=lambda: store_in(folder))
 
 
 def make(folder: Path) -> list[str]:
     """Two tiny checkpoints, the first one served, and corrections to learn from; returns the checkpoints' ids."""
+    import torch
+
+    from model.denoiser.checkpoint import save_checkpoint
+    from model.prompt import parse
+    from tests.support.corrected import fields_for
+    from tests.support.tiny import tiny_checkpoint
+
     store, ids = store_in(folder), []
     for seed in range(2):
         made = tiny_checkpoint()
@@ -68,6 +73,8 @@ def promote(studio: Studio) -> None:
 
 def finetune(studio: Studio) -> None:
     """For long; each step is said."""
+    from app.background.finetuning import Lesson
+
     studio.finetuning.start(Lesson(unused=False, epochs=500))
     said = -1
     while (job := studio.finetuning.job) is not None and job.alive:
@@ -86,9 +93,11 @@ def unzip(file: Path) -> None:
 
 
 def main(what: str, folder: str, file: str = "") -> None:
-    torch.set_num_threads(1)
     if what == "unzip":
         unzip(Path(file))
+    import torch
+
+    torch.set_num_threads(1)
     {"promote": promote, "finetune": finetune}[what](studio_in(Path(folder)))
 
 
