@@ -28,6 +28,7 @@ from .turns import Wishes
 
 _log = logging.getLogger("uvicorn.error")
 BYPASS = ("x-diffumask-bypass", "x-headroom-bypass")
+TOKEN = "x-headroom-proxy-token"  # where gateways send a key if Authorization holds another
 RETRY_AFTER = "1"  # seconds
 QUERY_CHARACTERS = 2000
 FOUND_TOKENS = 800  # of an original that answer a query
@@ -222,7 +223,7 @@ async def _watched(
 
 
 async def _answered(request: Request, call: Callable[[Request], Awaitable[Response]], keys: Keys) -> Response:
-    request.state.caller = caller = keys.caller(request.headers.get("authorization"))
+    request.state.caller = caller = keys.caller(request.headers.get("authorization"), request.headers.get(TOKEN))
     if caller is None and request.url.path != "/healthz":
         refused = RefusedError(401, "authentication_error", "give a valid key: Authorization: Bearer KEY")
         return await _refused(request, refused)
