@@ -174,14 +174,18 @@ class _Service:
 
 def _parsed(body: bytes) -> CompressBody:
     try:
-        return CompressBody.model_validate(load_json(body))
+        value = load_json(body)
+    except ValueError as error:
+        raise InputError(f"the body is no valid JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise InputError("the body must be a JSON object: give messages or text")
+    try:
+        return CompressBody.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
         said = first["msg"].removeprefix("Value error, ")
         raise InputError(f"{place}: {said}" if place else said) from None
-    except ValueError as error:
-        raise InputError(f"the body is no valid JSON: {error}") from None
 
 
 def _reply(made: Outcome, marks: bool) -> CompressReply:
