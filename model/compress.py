@@ -131,6 +131,7 @@ class Run(Iterator[Step]):
         self.steps: list[Step] = []
         self.seconds = 0.0
         self._steps = steps
+        self._trace: Trace | None = None
 
     def __next__(self) -> Step:
         start = time.perf_counter()
@@ -141,12 +142,14 @@ class Run(Iterator[Step]):
         self.steps.append(step)
         return step
 
-    @cached_property
+    @property
     def trace(self) -> Trace:
         """All steps; those that are left are taken first."""
-        for _ in self:
-            give_way()
-        return Trace.of(self.steps, self.request.config, self.request.fixed)
+        if self._trace is None:  # no cached_property: before Python 3.12, runs in other threads would wait for its lock
+            for _ in self:
+                give_way()
+            self._trace = Trace.of(self.steps, self.request.config, self.request.fixed)
+        return self._trace
 
     def result(self) -> Compressed:
         """The compressed prompt; steps that are left are taken first."""

@@ -18,6 +18,7 @@ from transformers import BertConfig
 from transformers.models.bert.modeling_bert import BertLayer
 
 from .devices import fastest_dtype
+from .linear import ReadyLinear
 
 KNOWN_ENCODERS = ("bert", "roberta", "xlm-roberta", "camembert")  # whose layers are known here
 MAX_SCORE = 60.0  # of attention, before exp: e^60 times any width is finite in bfloat16, and so is its inverse
@@ -68,6 +69,8 @@ class Layers(nn.Module):
         self.layers = nn.ModuleList(_Layer(layer) for layer in backbone.encoder.layer)
         self.dtype = dtype or fastest_dtype(backbone.device, one_bert_layer)
         self.layers.to(self.dtype).requires_grad_(False)
+        for layer in self.each():
+            layer.ready()
 
     def forward(self, embeds: Tensor, places: Tensor, real: Tensor | None, memory: KeyValueMemory) -> Tensor:
         """Last hidden states [windows, rows, d].
@@ -108,10 +111,18 @@ class _Layer(nn.Module):
         super().__init__()
         own = layer.attention.self
         self.heads: int = own.num_attention_heads
-        self.looked_up = _joined([own.query, own.key, own.value])
-        self.mixed, self.mixed_norm = deepcopy(layer.attention.output.dense), deepcopy(layer.attention.output.LayerNorm)
-        self.inner, self.act = deepcopy(layer.intermediate.dense), layer.intermediate.intermediate_act_fn
-        self.outer, self.outer_norm = deepcopy(layer.output.dense), deepcopy(layer.output.LayerNorm)
+        self.looked_up = ReadyLinear.of(own.query, own.key, own.value)
+        self.mixed, self.mixed_norm = (
+            ReadyLinear.of(layer.attention.output.dense),
+            deepcopy(layer.attention.output.LayerNorm),
+        )
+        self.inner, self.act = ReadyLinear.of(layer.intermediate.dense), layer.intermediate.intermediate_act_fn
+        self.outer, self.outer_norm = ReadyLinear.of(layer.output.dense), deepcopy(layer.output.LayerNorm)
+
+    def ready(self) -> None:
+        """See `ReadyLinear`."""
+        for linear in (self.looked_up, self.mixed, self.inner, self.outer):
+            linear.ready()
 
     def forward(self, hidden: Tensor, real: Tensor | None, memory: KeyValueMemory, index: int) -> Tensor:
         three = self.three(hidden).permute(2, 0, 3, 1, 4).contiguous()
@@ -139,6 +150,7 @@ def _small_bert() -> Any:
 def one_bert_layer(device: torch.device, dtype: torch.dtype) -> Callable[[], Tensor]:
     """What to try for the fastest dtype: a layer as it is run here, over 256 subwords."""
     layer = _Layer(_small_bert()).to(device, dtype)
+    layer.ready()
     subwords = torch.randn(1, 256, 384, device=device, dtype=dtype)
     return lambda: layer(subwords, None, KeyValueMemory(), 0)
 
@@ -165,11 +177,3 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, real: Tensor | None) -
         weights[..., -real.shape[1] :] *= real[:, None, None]
     seen: Tensor = weights @ values / weights.sum(-1, keepdim=True)
     return seen
-
-
-def _joined(linears: list[nn.Linear]) -> nn.Linear:
-    """One layer for several with the same input; their outputs stand side by side."""
-    together = nn.Linear(linears[0].in_features, sum(linear.out_features for linear in linears))
-    together.weight = nn.Parameter(torch.cat([linear.weight for linear in linears]))
-    together.bias = nn.Parameter(torch.cat([linear.bias for linear in linears]))
-    return together

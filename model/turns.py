@@ -1,7 +1,8 @@
 """Long work stops between its pieces, so that shorter work need not wait for its end.
 
 A long prompt is read in pieces of a second or so. Whoever runs several prompts on one thread says with `giving_way`
-what is to happen between them; otherwise nothing does.
+what is to happen between them; otherwise nothing does. Where each prompt has a thread of its own, as in the service,
+they take turns by `model.relevance.passes` instead.
 """
 
 from __future__ import annotations

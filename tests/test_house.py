@@ -55,7 +55,7 @@ FLOORS = (
     {"model.diffusion"},
     {"model.data", "model.relevance"},
     {"model.layers"},
-    {"model.devices", "model.memory", "model.turns"},
+    {"model.devices", "model.linear", "model.memory", "model.turns"},
     {"model.verdict", "model.reader"},
     {"model.pretrained", "model.hub"},
     {"model.record"},

@@ -247,7 +247,7 @@ def _words(units: Sequence[str], parts: Sequence[str], asked: Sequence[str], par
 
 def _centrality(vectors: Tensor, instructions: Tensor, part: Tensor, parts: int) -> dict[str, Tensor]:
     middle = vectors.mean(0) if len(vectors) else vectors.sum(0)
-    middles = torch.stack([_mean(column, part, parts, spread=False) for column in vectors.T], 1)
+    middles = _mean(vectors, part, parts, spread=False)
     return {
         "centrality, standardised": standardised(vectors @ middle),
         "centrality in the part, standardised": standardised((vectors * middles[part]).sum(1)),
@@ -325,8 +325,10 @@ def _most(values: Tensor, part: Tensor, parts: int) -> Tensor:
 
 
 def _mean(values: Tensor, part: Tensor, parts: int, spread: bool = True) -> Tensor:
-    """The mean of each part, [parts]; or of each unit's part, [n]."""
-    mean = torch.zeros(parts).index_add(0, part, values) / torch.bincount(part, minlength=parts).clamp(min=1)
+    """Of values [n, ...], the mean of each part, [parts, ...]; or of each unit's part, [n, ...]."""
+    size = torch.bincount(part, minlength=parts).clamp(min=1)
+    total = torch.zeros(parts, *values.shape[1:]).index_add(0, part, values)
+    mean = total / size.view(-1, *[1] * (values.dim() - 1))
     return mean[part] if spread else mean
 
 

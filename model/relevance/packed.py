@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ..layers import Layers, attend
 
 # oneDNN compiles each product of a new shape, for about as long as it takes to compute it. So there are few shapes:
-ROWS = 64  # of which the matrix has a multiple
+ROWS = 16  # of which the matrix has a multiple
 STEP = 16  # of which a window has a multiple while it is attended to
 TOGETHER = 256  # rows of windows that are attended to in one product
 

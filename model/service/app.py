@@ -28,6 +28,7 @@ from .turns import Wishes
 
 _log = logging.getLogger("uvicorn.error")
 BYPASS = ("x-diffumask-bypass", "x-headroom-bypass")
+TOKEN = "x-headroom-proxy-token"  # where gateways send a key if Authorization holds another
 RETRY_AFTER = "1"  # seconds
 QUERY_CHARACTERS = 2000
 FOUND_TOKENS = 800  # of an original that answer a query
@@ -173,14 +174,18 @@ class _Service:
 
 def _parsed(body: bytes) -> CompressBody:
     try:
-        return CompressBody.model_validate(load_json(body))
+        value = load_json(body)
+    except ValueError as error:
+        raise InputError(f"the body is no valid JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise InputError("the body must be a JSON object: give messages or text")
+    try:
+        return CompressBody.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
         said = first["msg"].removeprefix("Value error, ")
         raise InputError(f"{place}: {said}" if place else said) from None
-    except ValueError as error:
-        raise InputError(f"the body is no valid JSON: {error}") from None
 
 
 def _reply(made: Outcome, marks: bool) -> CompressReply:
@@ -222,7 +227,7 @@ async def _watched(
 
 
 async def _answered(request: Request, call: Callable[[Request], Awaitable[Response]], keys: Keys) -> Response:
-    request.state.caller = caller = keys.caller(request.headers.get("authorization"))
+    request.state.caller = caller = keys.caller(request.headers.get("authorization"), request.headers.get(TOKEN))
     if caller is None and request.url.path != "/healthz":
         refused = RefusedError(401, "authentication_error", "give a valid key: Authorization: Bearer KEY")
         return await _refused(request, refused)

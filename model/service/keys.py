@@ -46,14 +46,22 @@ class Keys:
         """Whether all may call."""
         return not self._digests
 
-    def caller(self, authorization: str | None) -> str | None:
-        """A name for who calls, from the header `Authorization: Bearer KEY`; None = nobody who may."""
+    def caller(self, authorization: str | None, token: str | None = None) -> str | None:
+        """A name for who calls, by the key in the header `Authorization: Bearer KEY`, or in one of its own.
+
+        token: of the header that holds nothing but a key; beside it, the other may hold one for somebody else.
+        Returns None for nobody who may.
+        """
         if self.open:
             return ANYBODY
         scheme, _, key = (authorization or "").partition(" ")
-        given = _digest(key.strip())
+        named = [self._name(token or ""), self._name(key.strip() if scheme.lower() == "bearer" else "")]
+        return next(filter(None, named), None)
+
+    def _name(self, key: str) -> str | None:
+        given = _digest(key)
         matches = [hmac.compare_digest(given, digest) for digest in self._digests]  # all of them, whichever it is
-        return given.hex()[:16] if any(matches) and scheme.lower() == "bearer" else None
+        return given.hex()[:16] if any(matches) else None
 
 
 def _digest(key: str) -> bytes:

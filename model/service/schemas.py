@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from ..request import AUTO
 from .turns import Wishes
 
 EXAMPLES = {
@@ -72,6 +73,13 @@ class CompressConfig(BaseModel):
     )
 
 
+def _length(value: Any) -> Any:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is None or value == AUTO or (number and 0 < value <= 1):
+        return value
+    raise ValueError('give a number above 0 and at most 1, or "auto"')
+
+
 class CompressBody(BaseModel):
     """A prompt to compress: either `messages` or `text`."""
 
@@ -82,8 +90,10 @@ class CompressBody(BaseModel):
     model: str | None = Field(
         None, max_length=300, description="which model will read it; any name, it changes nothing"
     )
-    retention: Annotated[float, Field(gt=0, le=1)] | Literal["auto"] | None = Field(
-        None, description="share of the tokens to keep at most of what may go; auto: as few as hold what is needed"
+    retention: Annotated[Annotated[float, Field(gt=0, le=1)] | Literal["auto"] | None, BeforeValidator(_length)] = (
+        Field(
+            None, description="share of the tokens to keep at most of what may go; auto: as few as hold what is needed"
+        )
     )
     token_budget: int | None = Field(None, ge=1, description="how many tokens all texts may have together, instead")
     config: CompressConfig = Field(default_factory=lambda: CompressConfig.model_validate({}))

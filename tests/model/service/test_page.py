@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import litellm
 import pytest
 import yaml
@@ -85,9 +86,39 @@ def test_litellm_takes_the_configuration(monkeypatch: pytest.MonkeyPatch) -> Non
     assert made.guardrail_name == "shorter" and SERVICE in str(vars(made))
 
 
-def test_kong_is_sent_to_the_right_path() -> None:
+class Gateway:
+    """Stands for Kong's: sends messages as its policy says, and hands on what comes back, or else the original."""
+
+    def __init__(self, policy: dict[str, Any], url: str) -> None:
+        self.config = policy["config"]
+        self.path = self.config["compressor_url"].removeprefix(f"http://{SERVICE}")
+        self.url, self.token = url, self.config["headroom"]["proxy_token"]
+
+    def handed_on(self, messages: list[dict[str, Any]], headers: dict[str, str]) -> list[dict[str, Any]]:
+        try:
+            body = {"model": "gpt-4o", "messages": messages}
+            seconds = self.config["timeout"] / 1000
+            reply = httpx.post(self.url + self.path, json=body, headers=headers, timeout=seconds)
+            made: list[dict[str, Any]] = reply.raise_for_status().json()["messages"]
+            return made
+        except httpx.HTTPError:
+            if self.config["stop_on_error"]:
+                raise
+            return messages
+
+
+def test_kongs_configuration_leads_to_shorter_prompts_and_loses_none() -> None:
     (policy,) = CONFIGURATION[1]["ai_gateway_policies"]
-    assert policy["config"]["compressor_url"] == f"http://{SERVICE}/v1/compress"
+    assert (policy["type"], policy["config"]["provider"]) == ("ai-prompt-compressor", "headroom")
+    key = policy["config"]["headroom"]["proxy_token"] = "the-key-of-a-gateway"
+    with serving(make_service(Shortener(Compressor(tiny_checkpoint())), Keys([key]), ServiceLimits())) as url:
+        gateway = Gateway(policy, url)
+        for headers in ({"X-Headroom-Proxy-Token": gateway.token}, {"Authorization": f"Bearer {gateway.token}"}):
+            made = gateway.handed_on(TALK, headers)
+            assert [i for i, (old, new) in enumerate(zip(TALK, made, strict=True)) if old != new] == [3, 7]
+            assert len(made[3]["content"]) < len(TALK[3]["content"])
+        assert gateway.handed_on(TALK, {"Authorization": "Bearer of-somebody-else"}) == TALK
+    assert gateway.handed_on(TALK, headers) == TALK  # the service is gone
 
 
 def test_other_pages_name_the_same_commands() -> None:

@@ -82,6 +82,8 @@ def test_keys_come_from_a_file_and_the_environment(tmp_path: Path, monkeypatch: 
     keys = Keys.load(tmp_path / "keys")
     names = {keys.caller(f"Bearer {key}") for key in (KEY, "another-key-of-ours-ü", "a-third-key-of-ours")}
     assert len(names) == 3 and None not in names and not any(KEY in str(name) for name in names)
+    assert keys.caller("Bearer of-somebody-else", KEY) == keys.caller(f"Bearer {KEY}", "x") == keys.caller(None, KEY)
+    assert keys.caller(None, "") is None and keys.caller("Bearer of-somebody-else", "x") is None
     assert [keys.caller(header) for header in (None, "", KEY, f"Basic {KEY}", "Bearer ", "Bearer x")] == [None] * 6
 
 
