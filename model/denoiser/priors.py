@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import regex
 import torch
 from torch import Tensor
 
@@ -20,6 +21,13 @@ UNREAD = ("code", "data")  # roles that neither the question reader nor what is 
 PROSE = ("text", "document")  # roles whose first sentences say most
 ENDS, FACTS = ".!?。！？।…:：", 0.4  # what sentences end with, and the least share of a row's words
 CHANGE = 3.0  # of what a diff changes: the lines around it only say where
+ALARM = 3.0  # of lines that say what went wrong, where not most do
+_WRONG = regex.compile(
+    r"""(?<![\w.])(?:\w*error|err(?:no)?|fail(?:ed|ure|s)?|\w*exception|fatal|panic|denied|\w*refused|time(?:d\ )?out
+    |cannot|can't|could\ not|unable|undefined|not\ found|no\ such|missing|invalid|abort(?:ed)?|traceback|killed
+    |crash(?:ed)?|warn(?:ing)?)\b""",
+    regex.IGNORECASE | regex.VERBOSE,
+)
 NAMED = 4.0  # of data that has the rarest word of the question: there it is a name, not a way to say something
 GUARD = 2.5  # of a guard where there is no question, so that less says what counts
 RULE = 5.0  # of a guard of an instruction, which holds whatever is asked
@@ -43,6 +51,7 @@ def prior(prompt: Prompt, units: UnitsOf, relevance: Relevance) -> Tensor:
     words = [terms(f"{path} {text}") for path, text in zip(units.paths, units.texts, strict=True)]
     if units.has_question:
         data = torch.tensor([float(_is_data(prompt, u)) for u in units.units])
+        bonus = bonus + ALARM * torch.tensor(_alarms(prompt, units.units))
         rules = torch.tensor([prompt.parts[prompt.units[u].part].role == "instruction" for u in units.units])
         return bonus + NAMED * data * named(words, terms(units.asked)) + RULE * guards * rules
     bonus = bonus + GUARD * guards * torch.where(talk & ~asker, TALK, 1.0) + ASKER * asker
@@ -50,6 +59,19 @@ def prior(prompt: Prompt, units: UnitsOf, relevance: Relevance) -> Tensor:
         return bonus + DENSE * talk * _telling(units.texts, words)
     roles = [prompt.parts[prompt.units[u].part].role for u in units.units]
     return bonus + _on_the_whole(relevance, roles, _facts(units.texts))
+
+
+def _alarms(prompt: Prompt, units: Sequence[int]) -> list[float]:
+    """[units] 1 of lines of output or logs that say what went wrong, and of what a line "...:" among them is above."""
+    found, leads = [], False
+    for u in units:
+        unit = prompt.units[u]
+        text = prompt.text[unit.start : unit.end]
+        is_line = prompt.parts[unit.part].role in UNREAD or text[-1] not in ENDS or text[-1] == ":"
+        wrong = is_line and bool(_WRONG.search(text))
+        found.append(float(wrong or leads))
+        leads = wrong and text[-1] == ":"
+    return found if 2 * sum(found) <= len(found) else [0.0] * len(found)
 
 
 def _telling(texts: Sequence[str], words: Sequence[Sequence[str]]) -> Tensor:
