@@ -218,6 +218,8 @@ def test_import_reports_row_by_row(page: Any, store: Store, tmp_path: Path) -> N
     assert store.get(CorrectionRecord.from_line(new).id).prompt == "Fresh from a file."
     (tmp_path / "broken.zip").write_bytes(b"PK nonsense")
     page.get_by_label("Remove").or_(page.get_by_label("Clear")).first.click()
+    confirm(page, "#import-this", "Import this file?")
+    wait_for(page, "#import-report", "Choose a file first.")
     page.set_input_files("#import-file input[type=file]", tmp_path / "broken.zip")
     confirm(page, "#import-this", "Import this file?")
     wait_for(page, "#import-report", "not a zip file")
