@@ -12,6 +12,7 @@ from app.api import add_endpoints, mcp_is_there
 from app.compare.tab import CompareTab, compare_tab
 from app.components.counting import OWN
 from app.components.forms import INSTANT, MODEL_QUEUE
+from app.components.scripted import scripted
 from app.correct.tab import CorrectTab, correct_tab
 from app.explore.pasted import prompt_text, without_question
 from app.explore.tab import ExploreTab, explore_tab
@@ -38,6 +39,7 @@ def build(studio: Studio) -> gr.Blocks:
     """The page; nothing is loaded or started here."""
     with gr.Blocks(title=_TITLE, analytics_enabled=False, delete_cache=(LOOK, AGE)) as page:
         gr.HTML(f"{read_web('logo.svg')}<div><h1>{_TITLE}</h1><p>{_ABOUT}</p></div>", elem_id="masthead")
+        scripted("confirm", elem_id="confirm")  # for every button with the class dm-confirm
         # Outside the tabs, for a component inside a tab does not exist until that tab is opened.
         kept_name = gr.BrowserState("", storage_key="diffumask-name", secret="diffumask")
         counter = gr.State(OWN)  # the tokenizer that the visitor wants tokens counted with

@@ -26,7 +26,7 @@ def account_tab(studio: Studio, tab: gr.Tab) -> None:
     with gr.Row():
         contribute = gr.Button("Contribute", elem_id="account-contribute")
         withdraw = gr.Button("Take back", elem_id="account-withdraw")
-        erase = gr.Button("Erase", variant="stop", elem_id="account-erase")
+        erase = gr.Button("Erase", variant="stop", elem_id="account-erase", elem_classes="dm-confirm")
         erase_all = gr.Button("Erase everything of mine", variant="stop", elem_id="account-erase-all")
     form = Form(work=work, listing=listing, said=table_component(elem_id="account-said"))
     shows = ["listing", "said"]

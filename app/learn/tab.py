@@ -36,7 +36,7 @@ def learn_tab(studio: Studio, tab: gr.Tab) -> None:
                 seed = gr.Number(0, label="Seed", precision=0, minimum=0)
             gr.Markdown(_HELD_OUT, elem_id="learn-holdout")
             with gr.Row():
-                start = gr.Button("Fine-tune", variant="primary", elem_id="fine-tune")
+                start = gr.Button("Fine-tune", variant="primary", elem_id="fine-tune", elem_classes="dm-confirm")
                 cancel = gr.Button("Cancel", visible=False, elem_id="cancel")
         with gr.Column(scale=3, min_width=300):
             job = scripted("learn", elem_id="learn-job")

@@ -257,7 +257,7 @@ class CorrectionsEvents:
     def import_from(self, request: ImportRequest) -> CorrectionsPage:
         """Take in a file; says row by row what became of it."""
         if not request.upload:
-            return CorrectionsPage(report=table.content())
+            raise InputError("Choose a file first.")
         with unzipped(Path(request.upload)) as source:
             return CorrectionsPage(report=view.import_report(import_file(self.studio.store, source)))
 

@@ -43,7 +43,7 @@ def review_tab(studio: Studio, tab: gr.Tab, tabs: gr.Tabs, correct: CorrectTab, 
     review = _review_part()
     with gr.Accordion("Agreement between annotators", open=False, elem_id="agreement"):
         agreement = table_component(elem_id="agreement-sheet")
-    upload, report = _import_fold()
+    upload, take_in, report = _import_fold()
     form = Form(
         **filters,
         stats=stats,
@@ -69,7 +69,7 @@ def review_tab(studio: Studio, tab: gr.Tab, tabs: gr.Tabs, correct: CorrectTab, 
     )
     _wire_list(form, events, tab)
     _wire_review(form, events, review)
-    _wire_files(form, events, studio, exporting.buttons)
+    _wire_files(form, events, studio, exporting.buttons, take_in)
     _share_name(tab, correct.name, kept_name, review.reviewer)
 
 
@@ -97,11 +97,13 @@ def _wire_review(form: Form, events: CorrectionsEvents, review: _Review) -> None
     form.on(review.settle.click, events.settle, reopened, concurrency_id=CANVAS_QUEUE)
 
 
-def _wire_files(form: Form, events: CorrectionsEvents, studio: Studio, buttons: Mapping[str, gr.Button]) -> None:
+def _wire_files(
+    form: Form, events: CorrectionsEvents, studio: Studio, buttons: Mapping[str, gr.Button], take_in: gr.Button
+) -> None:
     for suffix, button in buttons.items():
         written = form.on(button.click, ExportEvents(studio, suffix).export, ["file", "exported"])
         written.success(None, None, None, js=_DOWNLOAD, **PRIVATE)
-    imported = form.on(form["upload"].change, events.import_from, ["report"], show_progress="minimal")
+    imported = form.on(take_in.click, events.import_from, ["report"], show_progress="minimal")
     form.on(imported.then, events.refresh, _FRESH)
 
 
@@ -187,7 +189,7 @@ def _review_part() -> _Review:
     return _Review(canvas, card, column, reviewer, remark, accept, reject, again, settle, people, message)
 
 
-def _import_fold() -> tuple[gr.File, gr.HTML]:
+def _import_fold() -> tuple[gr.File, gr.Button, gr.HTML]:
     with gr.Accordion("Import corrections", open=False, elem_id="import"):
         gr.HTML(
             "<p>A JSONL, CSV or Parquet file, or the zip of a data set, as exported here. Importing a file twice adds"
@@ -196,4 +198,5 @@ def _import_fold() -> tuple[gr.File, gr.HTML]:
         upload = gr.File(
             label="File", file_types=[".jsonl", ".csv", ".parquet", ".zip"], height=120, elem_id="import-file"
         )
-        return upload, table_component(elem_id="import-report")
+        take_in = gr.Button("Import this file", elem_id="import-this", elem_classes="dm-confirm")
+        return upload, take_in, table_component(elem_id="import-report")

@@ -11,6 +11,7 @@ const COMPONENTS = {
   canvas: here('src/canvas/index.js'),
   checkpoints: here('src/checkpoints.js'),
   compare: here('src/compare.js'),
+  confirm: here('src/confirm.js'),
   learn: here('src/learn.js'),
   place: here('src/place.js'),
   table: here('src/table.js'),

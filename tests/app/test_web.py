@@ -6,7 +6,7 @@ import pytest
 
 from app.web import read_web, script
 
-COMPONENTS = ("canvas", "checkpoints", "compare", "learn", "table")
+COMPONENTS = ("canvas", "checkpoints", "compare", "confirm", "learn", "table")
 
 
 @pytest.mark.parametrize("name", COMPONENTS)

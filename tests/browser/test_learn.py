@@ -17,7 +17,8 @@ from app.opened import Opened
 from app.studio import Studio
 from app.ui import launch
 from model.compress import Compressor, CompressRequest
-from tests.support.browsing import correct, explore, needs_chromium, states, token, wait_for_text
+from tests.support.accessibility import serious_faults
+from tests.support.browsing import confirm, correct, explore, needs_chromium, states, token, wait_for_text
 from tests.support.learning import learning_studio
 
 pytestmark = needs_chromium
@@ -76,7 +77,7 @@ def test_a_job_outlives_the_page_keeps_nobody_waiting_and_is_cancelled(page: Any
     said = f"{len(learnt)} corrections to learn from, {len(held)} held out to measure on."
     wait_for_text(page, "#learn-count", said)
     go_on.clear()
-    page.click("#fine-tune")
+    confirm(page, "#fine-tune", "Fine-tune?")
     wait_for_job(page, "running")
     page.reload()
     explore(page, PROMPT)  # meanwhile the studio goes on
@@ -95,7 +96,7 @@ def test_learn_promote_see_the_new_mask_and_roll_back(page: Any, studio: Studio,
     explore(page, PROMPT)
     before, shipped = states(page, "explore-canvas"), studio.compressor.checkpoint.id
     open_tab(page)
-    page.click("#fine-tune")
+    confirm(page, "#fine-tune", "Fine-tune?")
     wait_for_job(page, "done")
     page.wait_for_selector("#loss .js-plotly-plot")
     job = studio.finetuning.job
@@ -107,7 +108,7 @@ def test_learn_promote_see_the_new_mask_and_roll_back(page: Any, studio: Studio,
     page.wait_for_selector(f'#checkpoints tr[data-id="{new}"]')
     assert served_row(page) == shipped, "nothing is promoted by itself"
     assert f"{shipped}" in page.inner_text(f'#checkpoints tr[data-id="{new}"]')
-    page.click("#learn-job [data-act=promote]")
+    confirm(page, "#learn-job [data-act=promote]", f"Promote {new}?")
     page.wait_for_selector(f'#checkpoints tr.is-served[data-id="{new}"]')
     wait_for_text(page, "#learn-count", "0 corrections to learn from")
     assert f"Left out: {job.result.train} learned already." in page.inner_text("#learn-count")
@@ -120,6 +121,14 @@ def test_learn_promote_see_the_new_mask_and_roll_back(page: Any, studio: Studio,
 
     open_tab(page)
     page.click("#checkpoints [data-act=back]")
+    dialog = page.get_by_role("dialog", name=f"Roll back from {new}?", exact=True)
+    assert dialog.get_by_role("button", name="Cancel").evaluate("button => button === document.activeElement")
+    assert not serious_faults(page)
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
+    assert page.locator("#checkpoints [data-act=back]").evaluate("button => button === document.activeElement")
+    assert served_row(page) == new == studio.compressor.checkpoint.id, "nothing is done without a yes"
+    confirm(page, "#checkpoints [data-act=back]", f"Roll back from {new}?")
     page.wait_for_selector(f'#checkpoints tr.is-served[data-id="{shipped}"]')
     assert "rolled back" in page.inner_text(f'#checkpoints tr[data-id="{new}"]')
     page.reload()

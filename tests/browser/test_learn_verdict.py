@@ -25,7 +25,7 @@ from model.training.finetune import FinetuneConfig, FineTuned, finetune
 from model.training.fit import FitConfig
 from model.training.holdout import is_held_out
 from tests.support.accessibility import serious_faults
-from tests.support.browsing import needs_chromium
+from tests.support.browsing import confirm, needs_chromium
 from tests.support.tiny import calm_checkpoint
 
 pytestmark = needs_chromium
@@ -72,7 +72,7 @@ def fine_tune(page: Any) -> str:
     """Press the button; returns the verdict."""
     page.get_by_role("tab", name="Learn", exact=True).click()
     page.wait_for_selector("#checkpoints tbody tr")
-    page.click("#fine-tune")
+    confirm(page, "#fine-tune", "Fine-tune?")
     page.wait_for_selector('#learn-job .dl-job[data-state="running"]')
     page.wait_for_selector('#learn-job .dl-job[data-state="done"]')
     return str(page.inner_text("#learn-job .dl-verdict"))
@@ -101,5 +101,7 @@ def test_too_few_to_tell_then_enough_and_the_texts_side_by_side(page: Any, studi
     assert page.inner_text("#learn-job [data-act=promote]") == "Promote the new model"
     assert "answers everybody" in page.inner_text("#learn-job .dl-means")
     page.locator("#learn-job [data-act=promote]").press("Enter")
+    page.keyboard.press("Shift+Tab")  # from Cancel
+    page.keyboard.press("Enter")
     page.wait_for_function("() => document.querySelector('#learn-job [data-act=promote]').textContent === 'Promoted'")
     assert studio.compressor.checkpoint.id == studio.finetuning.job.result.checkpoint  # type: ignore[union-attr]

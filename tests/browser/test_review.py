@@ -15,7 +15,7 @@ from annotations.results import Filter
 from annotations.store import Store, open_store
 from model.prompt import parse
 from model.record import CorrectionRecord
-from tests.support.browsing import needs_chromium, open_tab, states, token
+from tests.support.browsing import confirm, needs_chromium, open_tab, states, token
 from tests.support.saving import record
 
 pytestmark = needs_chromium
@@ -197,6 +197,7 @@ def test_export_is_what_the_filter_shows_and_comes_back(page: Any, store: Store,
     assert all(other.get(one.id) == one for one in made)
     page.get_by_text("Import corrections").click()
     page.set_input_files("#import-file input[type=file]", path)
+    confirm(page, "#import-this", "Import this file?")
     wait_for(page, "#import-report", "0 new, 2 known already, 0 refused.")
 
 
@@ -208,6 +209,7 @@ def test_import_reports_row_by_row(page: Any, store: Store, tmp_path: Path) -> N
     open_corrections(page)
     page.get_by_text("Import corrections").click()
     page.set_input_files("#import-file input[type=file]", path)
+    confirm(page, "#import-this", "Import this file?")
     wait_for(page, "#import-report", "1 new, 1 known already, 2 refused.")
     assert page.locator("#import-report tbody tr").count() == 4
     assert "prompt: is missing" in page.inner_text("#import-report") or "is missing" in page.inner_text(
@@ -216,7 +218,10 @@ def test_import_reports_row_by_row(page: Any, store: Store, tmp_path: Path) -> N
     assert store.get(CorrectionRecord.from_line(new).id).prompt == "Fresh from a file."
     (tmp_path / "broken.zip").write_bytes(b"PK nonsense")
     page.get_by_label("Remove").or_(page.get_by_label("Clear")).first.click()
+    confirm(page, "#import-this", "Import this file?")
+    wait_for(page, "#import-report", "Choose a file first.")
     page.set_input_files("#import-file input[type=file]", tmp_path / "broken.zip")
+    confirm(page, "#import-this", "Import this file?")
     wait_for(page, "#import-report", "not a zip file")
 
 

@@ -20,7 +20,7 @@ from app.studio import Studio
 from app.ui import launch
 from model.compress import CompressRequest
 from model.prompt import Prompt, parse
-from tests.support.browsing import explore, needs_chromium, new_page, open_tab, states, token, wait_for_text
+from tests.support.browsing import confirm, explore, needs_chromium, new_page, open_tab, states, token, wait_for_text
 from tests.support.corrected import fields_for
 from tests.support.fake_endpoint import FakeEndpoint
 from tests.support.learning import learning_studio
@@ -147,8 +147,9 @@ def test_from_corrections_to_a_model_that_has_learnt(page: Any, studio: Studio) 
         "() => /over 1\\d held-out/.test(document.querySelector('#learn-job .dl-verdict').textContent)"
     )
     new = page.locator("#learn-job [data-act=promote]")
-    new.click()
-    page.wait_for_selector(f"#checkpoints tr.is-served[data-id='{new.get_attribute('data-id')}']")
+    checkpoint = new.get_attribute("data-id")
+    confirm(page, "#learn-job [data-act=promote]", f"Promote {checkpoint}?")
+    page.wait_for_selector(f"#checkpoints tr.is-served[data-id='{checkpoint}']")
 
     page.reload()
     explore(page, PROMPT)
@@ -166,5 +167,5 @@ def learn(page: Any) -> None:
         page.locator("button.label-wrap:visible", has_text="Settings").click()
     epochs.fill("1")
     page.keyboard.press("Tab")
-    page.click("#fine-tune")
+    confirm(page, "#fine-tune", "Fine-tune?")
     page.wait_for_selector('#learn-job .dl-job[data-state="done"]')

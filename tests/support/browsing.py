@@ -110,6 +110,13 @@ def explore(page: Any, text: str) -> None:
     page.wait_for_selector('#explore-canvas .dm[data-state="done"]')
 
 
+def confirm(page: Any, selector: str, question: str) -> None:
+    """Press a button that asks before it acts, and say yes to this question."""
+    page.click(selector)
+    dialog = page.get_by_role("dialog", name=question, exact=True)
+    dialog.locator("[value=yes]").click()
+
+
 def correct(page: Any, text: str) -> None:
     """Open a prompt in the Correct tab."""
     page.get_by_role("tab", name="Correct", exact=True).click()

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import createCheckpoints from '../../app/web/src/checkpoints.js';
 import createCompare from '../../app/web/src/compare.js';
+import createConfirm from '../../app/web/src/confirm.js';
 import createLearn from '../../app/web/src/learn.js';
 import createTable from '../../app/web/src/table.js';
 import { gradio } from './support.js';
@@ -101,4 +102,33 @@ test('the checkpoint that is served cannot be served again', () => {
   expect(texts[1][0]).toBe('old served shipped');
   expect(page.element.querySelectorAll('tbody button').length).toBe(1);
   expect(page.find('[data-act=back]').disabled).toBe(true);
+});
+
+test('a marked button acts only after a yes, and not where it means something else by then', () => {
+  const page = gradio('confirm.html', {});
+  createConfirm(page.arguments);
+  const [dialog, button] = [page.find('dialog'), document.createElement('button')];
+  const pressed = [];
+  button.className = 'dm-confirm';
+  button.textContent = 'Promote';
+  button.dataset.question = `Promote ${HOSTILE}?`;
+  button.addEventListener('click', () => pressed.push(button.dataset.question));
+  document.body.append(button);
+  const answer = (value) => {
+    button.click();
+    expect(dialog.open).toBe(true);
+    dialog.close(value);
+  };
+  answer('yes');
+  expect(page.find('h2').textContent).toBe(`Promote ${HOSTILE}?`);
+  expect(page.find('[value=yes]').textContent).toBe('Promote');
+  expect(pressed.length).toBe(1);
+  answer('no');
+  answer(); // Escape, after a yes to another question
+  expect(pressed.length).toBe(1);
+  button.click();
+  button.dataset.question = 'Promote another?';
+  dialog.close('yes');
+  expect(pressed.length).toBe(1);
+  button.remove();
 });

@@ -18,7 +18,9 @@ export default function createCheckpoints({ element, props, trigger, watch }) {
 }
 
 function show(find, { checkpoints, free, back }) {
-  find('[data-act=back]').disabled = !back;
+  const last = find('[data-act=back]');
+  last.disabled = !back;
+  last.dataset.question = `Roll back from ${checkpoints.find(({ served }) => served)?.id}?`;
   find('tbody').replaceChildren(...checkpoints.map((checkpoint) => buildRow(checkpoint, free)));
 }
 
@@ -56,8 +58,9 @@ function buildName({ id, served, shipped, rolled_back }) {
 function buildServe(id, served, free) {
   const cell = make('td');
   if (served) return cell;
-  const button = makeButton('', 'Promote');
+  const button = makeButton('dm-confirm', 'Promote');
   button.dataset.id = id;
+  button.dataset.question = `Promote ${id}?`;
   button.disabled = !free;
   button.setAttribute('aria-label', `Promote ${id}`);
   cell.append(button);

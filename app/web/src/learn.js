@@ -72,6 +72,7 @@ function showResult(find, result) {
   promote.textContent = result.served ? 'Promoted' : better ? 'Promote the new model' : 'Promote it all the same';
   find('.dl-means').hidden = result.served;
   promote.dataset.id = result.checkpoint;
+  promote.dataset.question = `Promote ${result.checkpoint}?`;
   keep.classList.toggle('dm-primary', !better && !result.served);
   keep.textContent = result.served ? 'Close' : 'Keep the old one';
 }
