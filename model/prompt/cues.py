@@ -11,6 +11,10 @@ import regex
 _V = regex.V1 | regex.VERBOSE | regex.IGNORECASE
 
 QUESTION_MARKS = ("?", "？", "؟")
+QUESTION_NAMES = regex.compile(  # labels and headings of what is asked, by parts of words
+    r"question|query|\bfrage|pregunta|domanda|pergunta|vraag|pytanie|вопрос|soru|سؤال|प्रश्न|คำถาม|问题|問題|質問|질문|^q\b",
+    _V,
+)
 _CLOSERS = "\"'”’»」』)）]*_`"
 _ASKS_MARK = regex.compile(rf"[?？؟⁇⁈;՞፧][{regex.escape(_CLOSERS)}.!\s]*$")
 _OPEN_MARK = regex.compile(r"(?:[:：]|[=\-]>|→|=|_{2,}|…|\.\.\.|\[[ _…]*\])[*_`\s]*$")

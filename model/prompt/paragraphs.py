@@ -10,7 +10,7 @@ import regex
 
 from .blocks import Block, blocks_of
 from .containers import containers
-from .cues import asks, tells, waits
+from .cues import QUESTION_NAMES, asks, tells, waits
 from .drafts import Draft, Reader
 from .guards import is_guard
 from .languages import language_of
@@ -32,10 +32,7 @@ NAMED_ROLES = {
         |инструкц|правил|задач|指示|规则|規則|要求|任务|任務|ルール|手順|지침|규칙|작업|تعليمات|निर्देश|नियम|คำสั่ง|กฎ""",
         regex.VERBOSE,
     ),
-    "question": regex.compile(
-        r"""question|query|\bfrage|pregunta|domanda|pergunta|vraag|pytanie|вопрос|soru|سؤال|प्रश्न|คำถาม|问题|問題|質問|질문""",
-        regex.VERBOSE,
-    ),
+    "question": QUESTION_NAMES,
     "demonstration": regex.compile(
         r"""example|beispiel|exemple|ejemplo|esempio|exemplo|voorbeeld|przykład|пример|örnek|مثال|उदाहरण|ตัวอย่าง|例|예시""",
         regex.VERBOSE,
@@ -344,9 +341,11 @@ def _last_cut(reader: Reader, block: Block) -> tuple[int, int] | None:
 
 
 def _line_asks(reader: Reader, start: int, end: int) -> bool:
-    """Whether a line asks, behind its label if it has one: "Q: how deep is it"."""
-    label = next((m.end for m in reader.markers(start, end) if m.start == start), start)
-    return asks(reader.text[label:end], reader.language)
+    """Whether a line asks, or has a label that says so: "Q: how deep is it"."""
+    label = next((m for m in reader.markers(start, end) if m.start == start), None)
+    if label and QUESTION_NAMES.search(label.label):
+        return True
+    return asks(reader.text[label.end if label else start : end], reader.language)
 
 
 def _tail_cut(reader: Reader, block: Block) -> tuple[int, int] | None:

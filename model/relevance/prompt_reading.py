@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import regex
 
 from ..prompt import Prompt
-from ..prompt.cues import asks, tells, waits
+from ..prompt.cues import QUESTION_NAMES, asks, tells, waits
 from ..prompt.languages import language_of
 from ..prompt.pieces import is_function, is_record
 
@@ -18,7 +19,7 @@ _SUMMARY = regex.compile(
     regex.IGNORECASE,
 )
 HEAD, HEADS = 80, 4  # characters of a key or tag, and how many of them are read with what they hold
-_LABEL = regex.compile(r"\p{L}[\p{L}\p{M} ]{0,20}[:：]\s+(?=\S)")
+_LABEL = regex.compile(r"\p{L}[\p{L}\p{M} ]{0,20}(?::\s+|：\s*)(?=\S)")
 LABEL = 40  # characters of what only waits for an answer: "Answer:"
 
 
@@ -35,6 +36,7 @@ class UnitsOf:
         parts: texts of the parts that they lie in, headings included.
         part_index: [parts] indices into `prompt.parts`.
         questions, instructions: what is asked, and what is to be done.
+        is_asked: whether one of the questions, or without any of the instructions, is a question.
         unit_of: [n] of each prompt token, its place in `units`; -1 of others.
         in_turn: [units] whether each is said in a conversation.
         by_asker: [units] whether who asks says it, by the labels of the turns.
@@ -48,6 +50,7 @@ class UnitsOf:
     part_index: list[int]
     questions: list[str]
     instructions: list[str]
+    is_asked: bool
     unit_of: list[int]
     in_turn: list[bool]
     by_asker: list[bool]
@@ -55,12 +58,12 @@ class UnitsOf:
     @property
     def has_question(self) -> bool:
         """Whether something is asked, rather than to be done."""
-        return any(map(_is_question, self.questions))
+        return self.is_asked and bool(self.questions)
 
     @property
     def is_order(self) -> bool:
         """Whether something is to be done with the text as a whole ("Summarise this"), and it is no talk."""
-        return not any(map(_is_question, self.questions or self.instructions)) and not self.is_talk
+        return not self.is_asked and not self.is_talk
 
     @property
     def is_talk(self) -> bool:
@@ -82,6 +85,8 @@ class UnitsOf:
         if all(part.role in told for part in prompt.parts):
             told = {"question"}
         units = [u for u in _scored(prompt, split) if prompt.parts[prompt.units[u].part].role not in told]
+        asked = _questions(prompt)
+        told_to = [_part_text(prompt, i) for i, part in enumerate(prompt.parts) if part.role == "instruction"]
         part_index = sorted({prompt.units[u].part for u in units})
         place = {part: i for i, part in enumerate(part_index)}
         unit_of = [-1] * len(prompt)
@@ -95,8 +100,9 @@ class UnitsOf:
             [place[prompt.units[u].part] for u in units],
             [_part_text(prompt, part) for part in part_index],
             part_index,
-            _questions(prompt),
-            [_part_text(prompt, i) for i, part in enumerate(prompt.parts) if part.role == "instruction"],
+            [each.text for each in asked],
+            told_to,
+            any(each.is_question for each in asked or map(_Asked.of, told_to)),
             unit_of,
             [prompt.parts[prompt.units[u].part].role == "turn" for u in units],
             _by_asker(prompt, units),
@@ -140,37 +146,47 @@ def _by_asker(prompt: Prompt, units: Sequence[int]) -> list[bool]:
     return [bool(said[prompt.units[u].part][1]) and said[prompt.units[u].part] in askers for u in units]
 
 
-def _questions(prompt: Prompt) -> list[str]:
+def _questions(prompt: Prompt) -> list[_Asked]:
     """What the question parts ask; if they only say how to answer, what the instruction asks."""
     asked = [each for i, part in enumerate(prompt.parts) if part.role == "question" for each in _asked(prompt, i)]
-    if not asked or any(map(_is_question, asked)):
+    if not asked or any(each.is_question for each in asked):
         return asked
     told = [unit for unit in prompt.units if unit.leaf and unit.part >= 0 and not unit.frame]
     told = [unit for unit in told if prompt.parts[unit.part].role == "instruction"]
-    before = [text for unit in told if _is_question(text := prompt.text[unit.start : unit.end])]
-    return [*before, *(each for each in asked if not (before and tells(each)))]
+    before = [each for unit in told if (each := _Asked.of(prompt.text[unit.start : unit.end])).is_question]
+    return [*before, *(each for each in asked if not (before and tells(each.text)))]
 
 
-def _asked(prompt: Prompt, part: int) -> list[str]:
+def _asked(prompt: Prompt, part: int) -> list[_Asked]:
     """Each question of a part that asks several; otherwise what it says, without its label and "Answer:"."""
     leaves = [unit for unit in prompt.units if unit.part == part and unit.leaf and not unit.frame]
     if not leaves:
-        return [_part_text(prompt, part)]
+        return [_Asked.of(_part_text(prompt, part))]
     texts = [prompt.text[unit.start : unit.end].strip() for unit in leaves]
     if len(texts) == 1 and waits(texts[0]) and len(texts[0]) <= LABEL and not _orders(texts[0]):
-        return [texts[0].rstrip(":： ")] if _SUMMARY.search(texts[0]) else []
-    several = [text for text in texts if _is_question(text)]
-    return several if len(several) > 1 else [_unlabelled(prompt.text[leaves[0].start : leaves[-1].end].strip())]
+        return [_Asked(texts[0].rstrip(":： "), False)] if _SUMMARY.search(texts[0]) else []
+    several = [each for text in texts if (each := _Asked.of(text)).is_question]
+    if len(several) > 1:
+        return several
+    head = prompt.text[prompt.parts[part].start : max(prompt.parts[part].head, prompt.parts[part].start)]
+    one = _Asked.of(prompt.text[leaves[0].start : leaves[-1].end].strip())
+    return [_Asked(one.text, one.is_question or bool(QUESTION_NAMES.search(head.strip())))]
 
 
-def _unlabelled(text: str) -> str:
-    """What a label such as "Question:" is in front of; one that says what to do is none."""
-    label = _LABEL.match(text)
-    return text[label.end() :] if label and not tells(f"{label[0]} this") else text
+class _Asked(NamedTuple):
+    """What is asked or to be done, without a label such as "Question:"; a label that says what to do is none."""
 
+    text: str
+    is_question: bool
 
-def _is_question(text: str) -> bool:
-    return asks(text, language_of(text))
+    @classmethod
+    def of(cls, text: str) -> _Asked:
+        label = _LABEL.match(text)
+        if label and not tells(f"{label[0]} this"):
+            text, named = text[label.end() :], bool(QUESTION_NAMES.search(label[0]))
+        else:
+            named = False
+        return cls(text, named or asks(text, language_of(text)))
 
 
 def _orders(text: str) -> bool:
