@@ -69,6 +69,7 @@ def tour(page: Any, out: Path) -> None:
     page.get_by_role("tab", name="Learn").click()
     page.wait_for_timeout(1500)
     page.click("#fine-tune")
+    page.locator("dialog[open] [value=yes]").click()
     page.wait_for_selector("#loss .js-plotly-plot")
     page.wait_for_timeout(1500)
     picture(page, out / "learn-light.png")
