@@ -1,7 +1,8 @@
 """What is known of units before anything is learnt, in logits that are added to the unit head's.
 
-The head has learnt from questions over documents. These are for what it has not seen: orders ("Summarise this"),
-wishes at the end of a conversation, and diffs.
+The head has learnt from questions over documents. These are for what it has not seen: orders ("Summarise this"), talk
+and wishes at its end, data, output and logs, diffs, and instructions without a text. They were set by hand, on prompts
+written for it; `benchmarks.lookups` measures those for data.
 """
 
 from __future__ import annotations
