@@ -59,7 +59,7 @@ class CompressRequest:
             `PAPER` names the settings of these four that are the method of DiffuMask's paper.
         stretch: how many times the share that was asked for the result may have, where else the one unit that is
             likeliest to answer the question, or by far likeliest to be needed, would not fit in. A number of tokens is
-            never exceeded for that.
+            never exceeded for that, nor is the share where `pins` keep something.
         exact: compute everything in every step, instead of what the step needs (`model.denoiser.cached`); many times
             slower, and nearly the same mask.
     Raises InputError when the text is empty or too long, or a number is out of range.
@@ -142,10 +142,10 @@ class CompressRequest:
 
     @cached_property
     def room(self) -> float:
-        """How many times the budget the mask may cost, to hold what answers."""
+        """How many times the budget the mask may cost, to hold what answers; once where a person says what stays."""
         shown = any(part.role == "demonstration" for part in self.prompt.parts)
         is_wish = self.target_tokens is None and self.granularity == "unit" and not shown
-        return self.stretch if is_wish else 1.0
+        return self.stretch if is_wish and not any(self.pins.values()) else 1.0
 
     def _pieces(self, thin: Collection[int] = ()) -> PieceSet:
         rules = self.rules
