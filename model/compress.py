@@ -25,7 +25,7 @@ from .denoiser.hierarchy import HierarchicalPredict, needs_tokens, needs_units
 from .denoiser.sharing import fetch_checkpoint, is_hub_name
 from .devices import pick_device
 from .diffusion.blocks import predict_in_blocks
-from .diffusion.sampler import EVERY_STEP, FILLER, Predict, denoise
+from .diffusion.sampler import EVERY_STEP, Predict, denoise
 from .diffusion.schedule import MASK
 from .diffusion.trace import Step, Trace
 from .errors import InputError
@@ -245,9 +245,7 @@ class Compressor:
         """The steps of an answer, one after the other; all that is computed is computed here."""
         policy = EVERY_STEP if request.exact else self.cache
         try:
-            predict = self._predict(request)
-            lead = 0.0 if request.units.has_question else FILLER
-            yield from denoise(predict, request.pieces, request.config, policy, stretch=request.room, lead=lead)
+            yield from denoise(self._predict(request), request.pieces, request.config, policy, stretch=request.beyond)
         finally:
             after_run()
 

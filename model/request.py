@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from .diffusion.sampler import budget
+from .diffusion.sampler import FILLER, NO_MORE, Stretch, budget
 from .diffusion.trace import SamplerConfig
 from .errors import InputError
 from .prompt import Prompt, parse
@@ -141,11 +141,13 @@ class CompressRequest:
         return UnitsOf.of(self.prompt, self.pieces.thin)
 
     @cached_property
-    def room(self) -> float:
-        """How many times the budget the mask may cost, to hold what answers; once where a person says what stays."""
+    def beyond(self) -> Stretch:
+        """What the one unit that is needed may take beyond the budget; nothing where a person has said what stays."""
         shown = any(part.role == "demonstration" for part in self.prompt.parts)
         is_wish = self.target_tokens is None and self.granularity == "unit" and not shown
-        return self.stretch if is_wish and not any(self.pins.values()) else 1.0
+        if not is_wish or any(self.pins.values()):
+            return NO_MORE
+        return Stretch(self.stretch, 0.0 if self.units.has_question else FILLER)
 
     def _pieces(self, thin: Collection[int] = ()) -> PieceSet:
         rules = self.rules

@@ -37,7 +37,7 @@ _OPEN = re.compile(rf"/(({'|'.join(_PAGE)})|gradio_api/({'|'.join(_PROGRAMS)}))/
 def is_open(path: str) -> bool:
     """Whether requests for a path are let in.
 
-    >>> is_open("/config"), is_open("/gradio_api/queue/join"), is_open("/gradio_api/file=/tmp/x/y.csv")
+    >>> is_open("/config"), is_open("/gradio_api/queue/join"), is_open("/gradio_api/file=uploads/y.csv")
     (True, True, True)
     >>> is_open("/monitoring"), is_open("/gradio_api/process_recording"), is_open("/gradio_api/file=https://example.org")
     (False, False, False)

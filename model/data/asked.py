@@ -41,7 +41,6 @@ LAYOUTS = (
     ("Document {n}: {title}\n", "\n\n"),
     ("", "\n\n"),
 )
-
 QUESTIONS = ("Question: {}\nAnswer:", "{}", "Question: {}")
 
 

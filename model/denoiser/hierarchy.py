@@ -66,7 +66,7 @@ class HierarchicalPredict:
         self.size = torch.bincount(self.owner, minlength=len(units.units)).clamp_min(1)
         self.units = torch.tensor(units.units)
         roles = [prompt.parts[prompt.units[unit].part].role for unit in units.units]
-        self.turns = torch.tensor([role == "turn" for role in roles], dtype=torch.bool)
+        self.turns = torch.tensor(units.in_turn, dtype=torch.bool)
         self.opaque = torch.tensor([role in UNREAD for role in roles], dtype=torch.bool)
         self.bonus = prior(prompt, units, relevance)
         self.read = relevance.read * ~self.opaque

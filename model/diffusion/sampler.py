@@ -24,6 +24,21 @@ FILLER = 2.0  # logits below the best unit that does not fit any more: what is w
 CERTAIN = 8.0  # margin, in logits, of a decision that the budget leaves no choice in
 
 
+class Stretch(NamedTuple):
+    """What the likeliest piece may take beyond the budget where it would not fit in.
+
+    Attributes:
+        times: how many times the budget the mask may cost for it; 1 = never more.
+        lead: logits by which the piece has to be likelier than any other.
+    """
+
+    times: float = 1.0
+    lead: float = 0.0
+
+
+NO_MORE = Stretch()
+
+
 class Prediction(NamedTuple):
     """What a model says about a half-decided mask, on the CPU.
 
@@ -87,8 +102,7 @@ def denoise(
     config: SamplerConfig,
     policy: RefreshPolicy = EVERY_STEP,
     total: int | None = None,
-    stretch: float = 1.0,
-    lead: float = 0.0,
+    stretch: Stretch = NO_MORE,
 ) -> Iterator[Step]:
     """Yield the steps of one run, each as soon as it is decided.
 
@@ -107,11 +121,10 @@ def denoise(
     Args:
         policy: when the model predicts anew; by default in every step that has a choice.
         total: what the mask may cost; None = as `budget` says.
-        stretch: how many times that the mask may cost where else the likeliest piece would not fit in.
-        lead: logits by which it has to be likelier than any other for that.
+        stretch: how much more it may cost where else the likeliest piece would not fit in; by default nothing.
     """
     total = budget(pieces, config.retention) if total is None else total
-    run = _Run(predict, pieces, config, total, (stretch, lead))
+    run = _Run(predict, pieces, config, total, stretch)
     n = len(pieces.prompt)
     quota, risk, passes = 0, 0.0, 0  # risk: of the tokens decided since the last pass, how many it expects otherwise
     for index, count in enumerate(commits(n - len(pieces.pins), config.steps), start=1):
@@ -145,11 +158,9 @@ class _Run:
         undecided: tokens.
     """
 
-    def __init__(
-        self, predict: Predict, pieces: PieceSet, config: SamplerConfig, total: int, beyond: tuple[float, float]
-    ):
+    def __init__(self, predict: Predict, pieces: PieceSet, config: SamplerConfig, total: int, stretch: Stretch):
         self.model, self.pieces, self.config, self.total = predict, pieces, config, total
-        self.stretch, self.lead = beyond
+        self.stretch = stretch
         self.states = PieceStates(pieces)
         self.same_price = set(pieces.price) == {1}
         shown = any(part.role == "demonstration" for part in pieces.prompt.parts)  # of those any more helps
@@ -198,17 +209,17 @@ class _Run:
     def _room_for_the_likeliest(self, scores: Tensor) -> int:
         """What the mask may cost, so that it holds the likeliest piece, if it does not cost too much more for that."""
         open_ = self._open().nonzero()[:, 0]
-        if self.stretch <= 1 or not len(open_):
+        if self.stretch.times <= 1 or not len(open_):
             return self.total
         best = int(open_[scores[open_].argmax()])
         group = next((range(g.first, g.last) for g in self.pieces.thinned if g.first <= best < g.last), (best,))
         others = [p for p in open_.tolist() if p not in group]
-        leads = not others or float(scores[best] - scores[others].max()) >= self.lead
+        leads = not others or float(scores[best] - scores[others].max()) >= self.stretch.lead
         if not leads or bool(self._chosen(scores)[list(group)].any()):
             return self.total
         selection = Selection(self.pieces)
         cost = selection.size + selection.cost(*group)
-        return max(self.total, cost) if cost <= self.stretch * self.total else self.total
+        return max(self.total, cost) if cost <= self.stretch.times * self.total else self.total
 
     def _margins(self, scores: Tensor) -> Tensor:
         open_ = self._open()

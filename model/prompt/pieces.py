@@ -22,6 +22,7 @@ import regex
 from ..errors import InputError
 from .chunks import Chunk, word_chunks
 from .parse import Prompt, Unit
+from .structured.records import RECORD, RECORDS
 
 GRANULARITIES = ("token", "unit", "part")
 RECORD_CHARACTERS = 600  # a record of at most so many is read as one, with all of its members
@@ -29,7 +30,6 @@ FUNCTION_CHARACTERS = 800  # a function of at most so many is read as one, with 
 _HOLDS = regex.compile(
     r"\s*(?:[\w@.()]+\s+){0,4}(?:class|struct|enum|union|interface|trait|impl|namespace|module|package|object|extension)\b"
 )
-ROWS = 3  # so many short records next to each other are a table, and its rows stay whole
 
 
 def is_record(prompt: Prompt, u: int) -> bool:
@@ -38,7 +38,7 @@ def is_record(prompt: Prompt, u: int) -> bool:
     if unit.leaf or unit.end - unit.start > RECORD_CHARACTERS:
         return False
     if unit.kind != "object":
-        return unit.kind == "record"
+        return unit.kind == RECORD
     return unit.parent >= 0 and prompt.units[unit.parent].kind in ("member", "array", "element", "records")
 
 
@@ -310,8 +310,8 @@ class _Builder:
         if not is_record(self.prompt, u):
             return is_function(self.prompt, u)
         return (
-            unit.kind == "record"
-            or sum(self.prompt.units[v].kind == "object" for v in self.children[unit.parent][:ROWS]) >= ROWS
+            unit.kind == RECORD
+            or sum(self.prompt.units[v].kind == "object" for v in self.children[unit.parent][:RECORDS]) >= RECORDS
         )
 
     def _gap(self, u: int, unit: Unit) -> range:

@@ -14,7 +14,7 @@ from torch import Tensor
 import model.diffusion.sampler
 import model.diffusion.schedule
 from model.diffusion.piece_states import PieceStates
-from model.diffusion.sampler import Predict, Prediction, RefreshPolicy, budget, denoise
+from model.diffusion.sampler import Predict, Prediction, RefreshPolicy, Stretch, budget, denoise
 from model.diffusion.schedule import DROP, KEEP, MASK, commits
 from model.diffusion.trace import MAX_STEPS, SamplerConfig, Step, Trace
 from model.errors import InputError
@@ -313,6 +313,6 @@ def test_the_likeliest_piece_may_take_more_than_was_asked(stretch: float, lead: 
     def predict(_: Tensor) -> Prediction:
         return Prediction(likely, torch.zeros(1))
 
-    *_, last = denoise(predict, pieces, SamplerConfig(0.5, 2), stretch=stretch, lead=lead)
+    *_, last = denoise(predict, pieces, SamplerConfig(0.5, 2), stretch=Stretch(stretch, lead))
     kept = {owner for owner, state in zip(pieces.piece_of, last.states, strict=True) if state == KEEP}
     assert kept == ({1} if long else {0, 2})
