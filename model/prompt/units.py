@@ -27,7 +27,7 @@ Named = tuple[int, int, bool]  # a unit that the caller named: characters [start
 
 _BULLET = regex.compile(
     r"""(\s*)(?: [-*+•‣◦·・▪►✓✔☐☑](?:\s\[[\ xX]\])?
-      | [\[(]?\d{1,4}[.)\]](?=\s)
+      | [\[(]?\d{1,4}[.)\]](?=\s) | §{1,2}\s?\d{1,4}\p{L}?(?=\s)
       | \d{1,3}(?:\.\d{1,3}){1,4}\.?(?=\s) | \(?\p{L}[.)](?=\s) | \d{1,3}[、．] )\s*(?=\S)""",
     regex.V1 | regex.VERBOSE,
 )

@@ -91,6 +91,13 @@ def test_lines_that_all_begin_with_a_capital_or_a_number_are_entries() -> None:
     assert leaves("\n".join(log)) == log
 
 
+def test_a_clause_of_a_contract_keeps_its_number_and_title() -> None:
+    lease = "§ 5 Noise. Drums may not be played after 8 pm. Pianos are welcome.\n§ 6 Notice. Notice is three months."
+    prompt = parse(lease)
+    frames = [prompt.text[unit.start : unit.end] for unit in prompt.units if unit.frame]
+    assert frames == ["Noise.", "Notice."] and sum(unit.kind == "item" for unit in prompt.units) == 2
+
+
 def test_one_mark_among_other_lines_makes_no_list() -> None:
     build = "transforming...\n✓ 312 modules transformed.\nrendering chunks...\nerror during build:"
     assert leaves(build) == build.splitlines()
